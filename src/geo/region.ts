@@ -1,0 +1,19 @@
+/** No point of the ball is in the region. */
+export const OUTSIDE = 0;
+/** Every point of the ball is in the region. */
+export const INSIDE = 1;
+/** Neither is certain: each point must be tested. */
+export const EDGE = 2;
+/** How a region lies to a ball. */
+export type Side = typeof OUTSIDE | typeof INSIDE | typeof EDGE;
+
+/** A part of the ellipsoid's surface with an exact membership test. */
+export interface Region {
+  /** Whether a point, given as ECEF metres and as degrees, is inside. Exact. */
+  contains(x: number, y: number, z: number, lat: number, lng: number): boolean;
+  /**
+   * How the region lies to the points of the surface within `bound` metres (straight) of an ECEF point. May say
+   * {@link EDGE} where it cannot tell, and is never wrong otherwise.
+   */
+  side(x: number, y: number, z: number, bound: number): Side;
+}

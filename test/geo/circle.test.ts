@@ -1,0 +1,76 @@
+import geographiclib from 'geographiclib-geodesic';
+import { expect, test } from 'vitest';
+import { Circle } from '../../src/geo/circle.ts';
+import { toEcef } from '../../src/geo/ecef.ts';
+import { INSIDE, OUTSIDE } from '../../src/geo/region.ts';
+import { seeded } from '../support/random.ts';
+
+const wgs84 = geographiclib.Geodesic.WGS84;
+const ecef = new Float64Array(3);
+
+function contains(circle: Circle, lat: number, lng: number): boolean {
+  toEcef(lat, lng, ecef, 0);
+  return circle.contains(ecef[0], ecef[1], ecef[2], lat, lng);
+}
+
+test('a point a millimetre within the rim is inside, a millimetre without is not, at any size', () => {
+  const random = seeded('rim');
+  for (let i = 0; i < 5_000; i++) {
+    const [lat, lng] = random.place();
+    const radius = 10 ** random.between(0, 6.9);
+    const circle = new Circle(lat, lng, radius);
+    for (const step of [-0.001, 0.001]) {
+      const { lat2, lon2 } = wgs84.Direct(lat, lng, random.between(0, 360), radius + step) as {
+        lat2: number;
+        lon2: number;
+      };
+      expect(contains(circle, lat2, lon2), `${lat} ${lng} ${radius} ${step}`).toBe(step < 0);
+    }
+  }
+});
+
+test('a radius of 0 holds the centre alone', () => {
+  const circle = new Circle(30.1, -97.7, 0);
+  expect(contains(circle, 30.1, -97.7)).toBe(true);
+  expect(contains(circle, 30.1, -97.70000001)).toBe(false);
+});
+
+test('a radius of half the planet holds everything', () => {
+  const random = seeded('planet');
+  const circle = new Circle(30.1, -97.7, 20_100_000);
+  for (let i = 0; i < 500; i++) expect(contains(circle, ...random.place())).toBe(true);
+  expect(contains(circle, -30.1, 82.3)).toBe(true);
+});
+
+test('a corner of the circle’s box is outside', () => {
+  const circle = new Circle(0, 0, 111_000);
+  expect(contains(circle, 0.9, 0)).toBe(true);
+  expect(contains(circle, 0, 0.9)).toBe(true);
+  expect(contains(circle, 0.9, 0.9)).toBe(false);
+});
+
+test('the side of a ball is never wrong where it says inside or outside', () => {
+  const random = seeded('side');
+  let decided = 0;
+  for (let i = 0; i < 20_000; i++) {
+    const [lat, lng] = random.place();
+    const circle = new Circle(lat, lng, 10 ** random.between(1, 6));
+    const bound = circle.radius * random.between(0, 1);
+    const near = wgs84.Direct(lat, lng, random.between(0, 360), circle.radius * random.between(0, 3)) as {
+      lat2: number;
+      lon2: number;
+    };
+    toEcef(near.lat2, near.lon2, ecef, 0);
+    const [x, y, z] = ecef;
+    const side = circle.side(x, y, z, bound);
+    // A point of the surface within the ball: its chord is no longer than the way to it.
+    const point = wgs84.Direct(near.lat2, near.lon2, random.between(0, 360), bound * random.next()) as {
+      lat2: number;
+      lon2: number;
+    };
+    if (side !== INSIDE && side !== OUTSIDE) continue;
+    decided++;
+    expect(contains(circle, point.lat2, point.lon2)).toBe(side === INSIDE);
+  }
+  expect(decided).toBeGreaterThan(5_000);
+});
