@@ -1,0 +1,123 @@
+import type { Fix, Position } from './fix.ts';
+import type { Nearest } from './spatial/best.ts';
+import { CellTree } from './spatial/cell-tree.ts';
+import { Driver } from './subscriptions/driver.ts';
+import { Registry } from './subscriptions/registry.ts';
+import type { Subject } from './subscriptions/subscription.ts';
+import type { Test } from './subscriptions/where.ts';
+
+/**
+ * All that is known of one fleet: its drivers, where they are, and who watches them. Fleets share nothing, so that
+ * nothing of one can be seen from another.
+ */
+export class Fleet implements Subject {
+  readonly drivers = new Map<string, Driver>();
+  readonly registry: Registry;
+  readonly #tree: CellTree;
+  /** Drivers by slot of the tree. */
+  readonly #bySlot: Driver[] = [];
+  readonly #instance: string;
+  #revision = 0;
+  // A list of drivers by when they were last heard, so that the stale ones are found without looking at the others.
+  #oldest: Driver | undefined;
+  #newest: Driver | undefined;
+
+  /** @param instance tells this process's cursors from those of any other */
+  constructor(instance: string) {
+    this.#instance = instance;
+    this.#tree = new CellTree((a, b) => (this.#bySlot[a].id < this.#bySlot[b].id ? -1 : 1));
+    this.registry = new Registry(this.#tree);
+  }
+
+  /** Mark of the present moment in the fleet's stream of changes. */
+  get cursor(): string {
+    return `${this.#instance}.${this.#revision.toString(36)}`;
+  }
+
+  /** Nothing is known and nobody watches. */
+  get empty(): boolean {
+    return this.drivers.size === 0 && this.registry.size === 0;
+  }
+
+  /** Makes `position` that of its driver: index first, then transitions. */
+  place(position: Position): Driver {
+    this.#revision++;
+    let driver = this.drivers.get(position.driverId);
+    if (driver === undefined) {
+      const slot = this.#tree.add(position.lat, position.lng);
+      driver = new Driver(slot, position);
+      this.#bySlot[slot] = driver;
+      this.drivers.set(driver.id, driver);
+      this.#append(driver);
+    } else {
+      driver.position = position;
+      this.#tree.move(driver.slot, position.lat, position.lng);
+      this.heard(driver, position.receivedAt);
+    }
+    this.registry.moved(driver);
+    return driver;
+  }
+
+  /** The two halves of the H3 index, at resolution 15, of where a driver is. */
+  cellOf(driver: Driver): readonly [high: number, low: number] {
+    return [this.#tree.cellHigh(driver.slot), this.#tree.cellLow(driver.slot)];
+  }
+
+  /** Takes note that something was received of a driver. */
+  heard(driver: Driver, at: number): void {
+    driver.heardAt = at;
+    if (this.#newest === driver) return;
+    this.#unlink(driver);
+    this.#append(driver);
+  }
+
+  /** Removes the drivers last heard before `since`; their watchers are told that they are stale. */
+  expire(since: number): void {
+    while (this.#oldest !== undefined && this.#oldest.heardAt < since) {
+      const driver = this.#oldest;
+      this.#revision++;
+      this.#unlink(driver);
+      this.#tree.remove(driver.slot);
+      this.drivers.delete(driver.id);
+      this.registry.removed(driver, 'stale');
+    }
+  }
+
+  /**
+   * The drivers within `radius` metres of a place, nearest first, equally far ones by driverId.
+   *
+   * @param since leaves out positions with an older timestamp (epoch milliseconds)
+   */
+  nearest(lat: number, lng: number, radius: number, limit: number, where?: Test, since?: number): Nearest {
+    if (where === undefined && since === undefined) return this.#tree.nearest(lat, lng, radius, limit);
+    return this.#tree.nearest(lat, lng, radius, limit, (slot) => {
+      const { attributes, timestamp } = this.#bySlot[slot].position;
+      return (since === undefined || timestamp >= since) && (where === undefined || where(attributes));
+    });
+  }
+
+  /** The driver in a slot that {@link nearest} gave. */
+  at(slot: number): Driver {
+    return this.#bySlot[slot];
+  }
+
+  #append(driver: Driver): void {
+    driver.olderHeard = this.#newest;
+    driver.newerHeard = undefined;
+    if (this.#newest !== undefined) this.#newest.newerHeard = driver;
+    else this.#oldest = driver;
+    this.#newest = driver;
+  }
+
+  #unlink(driver: Driver): void {
+    if (driver.olderHeard !== undefined) driver.olderHeard.newerHeard = driver.newerHeard;
+    else this.#oldest = driver.newerHeard;
+    if (driver.newerHeard !== undefined) driver.newerHeard.olderHeard = driver.olderHeard;
+    else this.#newest = driver.olderHeard;
+  }
+}
+
+/** The position that a fix makes: the attributes stay as they were when it names none. */
+export function positionOf(fix: Fix, previous: Position | undefined, receivedAt: number): Position {
+  return { ...fix, attributes: fix.attributes ?? previous?.attributes, receivedAt };
+}

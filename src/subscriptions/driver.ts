@@ -1,0 +1,44 @@
+import type { Position } from '../fix.ts';
+import type { Subscription } from './subscription.ts';
+
+/** Turns a position into the bytes of its wire form, without the closing brace, so that a field can follow. */
+export type EncodePosition = (position: Position) => string;
+
+/** A driver of one fleet, as long as it is known. */
+export class Driver {
+  readonly id: string;
+  /** Its slot in the fleet's cell tree. */
+  readonly slot: number;
+  /** The subscriptions that it is inside of. */
+  watchers: Subscription[] = [];
+  /** Server clock, epoch milliseconds, of the last fix received, whatever became of it. */
+  heardAt: number;
+  /** Neighbours in the fleet's list of drivers by `heardAt`. */
+  olderHeard: Driver | undefined;
+  newerHeard: Driver | undefined;
+
+  #position: Position;
+  #encoded: string | undefined;
+
+  constructor(slot: number, position: Position) {
+    this.id = position.driverId;
+    this.slot = slot;
+    this.heardAt = position.receivedAt;
+    this.#position = position;
+  }
+
+  get position(): Position {
+    return this.#position;
+  }
+
+  set position(position: Position) {
+    this.#position = position;
+    this.#encoded = undefined;
+  }
+
+  /** The position on the wire, without the closing brace; encoded once for all who get it. */
+  encoded(encode: EncodePosition): string {
+    this.#encoded ??= encode(this.#position);
+    return this.#encoded;
+  }
+}

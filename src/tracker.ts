@@ -1,0 +1,193 @@
+import type { Fix, Position } from './fix.ts';
+import { Fleet, positionOf } from './fleet.ts';
+import { Circle } from './geo/circle.ts';
+import type { OnStored } from './store/group-commit.ts';
+import type { StoredPosition } from './store/store.ts';
+import type { Driver } from './subscriptions/driver.ts';
+import { type Recipient, Subscription } from './subscriptions/subscription.ts';
+import { compileWhere, type Test, type Where } from './subscriptions/where.ts';
+
+/** What became of a fix: a verdict, or why it was refused. */
+export type Outcome = 'accepted' | 'duplicate' | 'late' | 'future' | 'unavailable';
+
+/** Where accepted positions are written; see `store/group-commit.ts`. */
+export interface Writer {
+  /** Too much waits: nothing more may be accepted. */
+  readonly full: boolean;
+  write(row: StoredPosition, onStored?: OnStored): void;
+  whenStored(onStored: OnStored): void;
+}
+
+/** A circle to look in or to watch: degrees and metres. */
+export interface CircleArea {
+  readonly lat: number;
+  readonly lng: number;
+  readonly radius: number;
+}
+
+/** What to leave out of an answer. */
+export interface Filters {
+  readonly where?: Where;
+  /** Seconds; by the position's timestamp. */
+  readonly maxAge?: number;
+}
+
+/** The drivers near a place, nearest first, with their distances in metres. */
+export interface Nearby {
+  readonly drivers: readonly Driver[];
+  readonly distances: readonly number[];
+  readonly cursor: string;
+  /** More drivers were within the radius than asked for. */
+  readonly truncated: boolean;
+}
+
+/** What the tracker needs from outside. */
+export interface TrackerDeps {
+  readonly writer: Writer;
+  /** The server's clock, epoch milliseconds. */
+  readonly now: () => number;
+  /** Tells this process's cursors from those of any other. */
+  readonly instance: string;
+  readonly ttlSeconds: number;
+  readonly maxFutureSeconds: number;
+}
+
+/**
+ * The spine of Nearcast. A fix is accepted, moves its driver in the spatial index, becomes transitions of the
+ * subscriptions concerned, goes to their outboxes, and to the store: in this order, in one go, with no await.
+ */
+export class Tracker {
+  readonly #writer: Writer;
+  readonly #now: () => number;
+  readonly #instance: string;
+  readonly #ttl: number;
+  readonly #maxFuture: number;
+  readonly #fleets = new Map<string, Fleet>();
+
+  constructor(deps: TrackerDeps) {
+    this.#writer = deps.writer;
+    this.#now = deps.now;
+    this.#instance = deps.instance;
+    this.#ttl = deps.ttlSeconds * 1000;
+    this.#maxFuture = deps.maxFutureSeconds * 1000;
+  }
+
+  /** Number of drivers known, over all fleets. */
+  get size(): number {
+    let size = 0;
+    for (const fleet of this.#fleets.values()) size += fleet.drivers.size;
+    return size;
+  }
+
+  /**
+   * Takes in a fix. Only an accepted one moves anything.
+   *
+   * @param onStored called, unless the fix is refused, once the driver's position is stored: this one, or the one that
+   * makes it a duplicate or late
+   */
+  accept(fleetName: string, fix: Fix, onStored?: OnStored): Outcome {
+    const now = this.#now();
+    if (fix.timestamp > now + this.#maxFuture) return 'future';
+    if (this.#writer.full) return 'unavailable';
+    const fleet = this.#fleet(fleetName);
+    const known = fleet.drivers.get(fix.driverId);
+    if (known !== undefined && fix.timestamp <= known.position.timestamp) {
+      fleet.heard(known, now);
+      if (onStored !== undefined) this.#writer.whenStored(onStored);
+      return fix.timestamp === known.position.timestamp ? 'duplicate' : 'late';
+    }
+    const position = positionOf(fix, known?.position, now);
+    const driver = fleet.place(position);
+    this.#writer.write({ ...position, fleet: fleetName, cell: cellName(fleet.cellOf(driver)) }, onStored);
+    return 'accepted';
+  }
+
+  /** Calls back once all that was accepted until now is stored. */
+  whenStored(onStored: OnStored): void {
+    this.#writer.whenStored(onStored);
+  }
+
+  /** Puts back what the store remembers; nothing is written. Newer positions, already accepted, stay. */
+  restore(fleetName: string, position: Position): void {
+    const fleet = this.#fleet(fleetName);
+    const known = fleet.drivers.get(position.driverId);
+    if (known === undefined || known.position.timestamp < position.timestamp) fleet.place(position);
+  }
+
+  /** A driver of a fleet, or undefined. */
+  driver(fleetName: string, driverId: string): Driver | undefined {
+    return this.#fleets.get(fleetName)?.drivers.get(driverId);
+  }
+
+  /** The drivers nearest to a place, answered from memory alone. */
+  nearby(fleetName: string, area: CircleArea, limit: number, filters: Filters = {}): Nearby {
+    const fleet = this.#fleets.get(fleetName) ?? new Fleet(this.#instance);
+    const since = filters.maxAge === undefined ? undefined : this.#now() - filters.maxAge * 1000;
+    // One more than asked for tells whether there are more.
+    const found = fleet.nearest(area.lat, area.lng, area.radius, limit + 1, compileWhere(filters.where), since);
+    const truncated = found.slots.length > limit;
+    if (truncated) found.slots.length = limit;
+    return {
+      drivers: found.slots.map((slot) => fleet.at(slot)),
+      distances: found.distances,
+      cursor: fleet.cursor,
+      truncated,
+    };
+  }
+
+  /** Watches a circle: the recipient is woken at once for the snapshot, then for every change. */
+  subscribe(fleetName: string, id: string, recipient: Recipient, area: CircleArea, where?: Where): Subscription {
+    const fleet = this.#fleet(fleetName);
+    const test = compileWhere(where);
+    const circle = new Circle(area.lat, area.lng, area.radius);
+    const subscription = new Subscription(id, fleet, recipient, circle, test);
+    fleet.registry.add(subscription, inside(fleet, circle, test));
+    return subscription;
+  }
+
+  /** The circle that a subscription watches. */
+  areaOf(subscription: Subscription): CircleArea {
+    return subscription.area as Circle;
+  }
+
+  /** Gives a subscription another circle or condition; what is absent stays as it is. */
+  update(subscription: Subscription, change: { area?: CircleArea; where?: Where }): void {
+    const fleet = subscription.subject as Fleet;
+    const { area, where } = change;
+    const circle = area === undefined ? (subscription.area as Circle) : new Circle(area.lat, area.lng, area.radius);
+    const test = where === undefined ? subscription.where : compileWhere(where);
+    fleet.registry.update(subscription, circle, test, inside(fleet, circle, test));
+  }
+
+  /** Ends a subscription. */
+  unsubscribe(subscription: Subscription): void {
+    (subscription.subject as Fleet).registry.remove(subscription);
+  }
+
+  /** Forgets the drivers of whom nothing was received for the TTL. To be called every second or so. */
+  expire(): void {
+    const since = this.#now() - this.#ttl;
+    for (const [name, fleet] of this.#fleets) {
+      fleet.expire(since);
+      if (fleet.empty) this.#fleets.delete(name);
+    }
+  }
+
+  #fleet(name: string): Fleet {
+    let fleet = this.#fleets.get(name);
+    if (fleet === undefined) {
+      fleet = new Fleet(this.#instance);
+      this.#fleets.set(name, fleet);
+    }
+    return fleet;
+  }
+}
+
+function inside(fleet: Fleet, circle: Circle, where: Test | undefined): Driver[] {
+  const found = fleet.nearest(circle.lat, circle.lng, circle.radius, Number.POSITIVE_INFINITY, where);
+  return found.slots.map((slot) => fleet.at(slot));
+}
+
+function cellName([high, low]: readonly [number, number]): string {
+  return high.toString(16) + low.toString(16).padStart(8, '0');
+}

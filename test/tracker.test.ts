@@ -1,0 +1,181 @@
+import geographiclib from 'geographiclib-geodesic';
+import { expect, test } from 'vitest';
+import type { Fix } from '../src/fix.ts';
+import type { StoredPosition } from '../src/store/store.ts';
+import type { Change, Subscription } from '../src/subscriptions/subscription.ts';
+import { Tracker } from '../src/tracker.ts';
+import { seeded } from './support/random.ts';
+
+const wgs84 = geographiclib.Geodesic.WGS84;
+
+function setUp({ full = false } = {}) {
+  const clock = { now: 1_000_000 };
+  const written: StoredPosition[] = [];
+  const writer = { full, write: (row: StoredPosition) => written.push(row), whenStored() {} };
+  const tracker = new Tracker({ writer, now: () => clock.now, instance: 'i', ttlSeconds: 300, maxFutureSeconds: 30 });
+  return { clock, written, tracker };
+}
+
+const fix = (driverId: string, timestamp: number, lat = 0, lng = 0, more: Partial<Fix> = {}): Fix => ({
+  driverId,
+  lat,
+  lng,
+  timestamp,
+  ...more,
+});
+
+test('the newest timestamp wins, whatever the order of arrival; only an accepted fix is written', () => {
+  const { tracker, written } = setUp();
+  expect(tracker.accept('f', fix('a', 900_000, 1, 1))).toBe('accepted');
+  expect(tracker.accept('f', fix('a', 900_000, 2, 2))).toBe('duplicate');
+  expect(tracker.accept('f', fix('a', 899_999, 3, 3))).toBe('late');
+  expect(tracker.accept('f', fix('a', 900_001, 4, 4))).toBe('accepted');
+  expect(tracker.driver('f', 'a')?.position.lat).toBe(4);
+  expect(written.map(({ timestamp }) => timestamp)).toEqual([900_000, 900_001]);
+});
+
+test('a fix further ahead than allowed is refused and changes nothing; one just as far is accepted', () => {
+  const { tracker, written } = setUp();
+  expect(tracker.accept('f', fix('a', 1_030_001))).toBe('future');
+  expect(tracker.driver('f', 'a')).toBeUndefined();
+  expect(written).toEqual([]);
+  expect(tracker.accept('f', fix('a', 1_030_000))).toBe('accepted');
+});
+
+test('nothing is accepted while the store is too far behind', () => {
+  const { tracker } = setUp({ full: true });
+  expect(tracker.accept('f', fix('a', 1))).toBe('unavailable');
+  expect(tracker.size).toBe(0);
+});
+
+test('attributes stay when a fix names none, and are replaced when it does', () => {
+  const { tracker } = setUp();
+  const attributes = () => tracker.driver('f', 'a')?.position.attributes;
+  tracker.accept('f', fix('a', 1, 0, 0, { attributes: { status: 'busy', seats: 4 } }));
+  tracker.accept('f', fix('a', 2));
+  expect(attributes()).toEqual({ status: 'busy', seats: 4 });
+  tracker.accept('f', fix('a', 3, 0, 0, { attributes: { status: 'free' } }));
+  expect(attributes()).toEqual({ status: 'free' });
+});
+
+test('a driver of whom nothing was received for the TTL is gone; a late fix counts as heard', () => {
+  const { tracker, clock } = setUp();
+  tracker.accept('f', fix('a', 900_000));
+  tracker.accept('f', fix('b', 900_000));
+  clock.now += 200_000;
+  expect(tracker.accept('f', fix('b', 800_000))).toBe('late');
+  clock.now += 100_000;
+  tracker.expire();
+  expect(tracker.size).toBe(2);
+  clock.now += 1;
+  tracker.expire();
+  expect(tracker.driver('f', 'a')).toBeUndefined();
+  expect(tracker.driver('f', 'b')).toBeDefined();
+  expect(tracker.nearby('f', { lat: 0, lng: 0, radius: 10 }, 10).drivers.map(({ id }) => id)).toEqual(['b']);
+});
+
+test('the same driverId in two fleets is two drivers, and neither fleet sees the other', () => {
+  const { tracker } = setUp();
+  tracker.accept('f', fix('a', 1, 1, 1));
+  tracker.accept('g', fix('a', 1, 2, 2));
+  expect(tracker.driver('f', 'a')?.position.lat).toBe(1);
+  expect(tracker.nearby('f', { lat: 2, lng: 2, radius: 1_000 }, 10).drivers).toEqual([]);
+  expect(tracker.nearby('g', { lat: 2, lng: 2, radius: 1_000 }, 10).drivers.length).toBe(1);
+  expect(tracker.nearby('h', { lat: 2, lng: 2, radius: 1_000 }, 10).drivers).toEqual([]);
+});
+
+test('a query says that it was truncated when, and only when, there were more', () => {
+  const { tracker } = setUp();
+  for (let i = 0; i < 3; i++) tracker.accept('f', fix(`d${i}`, 1));
+  const ask = (limit: number) => tracker.nearby('f', { lat: 0, lng: 0, radius: 1 }, limit);
+  expect(ask(2)).toMatchObject({ truncated: true, drivers: [{ id: 'd0' }, { id: 'd1' }] });
+  expect(ask(3).truncated).toBe(false);
+});
+
+test('what every subscription is told adds up to brute force, over random drivers, circles, filters, updates and clocks', () => {
+  const random = seeded('subscriptions');
+  const { tracker, clock } = setUp();
+  type Watch = {
+    lat: number;
+    lng: number;
+    radius: number;
+    where?: { status: string };
+    believed: Set<string>;
+    own: Subscription;
+  };
+  const watches: Watch[] = [];
+  const woken = new Set<Subscription>();
+  const recipient = { wake: (subscription: Subscription) => woken.add(subscription) };
+  // Around the antimeridian near a pole, where naive boxes fail.
+  const place = (): [number, number] => {
+    const lng = 180 + 3 * random.normal();
+    return [Math.min(90, 88.5 + random.normal() * 0.7), lng > 180 ? lng - 360 : lng];
+  };
+  const area = () => {
+    const [lat, lng] = place();
+    return { lat, lng, radius: random.pick([0, 300, 5_000, 60_000, 500_000]) };
+  };
+  const where = () => (random.below(2) === 0 ? undefined : { status: random.pick(['busy', 'free']) });
+  const drain = () => {
+    for (const { believed, own } of watches) {
+      if (!own.due) continue;
+      if (own.snapshotDue) for (const { id } of own.takeSnapshot()) believed.add(id);
+      else {
+        own.takeChanges((id, change: Change) => {
+          expect(believed.has(id), `${change} of ${id}`).toBe(change !== 'enter');
+          if (change === 'enter') believed.add(id);
+          else if (change !== 'move') believed.delete(id);
+        });
+      }
+    }
+    woken.clear();
+  };
+  const positions = new Map<string, { lat: number; lng: number; status: string; heardAt: number }>();
+  let compared = 0;
+  for (let step = 0; step < 6_000; step++) {
+    clock.now += 50;
+    const what = random.below(100);
+    if (what < 80) {
+      const id = `d${random.below(150)}`;
+      const known = positions.get(id);
+      const [lat, lng] =
+        known !== undefined && random.below(3) > 0
+          ? [Math.min(90, known.lat + 0.001 * random.normal()), known.lng]
+          : place();
+      const status = random.pick(['busy', 'free']);
+      expect(tracker.accept('f', fix(id, clock.now, lat, lng, { attributes: { status } }))).toBe('accepted');
+      positions.set(id, { lat, lng, status, heardAt: clock.now });
+    } else if (what < 85 && watches.length < 40) {
+      const circle = area();
+      const condition = where();
+      const own = tracker.subscribe('f', `s${step}`, recipient, circle, condition);
+      watches.push({ ...circle, where: condition, believed: new Set(), own });
+    } else if (what < 92 && watches.length > 0) {
+      const watch = random.pick(watches);
+      const circle = area();
+      const condition = where();
+      tracker.update(watch.own, { area: circle, where: condition ?? {} });
+      Object.assign(watch, circle, { where: condition });
+    } else if (what < 94 && watches.length > 30) {
+      const [watch] = watches.splice(random.below(watches.length), 1);
+      tracker.unsubscribe(watch.own);
+    } else if (what < 95) {
+      // Time passes; some go stale.
+      clock.now += 150_000;
+      tracker.expire();
+      for (const [id, { heardAt }] of positions) if (heardAt < clock.now - 300_000) positions.delete(id);
+    }
+    if (step % 50 !== 0) continue;
+    drain();
+    for (const { lat, lng, radius, where, believed } of watches) {
+      const expected = [...positions]
+        .filter(([, at]) => where === undefined || at.status === where.status)
+        .filter(([, at]) => (wgs84.Inverse(lat, lng, at.lat, at.lng).s12 as number) <= radius)
+        .map(([id]) => id);
+      expect([...believed].sort()).toEqual(expected.sort());
+      compared += expected.length;
+    }
+  }
+  console.log(`compared ${compared} believed drivers`);
+  expect(compared).toBeGreaterThan(5_000);
+});
