@@ -1,0 +1,177 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { DataDirInUse } from './data-dir-lock.ts';
+import type { Connection } from './pool.ts';
+import { templateDir } from './template.ts';
+
+export type ToServer = 'ping' | 'stop';
+
+export type FromServer =
+  | { readonly type: 'progress'; readonly message: string }
+  | { readonly type: 'ready' }
+  | { readonly type: 'pong' }
+  | { readonly type: 'in-use'; readonly message: string }
+  | { readonly type: 'failed'; readonly message: string };
+
+export interface EmbeddedOptions {
+  readonly dataDir: string;
+  /** A prepared database directory to copy at the first start; by default the one that npm's install made. */
+  readonly template?: string;
+  /** Hears what a first start is doing while it takes long. */
+  readonly onProgress?: (message: string) => void;
+  /** Hears of a database process that ended by itself and was started again. */
+  readonly log?: (message: string) => void;
+}
+
+/** Milliseconds between pings, and how many in a row may go unanswered before the process counts as hung. */
+const PING_INTERVAL = 15_000;
+const PINGS_MISSED = 4;
+/** Milliseconds before a database process that ended is started again: doubled each time, up to the second … */
+const RESTART_DELAY = 100;
+const RESTART_DELAY_MAX = 10_000;
+/** … and back to the first after one that ran this long. */
+const STEADY = 60_000;
+/** Milliseconds for the database to close before it is killed, which loses nothing either. */
+const STOP_TIMEOUT = 5_000;
+
+/**
+ * PostgreSQL with PostGIS in a child process, in WebAssembly, for one machine with nothing installed. It is reached
+ * through a unix socket that only this user can open. The child ends with this process, however that ends.
+ */
+export class EmbeddedDatabase {
+  readonly #options: EmbeddedOptions;
+  readonly #socketDir = mkdtempSync(join(tmpdir(), 'nearcast-'));
+  #child: ChildProcess | undefined;
+  #unanswered = 0;
+  #ping: NodeJS.Timeout | undefined;
+  #restart: NodeJS.Timeout | undefined;
+  #delay = RESTART_DELAY;
+  #readyAt = 0;
+  #stopped: Promise<void> | undefined;
+
+  /**
+   * Resolves when the database answers.
+   *
+   * @throws {DataDirInUse} another process works in that directory
+   */
+  static async start(options: EmbeddedOptions): Promise<EmbeddedDatabase> {
+    const database = new EmbeddedDatabase(options);
+    try {
+      await database.#launch();
+    } catch (error) {
+      await database.stop();
+      throw error;
+    }
+    return database;
+  }
+
+  private constructor(options: EmbeddedOptions) {
+    this.#options = { ...options, dataDir: resolve(options.dataDir) };
+  }
+
+  /** For a pool of pg; a few connections at most, since one statement runs at a time. */
+  get connection(): Connection {
+    return { host: this.#socketDir, port: 5432, user: 'postgres', database: 'postgres', ssl: false };
+  }
+
+  /** The database process, while there is one. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Closes the database; nothing of it is left but the data. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #launch(): Promise<void> {
+    const { dataDir, template = templateDir(), onProgress, log } = this.#options;
+    const child = fork(
+      join(import.meta.dirname, 'embedded-server.ts'),
+      [dataDir, this.#socketDir, String(process.pid), template],
+      {
+        // In its own session, the signals of a terminal do not reach it.
+        detached: true,
+        // It needs nothing from there, and must not see the secrets.
+        env: {},
+        execArgv: [],
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      },
+    );
+    this.#child = child;
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => log?.(text.trimEnd()));
+
+    await new Promise<void>((ready, failed) => {
+      child.on('message', (message: FromServer) => {
+        this.#unanswered = 0;
+        if (message.type === 'progress') onProgress?.(message.message);
+        else if (message.type === 'ready') ready();
+        else if (message.type === 'in-use') failed(new DataDirInUse(message.message));
+        else if (message.type === 'failed')
+          failed(new Error(`The embedded database did not start: ${message.message}`));
+      });
+      child.once('error', failed);
+      child.once('exit', (code, signal) => {
+        failed(new Error(`The embedded database ended while starting (${signal ?? `code ${code}`})`));
+      });
+    });
+
+    child.once('exit', (code, signal) => {
+      if (performance.now() - this.#readyAt >= STEADY) this.#delay = RESTART_DELAY;
+      this.#onExit(signal ?? `code ${code}`);
+    });
+    // The child alone is no reason for this process to live on.
+    child.unref();
+    child.channel?.unref();
+    (child.stderr as { unref?: () => void } | null)?.unref?.();
+    this.#unanswered = 0;
+    this.#readyAt = performance.now();
+    this.#ping = setInterval(() => this.#watch(child), PING_INTERVAL).unref();
+  }
+
+  /** An engine stuck in a loop holds its socket open and answers nothing: only from outside can it be ended. */
+  #watch(child: ChildProcess): void {
+    if (this.#unanswered >= PINGS_MISSED) {
+      child.kill('SIGKILL');
+      return;
+    }
+    this.#unanswered++;
+    child.send('ping' satisfies ToServer, () => {});
+  }
+
+  #onExit(how: string): void {
+    clearInterval(this.#ping);
+    this.#child = undefined;
+    if (this.#stopped !== undefined) return;
+    const delay = this.#delay;
+    this.#delay = Math.min(this.#delay * 2, RESTART_DELAY_MAX);
+    this.#options.log?.(`The embedded database ended (${how}); starting it again in ${delay} ms`);
+    this.#restart = setTimeout(async () => {
+      try {
+        await this.#launch();
+        this.#options.log?.('The embedded database is back');
+      } catch (error) {
+        this.#onExit(error instanceof Error ? error.message : String(error));
+      }
+    }, delay);
+  }
+
+  async #stop(): Promise<void> {
+    clearTimeout(this.#restart);
+    clearInterval(this.#ping);
+    const child = this.#child;
+    if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+      child.ref();
+      const gone = once(child, 'exit');
+      const kill = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT);
+      if (child.connected) child.send('stop' satisfies ToServer, () => {});
+      await gone;
+      clearTimeout(kill);
+    }
+    rmSync(this.#socketDir, { recursive: true, force: true });
+  }
+}

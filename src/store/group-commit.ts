@@ -1,0 +1,280 @@
+import { type Store, type StoredPosition, StoreRejected, StoreUnavailable } from './store.ts';
+
+/** Hears that what it waited for is committed, or else why it never will be. */
+export type OnStored = (error?: Error) => void;
+
+export interface GroupCommitOptions {
+  readonly store: Pick<Store, 'writePositions'>;
+  /** A row that the database will never take. */
+  readonly onRejected: (row: StoredPosition, error: StoreRejected) => void;
+  /** Called once when the store cannot be reached, and once with nothing when it can be again. */
+  readonly onAvailability?: (error?: Error) => void;
+  /** Rows in one statement. */
+  readonly maxBatch?: number;
+  /** Rows, or callbacks, that may wait before `full`. */
+  readonly maxPending?: number;
+  /** Milliseconds before the first retry, doubled each time up to the second. Each is cut by up to a half, at random. */
+  readonly retryDelay?: number;
+  readonly retryDelayMax?: number;
+  /** 0 … 1 */
+  readonly random?: () => number;
+  /** Calls back after so many milliseconds, unless the function that it returns is called before. */
+  readonly after?: (milliseconds: number, callback: () => void) => () => void;
+}
+
+/** A driver's row on its way to the store. */
+interface Entry {
+  row: StoredPosition;
+  /** Place in the order of arrival. A newer row of the same driver takes the place over. */
+  readonly place: number;
+  /** Stored or rejected. */
+  done: boolean;
+  error: StoreRejected | undefined;
+  /** The entry that took this one's row over while a retry was due. */
+  heir: Entry | undefined;
+}
+
+interface Waiter {
+  /** Everything up to this place must be done. */
+  readonly place: number;
+  readonly entry: Entry | undefined;
+  readonly callback: OnStored;
+}
+
+/**
+ * Writes what arrives while the previous batch is being written as one batch, so that the load makes its own batches.
+ * Of the rows of one driver that wait, only the newest is written.
+ */
+export class GroupCommit {
+  readonly #options: Required<GroupCommitOptions>;
+  /** In order of place, by fleet and driver. */
+  #waiting = new Map<string, Entry>();
+  #writing: readonly Entry[] = [];
+  /** In order of arrival; those before `#head` are called already. */
+  #waiters: Waiter[] = [];
+  #head = 0;
+  #lastPlace = 0;
+  #scheduled = false;
+  #failures = 0;
+  #cancelRetry: (() => void) | undefined;
+  #closed = false;
+
+  constructor(options: GroupCommitOptions) {
+    this.#options = {
+      onAvailability: () => {},
+      maxBatch: 5_000,
+      maxPending: 100_000,
+      retryDelay: 100,
+      retryDelayMax: 5_000,
+      random: Math.random,
+      after: afterTimeout,
+      ...options,
+    };
+  }
+
+  /** Whether so much waits that no more should be written; a write is taken nevertheless. */
+  get full(): boolean {
+    const { maxPending } = this.#options;
+    return this.#waiting.size + this.#writing.length >= maxPending || this.#waiters.length - this.#head >= maxPending;
+  }
+
+  get pending(): { readonly rows: number; readonly callbacks: number } {
+    return { rows: this.#waiting.size + this.#writing.length, callbacks: this.#waiters.length - this.#head };
+  }
+
+  /** Whether the last attempt reached the store. */
+  get available(): boolean {
+    return this.#failures === 0;
+  }
+
+  /**
+   * Hands over a row to be stored.
+   *
+   * @param onStored called once this row, or a newer one of the driver in its stead, and all that was written before
+   * is committed; with an error if this row, or the newer one, was rejected. Never called before `write` returns.
+   */
+  write(row: StoredPosition, onStored?: OnStored): void {
+    if (this.#closed) {
+      if (onStored !== undefined) this.#wait(undefined, onStored);
+      return;
+    }
+    const key = keyOf(row);
+    let entry = this.#waiting.get(key);
+    if (entry === undefined) {
+      entry = { row, place: ++this.#lastPlace, done: false, error: undefined, heir: undefined };
+      this.#waiting.set(key, entry);
+    } else if (row.timestamp > entry.row.timestamp) {
+      entry.row = row;
+    }
+    if (onStored !== undefined) this.#wait(entry, onStored);
+    this.#schedule();
+  }
+
+  /** Calls back, in order with all other callbacks, once everything written before this call is stored or rejected. */
+  whenStored(callback: OnStored): void {
+    this.#wait(undefined, callback);
+    this.#schedule();
+  }
+
+  /** Resolves when nothing waits any more, with true, or with false after so many milliseconds. */
+  drain(deadline: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const cancel = this.#options.after(deadline, () => resolve(false));
+      this.whenStored((error) => {
+        cancel();
+        resolve(error === undefined);
+      });
+    });
+  }
+
+  /** Stops; what still waits hears StoreUnavailable, and may have been stored or not. No timer is left. */
+  close(): void {
+    this.#closed = true;
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
+    this.#waiting.clear();
+    this.#release();
+  }
+
+  #wait(entry: Entry | undefined, callback: OnStored): void {
+    this.#waiters.push({ place: this.#lastPlace, entry, callback });
+    if (this.#closed) this.#schedule();
+  }
+
+  /** At the end of this turn of the event loop, so that all that arrives in it shares a batch. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#release();
+      if (this.#writing.length === 0 && this.#cancelRetry === undefined) void this.#pump();
+    });
+  }
+
+  async #pump(): Promise<void> {
+    while (this.#waiting.size > 0 && !this.#closed) {
+      this.#writing = this.#take();
+      try {
+        await this.#store(this.#writing);
+      } catch (error) {
+        this.#putBack(error);
+        return;
+      }
+      this.#writing = [];
+      this.#setFailures(0);
+      this.#release();
+    }
+  }
+
+  #take(): readonly Entry[] {
+    const batch: Entry[] = [];
+    for (const [key, entry] of this.#waiting) {
+      batch.push(entry);
+      this.#waiting.delete(key);
+      if (batch.length === this.#options.maxBatch) break;
+    }
+    return batch;
+  }
+
+  /** Stores the entries; of those that are rejected together finds, by halves, the ones that are at fault. */
+  async #store(entries: readonly Entry[]): Promise<void> {
+    try {
+      await this.#options.store.writePositions(entries.map((entry) => entry.row));
+    } catch (error) {
+      if (!(error instanceof StoreRejected)) throw error;
+      if (entries.length > 1) {
+        const middle = entries.length >> 1;
+        await this.#store(entries.slice(0, middle));
+        await this.#store(entries.slice(middle));
+        return;
+      }
+      entries[0].error = error;
+      call(() => this.#options.onRejected(entries[0].row, error));
+    }
+    for (const entry of entries) entry.done = true;
+  }
+
+  /** The store is away: what it did not take goes first again, each driver with its newest row, after a while. */
+  #putBack(error: unknown): void {
+    const again = new Map<string, Entry>();
+    for (const entry of this.#writing) if (!entry.done) again.set(keyOf(entry.row), entry);
+    for (const [key, newer] of this.#waiting) {
+      const older = again.get(key);
+      if (older === undefined) {
+        again.set(key, newer);
+        continue;
+      }
+      if (newer.row.timestamp > older.row.timestamp) older.row = newer.row;
+      newer.heir = older;
+    }
+    this.#writing = [];
+    if (this.#closed) return;
+    this.#waiting = again;
+    this.#release();
+
+    const { retryDelay, retryDelayMax, random, after } = this.#options;
+    const delay = Math.min(retryDelay * 2 ** this.#failures, retryDelayMax) * (1 - random() / 2);
+    this.#setFailures(this.#failures + 1, error);
+    this.#cancelRetry = after(delay, () => {
+      this.#cancelRetry = undefined;
+      void this.#pump();
+    });
+  }
+
+  #setFailures(failures: number, error?: unknown): void {
+    const changed = failures > 0 !== this.#failures > 0;
+    this.#failures = failures;
+    if (!changed) return;
+    const cause = error === undefined || error instanceof Error ? error : new Error(String(error));
+    call(() => this.#options.onAvailability(cause));
+  }
+
+  /** Calls those whose time has come, in order. */
+  #release(): void {
+    const settled = this.#settled();
+    // Those that a callback adds have their own turn.
+    const end = this.#waiters.length;
+    // A callback may close this, and so empty the list.
+    while (this.#head < Math.min(end, this.#waiters.length)) {
+      const { place, entry, callback } = this.#waiters[this.#head];
+      const error = this.#closed ? new StoreUnavailable('Nearcast is shutting down') : (entry?.heir ?? entry)?.error;
+      if (place > settled && !this.#closed) break;
+      this.#head++;
+      call(() => callback(error));
+    }
+    // Cut off what is done, each time it is more than what is left: a constant cost for each.
+    if (this.#head * 2 > this.#waiters.length) {
+      this.#waiters = this.#waiters.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  /** The place up to which everything is stored or rejected. */
+  #settled(): number {
+    if (this.#writing.length > 0) return this.#writing[0].place - 1;
+    for (const entry of this.#waiting.values()) return entry.place - 1;
+    return this.#lastPlace;
+  }
+}
+
+function keyOf(row: StoredPosition): string {
+  // A fleet's name has no control characters.
+  return `${row.fleet}\n${row.driverId}`;
+}
+
+/** A callback that throws is a bug that must come to light, but not here, where it would stop the others. */
+function call(callback: () => void): void {
+  try {
+    callback();
+  } catch (error) {
+    setImmediate(() => {
+      throw error;
+    });
+  }
+}
+
+function afterTimeout(milliseconds: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, milliseconds).unref();
+  return () => clearTimeout(timer);
+}

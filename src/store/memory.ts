@@ -1,0 +1,36 @@
+import type { Store, StoredPosition } from './store.ts';
+
+/** Rows handed out at a time: small, so that readers meet more than one batch. */
+const LOAD_BATCH = 1_000;
+
+/** A store that forgets: for tests and benchmarks of what stands on a store. */
+export class MemoryStore implements Store {
+  readonly #fleets = new Map<string, Map<string, StoredPosition>>();
+
+  async writePositions(rows: readonly StoredPosition[]): Promise<void> {
+    for (const row of rows) {
+      let drivers = this.#fleets.get(row.fleet);
+      if (drivers === undefined) this.#fleets.set(row.fleet, (drivers = new Map()));
+      const held = drivers.get(row.driverId);
+      if (held === undefined || held.timestamp < row.timestamp) drivers.set(row.driverId, row);
+    }
+  }
+
+  async *loadPositions(since: number): AsyncGenerator<readonly StoredPosition[]> {
+    let batch: StoredPosition[] = [];
+    for (const drivers of this.#fleets.values()) {
+      for (const row of drivers.values()) {
+        if (row.receivedAt < since) continue;
+        batch.push(row);
+        if (batch.length < LOAD_BATCH) continue;
+        yield batch;
+        batch = [];
+      }
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  async ping(): Promise<void> {}
+
+  async close(): Promise<void> {}
+}

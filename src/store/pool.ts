@@ -1,0 +1,51 @@
+import pg from 'pg';
+
+/** How to reach the database, as pg takes it. */
+export type Connection = Pick<pg.PoolConfig, 'connectionString' | 'host' | 'port' | 'user' | 'database' | 'ssl'>;
+
+export interface PoolLimits {
+  /** Connections. */
+  readonly max?: number;
+  /** Milliseconds to get a connection. */
+  readonly connectTimeout?: number;
+  /** Milliseconds for one statement; a server that hangs is given up after it. */
+  readonly queryTimeout?: number;
+}
+
+/** A pool that neither hangs on a dead server nor brings the process down with it. */
+export class StorePool extends pg.Pool {
+  readonly #clients = new Set<pg.Client>();
+
+  constructor(connection: Connection, limits: PoolLimits = {}) {
+    super({
+      application_name: 'nearcast',
+      ...connection,
+      max: limits.max ?? 4,
+      connectionTimeoutMillis: limits.connectTimeout ?? 5_000,
+      query_timeout: limits.queryTimeout ?? 30_000,
+      keepAlive: true,
+    });
+    // An idle connection that breaks is no news: the pool drops it, and the next statement reports the state of things.
+    this.on('error', () => {});
+    this.on('connect', (client) => {
+      this.#clients.add(client);
+      // A connection in use but between two statements belongs to nobody; unheard, its error would end the process.
+      client.on('error', () => {});
+    });
+    this.on('remove', (client) => this.#clients.delete(client));
+  }
+
+  /** Ends the pool. What still runs gets `grace` milliseconds; then its connections are cut. */
+  async finish(grace = 2_000): Promise<void> {
+    const cut = setTimeout(() => {
+      for (const client of this.#clients) {
+        client.connection.stream.destroy();
+      }
+    }, grace);
+    try {
+      await this.end();
+    } finally {
+      clearTimeout(cut);
+    }
+  }
+}

@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DatabaseUnsuitable, migrate } from '../../src/store/migrate.ts';
+import { openStore } from '../../src/store/open.ts';
+import { StorePool } from '../../src/store/pool.ts';
+import { PostgisStore } from '../../src/store/postgis.ts';
+import { StoreUnavailable } from '../../src/store/store.ts';
+import { createDatabase, findPostgres, startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { describeWith } from '../support/services.ts';
+import { storeContract } from './contract.ts';
+import { row, T0 } from './rows.ts';
+import { Truth } from './truth.ts';
+
+describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server', (bin) => {
+  let postgres: TestPostgres;
+  beforeAll(async () => {
+    postgres = await startPostgres(bin);
+  }, 60_000);
+  afterAll(() => postgres?.stop(), 30_000);
+
+  storeContract('PostGIS', async () => {
+    const url = await createDatabase(postgres, 'contract');
+    const { store, close } = await openStore({ databaseUrl: url, dataDir: '/nonexistent' });
+    const truth = await Truth.connect({ connectionString: url });
+    return {
+      store,
+      clear: async () => void (await truth.sql('TRUNCATE positions')),
+      truth: () => truth.positions(),
+      close: async () => {
+        await close();
+        await truth.close();
+      },
+      rejects: true,
+    };
+  });
+
+  describe('set-up', () => {
+    it('is safe when many instances start at once, and again later', async () => {
+      const url = await createDatabase(postgres, 'at_once');
+      await Promise.all(Array.from({ length: 5 }, () => migrate({ connectionString: url })));
+      await migrate({ connectionString: url });
+      const truth = await Truth.connect({ connectionString: url });
+      expect(await truth.sql('SELECT name FROM kysely_migration')).toEqual([{ name: '001-positions' }]);
+      await truth.close();
+    });
+
+    it('says which command a superuser has to run when its user may not add PostGIS', async () => {
+      const admin = await Truth.connect({ connectionString: postgres.url });
+      await admin.sql('CREATE ROLE plain LOGIN');
+      await admin.close();
+      const url = (await createDatabase(postgres, 'no_right')).replace('postgres@', 'plain@');
+      await expect(migrate({ connectionString: url })).rejects.toThrow(DatabaseUnsuitable);
+      await expect(migrate({ connectionString: url })).rejects.toThrow('CREATE EXTENSION postgis');
+    });
+
+    it('refuses a database of a newer version', async () => {
+      const url = await createDatabase(postgres, 'newer');
+      await migrate({ connectionString: url });
+      const truth = await Truth.connect({ connectionString: url });
+      await truth.sql("INSERT INTO kysely_migration VALUES ('999-future', now()::text)");
+      await truth.close();
+      await expect(migrate({ connectionString: url })).rejects.toThrow(/newer Nearcast.*999-future/);
+    });
+
+    it('says that a server is not there', async () => {
+      const url = 'postgres://postgres@/postgres?host=/nonexistent';
+      await expect(openStore({ databaseUrl: url, dataDir: '/nonexistent' })).rejects.toThrow(StoreUnavailable);
+    });
+  });
+
+  describe('in trouble', () => {
+    const open = async (name: string, queryTimeout?: number) => {
+      const connectionString = await createDatabase(postgres, name);
+      await migrate({ connectionString });
+      return new PostgisStore(new StorePool({ connectionString }, { queryTimeout, connectTimeout: queryTimeout }));
+    };
+
+    it('is unavailable while the server is down, and there again after it', async () => {
+      const store = await open('crash');
+      await store.writePositions([row('a')]);
+      await postgres.crash();
+      await expect(store.writePositions([row('b')])).rejects.toThrow(StoreUnavailable);
+      await expect(store.ping()).rejects.toThrow(StoreUnavailable);
+      await postgres.restart();
+      await store.writePositions([row('b')]);
+      await store.close();
+    }, 30_000);
+
+    it('gives up on a server that hangs, and does not mistake a late answer for the next', async () => {
+      const store = await open('hang', 300);
+      await store.ping();
+      postgres.freeze();
+      try {
+        await expect(store.ping()).rejects.toThrow(StoreUnavailable);
+        await expect(store.writePositions([row('a')])).rejects.toThrow(StoreUnavailable);
+      } finally {
+        postgres.thaw();
+      }
+      await store.writePositions([row('a', { timestamp: T0 + 1 })]);
+      for await (const batch of store.loadPositions(0)) expect(batch).toEqual([row('a', { timestamp: T0 + 1 })]);
+      await store.close();
+    }, 30_000);
+
+    it('closes in time even while a statement hangs', async () => {
+      const store = await open('close');
+      await store.ping();
+      postgres.freeze();
+      try {
+        const hanging = store.ping().catch((error) => error);
+        await store.close();
+        expect(await hanging).toBeInstanceOf(StoreUnavailable);
+      } finally {
+        postgres.thaw();
+      }
+    }, 30_000);
+  });
+
+  it('finds the rows of any coarser cell in one range of the column', async () => {
+    const url = await createDatabase(postgres, 'cells');
+    const { store, close } = await openStore({ databaseUrl: url, dataDir: '/nonexistent' });
+    await store.writePositions([row('a', { lat: 50.1, lng: 14.4 }), row('b', { lat: -33.9, lng: 151.2 })]);
+    const truth = await Truth.connect({ connectionString: url });
+    // The cell of `a` at resolution 5: its digits below are 0 … 6, and 7 stands for none.
+    const { cell } = row('a', { lat: 50.1, lng: 14.4 });
+    const low = (BigInt(`0x${cell}`) >> 30n) << 30n;
+    const inside = await truth.sql('SELECT driver_id FROM positions WHERE fleet = $1 AND cell BETWEEN $2 AND $3', [
+      'default',
+      low.toString(),
+      (low + (1n << 30n) - 1n).toString(),
+    ]);
+    expect(inside).toEqual([{ driver_id: 'a' }]);
+    await truth.close();
+    await close();
+  });
+});

@@ -1,0 +1,80 @@
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { pino } from 'pino';
+import { onTestFinished } from 'vitest';
+import { buildApp } from '../../src/app.ts';
+import { mintToken } from '../../src/auth/tokens.ts';
+import { type Config, loadConfig } from '../../src/config.ts';
+import { GroupCommit } from '../../src/store/group-commit.ts';
+import { MemoryStore } from '../../src/store/memory.ts';
+import type { Store } from '../../src/store/store.ts';
+import { Tracker } from '../../src/tracker.ts';
+import { Client } from './client.ts';
+
+export const SECRET = 'a secret of at least thirty-two bytes';
+
+/** A token that may do everything, unless told otherwise. */
+export function token(claims: { sub?: string; scope?: string; fleet?: string; ttlSeconds?: number } = {}): string {
+  return mintToken(SECRET, { sub: 'tester', scope: 'positions:read positions:write:any', ttlSeconds: 3600, ...claims });
+}
+
+export interface TestServer {
+  readonly app: FastifyInstance;
+  readonly tracker: Tracker;
+  readonly writer: GroupCommit;
+  readonly port: number;
+  /** Opens a WebSocket; with a token that may do everything unless `access_token` or protocols say otherwise. */
+  connect(path?: string, protocols?: string[], headers?: Record<string, string>): Promise<Client>;
+  /** GET with a token that may do everything, or with the given headers. */
+  get(path: string, headers?: Record<string, string>): Promise<Response>;
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
+}
+
+/** A whole server in this process, on a free port; ended when the test is. */
+export async function startServer(
+  options: { env?: Record<string, string>; store?: Store; now?: () => number; log?: pino.Logger } = {},
+): Promise<TestServer> {
+  const config: Config = loadConfig({ JWT_SECRET: SECRET, ...options.env });
+  const now = options.now ?? Date.now;
+  const writer = new GroupCommit({ store: options.store ?? new MemoryStore(), onRejected: () => {}, retryDelay: 1 });
+  const tracker = new Tracker({
+    writer,
+    now,
+    instance: 'test',
+    ttlSeconds: config.driverTtlSeconds,
+    maxFutureSeconds: config.maxFutureSeconds,
+  });
+  const app = await buildApp({
+    config,
+    secret: SECRET,
+    tracker,
+    ready: async () => {},
+    now,
+    log: options.log ?? pino({ level: 'silent' }),
+  });
+  await app.listen({ port: 0 });
+  onTestFinished(async () => {
+    await app.close();
+    writer.close();
+  });
+  const { port } = app.server.address() as AddressInfo;
+  const origin = `http://127.0.0.1:${port}`;
+  const authorization = { authorization: `Bearer ${token()}` };
+  return {
+    app,
+    tracker,
+    writer,
+    port,
+    connect(path = '/ws', protocols, headers) {
+      const own = headers !== undefined || protocols !== undefined || path.includes('access_token');
+      return Client.open(`ws://127.0.0.1:${port}${path}`, protocols, own ? headers : authorization);
+    },
+    get: (path, headers = authorization) => fetch(origin + path, { headers }),
+    post: (path, body, headers = authorization) =>
+      fetch(origin + path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+  };
+}
