@@ -1,0 +1,90 @@
+import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
+import jwt from '@fastify/jwt';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import { authenticator } from './auth/tokens.ts';
+import type { Config } from './config.ts';
+import { useDocumentation } from './http/documentation.ts';
+import { driverRoutes } from './http/drivers.ts';
+import { healthRoutes } from './http/health.ts';
+import { positionRoutes } from './http/positions.ts';
+import { handleError, useProblems } from './http/problem.ts';
+import { validatorCompiler } from './http/validation.ts';
+import { Ingest } from './ingest.ts';
+import { messageEncoder } from './protocol/encode.ts';
+import type { Tracker } from './tracker.ts';
+import { VERSION } from './version.ts';
+import { webSocketRoutes } from './ws/routes.ts';
+
+/** What the app is made of; whoever builds it owns these and ends them. */
+export interface AppDeps {
+  readonly config: Config;
+  /** The secret that tokens are signed with. */
+  readonly secret: string;
+  readonly tracker: Tracker;
+  /** Resolves when the instance can do all its work. */
+  readonly ready: () => Promise<void>;
+  /** The server's clock, epoch milliseconds. */
+  readonly now: () => number;
+  readonly log: FastifyBaseLogger;
+}
+
+/** A request's body may have this many bytes: a thousand fixes with attributes fit. */
+const MAX_BODY_BYTES = 1024 * 1024;
+
+/** Puts the plugins and routes together. Never listens. */
+export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
+  const { config, tracker, now } = deps;
+  const app = Fastify({
+    loggerInstance: deps.log,
+    // Two lines a request would drown everything else; metrics tell what requests do.
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: MAX_BODY_BYTES,
+    // An id of 128 characters may take 12 bytes of percent-encoding each.
+    routerOptions: { maxParamLength: 2048 },
+    frameworkErrors: handleError,
+    // Sockets that are still idle when the server closes would hold it up.
+    forceCloseConnections: 'idle',
+  });
+  app.decorateRequest('principal', null);
+  app.setValidatorCompiler(validatorCompiler);
+  // Answers are sent as text that was encoded ahead; nothing is left to serialize.
+  app.setSerializerCompiler(() => JSON.stringify);
+  useProblems(app);
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      // `upgrade-insecure-requests` would break plain HTTP on any host but localhost; the docs page styles inline.
+      directives: { upgradeInsecureRequests: null, styleSrc: ["'self'", "'unsafe-inline'"] },
+    },
+  });
+  if (config.corsOrigins.length > 0) {
+    await app.register(cors, { origin: config.corsOrigins.includes('*') ? '*' : [...config.corsOrigins] });
+  }
+  await app.register(jwt, {
+    secret: deps.secret,
+    verify: {
+      algorithms: ['HS256'],
+      requiredClaims: ['exp', 'sub'],
+      ...(config.jwtIssuer === undefined ? {} : { allowedIss: config.jwtIssuer }),
+      ...(config.jwtAudience === undefined ? {} : { allowedAud: config.jwtAudience }),
+    },
+  });
+  const authenticate = authenticator((token) => app.jwt.verify(token));
+  const ingest = new Ingest(tracker, now, config.maxFutureSeconds);
+
+  await useDocumentation(app, VERSION);
+  await app.register(webSocketRoutes, {
+    tracker,
+    ingest,
+    authenticate,
+    encode: messageEncoder(now),
+    defer: setImmediate,
+    now,
+    maxSubscriptions: config.maxSubscriptions,
+    maxRadiusMeters: config.maxRadiusMeters,
+  });
+  await app.register(driverRoutes, { tracker, authenticate, now, maxRadiusMeters: config.maxRadiusMeters });
+  await app.register(positionRoutes, { ingest, authenticate });
+  await app.register(healthRoutes, { ready: deps.ready });
+  return app;
+}

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+
+/** Everything that a token may allow. */
+export const SCOPES = ['positions:read', 'positions:write', 'positions:write:any', 'metrics:read'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** The fleet of a token that names none. */
+export const DEFAULT_FLEET = 'default';
+
+/** The claims that Nearcast reads; others are ignored. `scope` as in RFC 9068: separated by spaces. */
+export const claimsSchema = z.object({
+  sub: z.string().min(1).max(128),
+  exp: z.number(),
+  scope: z.string().default(''),
+  fleet: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$/)
+    .default(DEFAULT_FLEET),
+});
+
+/** Who is on the other side, as a verified token says. */
+export class Principal {
+  readonly subject: string;
+  readonly fleet: string;
+  /** Epoch milliseconds. */
+  readonly expiresAt: number;
+  readonly #scopes: ReadonlySet<string>;
+
+  constructor(claims: z.output<typeof claimsSchema>) {
+    this.subject = claims.sub;
+    this.fleet = claims.fleet;
+    this.expiresAt = claims.exp * 1000;
+    this.#scopes = new Set(claims.scope.split(' '));
+  }
+
+  get canRead(): boolean {
+    return this.#scopes.has('positions:read');
+  }
+
+  /** May send positions at all. */
+  get canWrite(): boolean {
+    return this.#scopes.has('positions:write') || this.canWriteAny;
+  }
+
+  /** A gateway: may send positions as any driver of its fleet. */
+  get canWriteAny(): boolean {
+    return this.#scopes.has('positions:write:any');
+  }
+
+  canWriteAs(driverId: string): boolean {
+    return this.canWriteAny || (this.canWrite && driverId === this.subject);
+  }
+}

@@ -1,0 +1,48 @@
+import type { FastifyRequest, preHandlerHookHandler } from 'fastify';
+import type { Principal } from '../auth/principal.ts';
+import type { Authenticate } from '../auth/tokens.ts';
+import { DomainError } from '../errors.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    principal: Principal | null;
+  }
+}
+
+/**
+ * A hook that lets a request through when its token allows it. The token is the `Authorization: Bearer` header or, for
+ * GET, which browsers and EventSource cannot give headers, `?access_token=`.
+ */
+export function allow(
+  authenticate: Authenticate,
+  allowed: (principal: Principal) => boolean,
+  need: string,
+): preHandlerHookHandler {
+  return (request, _reply, done) => {
+    const token = tokenOf(request);
+    if (token === undefined) {
+      return done(new DomainError('unauthorized', 'A token is required: Authorization: Bearer TOKEN.'));
+    }
+    let principal: Principal;
+    try {
+      principal = authenticate(token);
+    } catch (error) {
+      return done(error as Error);
+    }
+    if (!allowed(principal)) return done(new DomainError('forbidden', `The token lacks the scope ${need}.`));
+    request.principal = principal;
+    done();
+  };
+}
+
+/** The principal of a request that {@link allow} let through. */
+export function principalOf(request: FastifyRequest): Principal {
+  return request.principal as Principal;
+}
+
+function tokenOf(request: FastifyRequest): string | undefined {
+  const header = request.headers.authorization;
+  if (header !== undefined) return /^Bearer +(\S+)$/i.exec(header)?.[1] ?? '';
+  const inQuery = (request.query as { access_token?: unknown }).access_token;
+  return request.method === 'GET' && typeof inQuery === 'string' ? inQuery : undefined;
+}

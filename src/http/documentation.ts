@@ -1,0 +1,68 @@
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance } from 'fastify';
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+
+const DESCRIPTION = `Who is near, now? Drivers send positions; this API says who is near a point.
+
+Positions are sent and watched over the WebSocket at \`/ws\` (see docs/protocol.md in the repository); they can also be sent
+over HTTP. Every call but health, contract and documentation needs a token: \`Authorization: Bearer TOKEN\`, or
+\`?access_token=TOKEN\` with GET. Errors are \`application/problem+json\` (RFC 9457) with a stable \`code\`.`;
+
+/** Serves the contract, generated from the routes' zod schemas, at `/openapi.yaml`, and a page for it at `/docs`. */
+export async function useDocumentation(app: FastifyInstance, version: string): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Nearcast', version, description: DESCRIPTION, license: { name: 'MIT', identifier: 'MIT' } },
+      servers: [{ url: '/', description: 'This server' }],
+      tags: [
+        { name: 'drivers', description: 'Ask where drivers are' },
+        { name: 'positions', description: 'Send positions' },
+        { name: 'health', description: 'For whoever runs it' },
+      ],
+      components: {
+        securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
+      },
+    },
+    transform: jsonSchemaTransform,
+    transformObject: (document) => tidy(jsonSchemaTransformObject(document)),
+  });
+  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { persistAuthorization: true } });
+
+  let contract: string;
+  app.addHook('onReady', async () => {
+    contract = app.swagger({ yaml: true });
+  });
+  app.get('/openapi.yaml', { schema: { hide: true } }, (_request, reply) =>
+    reply.type('application/yaml').send(contract),
+  );
+  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/docs'));
+}
+
+const REFERENCE = /"#\/components\/schemas\/([^"]+)"/g;
+
+/**
+ * Every zod schema with an id comes as two components, for what is sent and for what is answered. This keeps those that
+ * are used, and drops the suffix of the first kind where the second is not.
+ */
+function tidy(document: ReturnType<typeof jsonSchemaTransformObject>): ReturnType<typeof jsonSchemaTransformObject> {
+  const { components } = document as { components: { schemas: Record<string, unknown> } };
+  const { schemas } = components;
+  const used = new Set<string>();
+  const follow = (part: unknown) => {
+    for (const [, name] of JSON.stringify(part).matchAll(REFERENCE)) {
+      if (used.has(name)) continue;
+      used.add(name);
+      follow(schemas[name]);
+    }
+  };
+  follow({ ...document, components: undefined });
+  const nameOf = (name: string) => {
+    const short = name.replace(/Input$/, '');
+    return used.has(short) ? name : short;
+  };
+  const kept = Object.fromEntries([...used].sort().map((name) => [nameOf(name), schemas[name]]));
+  const text = JSON.stringify({ ...document, components: { ...components, schemas: kept } });
+  return JSON.parse(text.replace(REFERENCE, (_, name) => JSON.stringify(`#/components/schemas/${nameOf(name)}`)));
+}

@@ -1,0 +1,113 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Principal } from '../auth/principal.ts';
+import type { Authenticate } from '../auth/tokens.ts';
+import { DomainError } from '../errors.ts';
+import { toCircle, whereConditionSchema } from '../protocol/area.ts';
+import { parse } from '../protocol/faults.ts';
+import { driverIdSchema } from '../protocol/fix.ts';
+import { encodeFeature, encodeFeatureCollection } from '../protocol/geojson.ts';
+import { encodePosition, roundDistance } from '../protocol/position.ts';
+import { whereInQuery } from '../protocol/query.ts';
+import {
+  driverAnswerSchema,
+  featureCollectionSchema,
+  featureSchema,
+  nearbyAnswerSchema,
+  nearbyQuerySchema,
+} from '../protocol/rest.ts';
+import type { Nearby, Tracker } from '../tracker.ts';
+import { allow, principalOf } from './access.ts';
+import { answer, responses } from './responses.ts';
+
+/** What the routes of drivers need. */
+export interface DriversDeps {
+  readonly tracker: Tracker;
+  readonly authenticate: Authenticate;
+  readonly now: () => number;
+  readonly maxRadiusMeters: number;
+}
+
+const GEOJSON = 'application/geo+json';
+
+const FILTERS = `Filters: \`attributes.NAME=VALUE\` keeps drivers whose attribute has that value; repeated, any of the values. Different names must all match.`;
+
+/** `GET /v1/drivers/nearby` and `GET /v1/drivers/{driverId}`. */
+export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps) => {
+  const { tracker, now } = deps;
+  const canRead = allow(deps.authenticate, (principal: Principal) => principal.canRead, 'positions:read');
+
+  app.get(
+    '/v1/drivers/nearby',
+    {
+      onRequest: canRead,
+      schema: {
+        operationId: 'nearby',
+        tags: ['drivers'],
+        summary: 'Who is near a point',
+        description: `The drivers within a radius of a point, nearest first. Equally far ones are ordered by driverId. ${FILTERS}`,
+        security: [{ token: [] }],
+        querystring: nearbyQuerySchema(deps.maxRadiusMeters),
+        response: responses(
+          { 200: answer('Nearest first.', nearbyAnswerSchema, featureCollectionSchema) },
+          400,
+          401,
+          403,
+        ),
+      },
+    },
+    (request, reply) => {
+      const { query } = request;
+      const where = parse(whereConditionSchema, whereInQuery(query));
+      const { fleet } = principalOf(request);
+      const found = tracker.nearby(fleet, toCircle(query), query.limit, { where, maxAge: query.maxAge });
+      if (wantsGeoJson(request, reply)) {
+        return reply.type(GEOJSON).send(encodeFeatureCollection(found, now()));
+      }
+      return reply.type('application/json').send(encodeNearby(found, now()));
+    },
+  );
+
+  app.get(
+    '/v1/drivers/:driverId',
+    {
+      onRequest: canRead,
+      schema: {
+        operationId: 'driver',
+        tags: ['drivers'],
+        summary: 'Where one driver is',
+        security: [{ token: [] }],
+        params: z.object({ driverId: driverIdSchema }),
+        response: responses(
+          { 200: answer('The latest position.', driverAnswerSchema, featureSchema) },
+          400,
+          401,
+          403,
+          404,
+        ),
+      },
+    },
+    (request, reply) => {
+      const driver = tracker.driver(principalOf(request).fleet, request.params.driverId);
+      if (driver === undefined)
+        throw new DomainError('not_found', 'There is no such driver, or nothing was heard of it.');
+      if (wantsGeoJson(request, reply)) return reply.type(GEOJSON).send(encodeFeature(driver.position));
+      return reply.type('application/json').send(`${driver.encoded(encodePosition)},"serverTime":${now()}}`);
+    },
+  );
+};
+
+/** Positions are kept encoded, so the answer is put together from them and no serializer walks it. */
+function encodeNearby({ drivers, distances, cursor, truncated }: Nearby, serverTime: number): string {
+  let list = '';
+  for (let i = 0; i < drivers.length; i++) {
+    list += `${i === 0 ? '' : ','}${drivers[i].encoded(encodePosition)},"distance":${roundDistance(distances[i])}}`;
+  }
+  return `{"serverTime":${serverTime},"cursor":"${cursor}"${truncated ? ',"truncated":true' : ''},"drivers":[${list}]}`;
+}
+
+function wantsGeoJson(request: FastifyRequest, reply: FastifyReply): boolean {
+  reply.header('vary', 'accept');
+  return request.headers.accept?.includes(GEOJSON) ?? false;
+}

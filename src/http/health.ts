@@ -1,0 +1,47 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { healthSchema } from '../protocol/rest.ts';
+import { answer, responses } from './responses.ts';
+
+/** What the health routes need. */
+export interface HealthDeps {
+  /** Resolves when the instance can do all its work; rejects when it cannot. */
+  readonly ready: () => Promise<void>;
+}
+
+/** `GET /livez` and `GET /readyz`, for whoever runs the instance; no token. */
+export const healthRoutes: FastifyPluginAsyncZod<HealthDeps> = async (app, { ready }) => {
+  app.get(
+    '/livez',
+    {
+      schema: {
+        operationId: 'live',
+        tags: ['health'],
+        summary: 'Whether the process answers',
+        response: responses({ 200: answer('It does.', healthSchema) }),
+      },
+    },
+    (_request, reply) => reply.type('application/json').send('{"status":"ok"}'),
+  );
+
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        operationId: 'ready',
+        tags: ['health'],
+        summary: 'Whether it should get traffic: the index is loaded and the store answers',
+        response: responses({ 200: answer('It should.', healthSchema), 503: answer('It should not.', healthSchema) }),
+      },
+    },
+    async (_request, reply) => {
+      const isReady = await ready().then(
+        () => true,
+        () => false,
+      );
+      return reply
+        .code(isReady ? 200 : 503)
+        .type('application/json')
+        .send(`{"status":"${isReady ? 'ok' : 'unavailable'}"}`);
+    },
+  );
+};

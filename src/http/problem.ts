@@ -1,0 +1,74 @@
+import { STATUS_CODES } from 'node:http';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { DomainError, type ErrorCode, type Fault } from '../errors.ts';
+
+/** The HTTP status of each error. */
+const STATUS: Readonly<Record<ErrorCode, number>> = {
+  invalid: 400,
+  future: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  not_found: 404,
+  too_large: 413,
+  unsupported: 415,
+  limit: 429,
+  unavailable: 503,
+  internal: 500,
+};
+
+/** What an HTTP status that Fastify chose means in our codes. */
+function codeOf(status: number): ErrorCode {
+  if (status >= 500) return status === 503 ? 'unavailable' : 'internal';
+  const code = (Object.keys(STATUS) as ErrorCode[]).find((code) => STATUS[code] === status);
+  return code ?? 'invalid';
+}
+
+/** Sends an error as `application/problem+json` (RFC 9457). */
+export function sendProblem(
+  reply: FastifyReply,
+  code: ErrorCode,
+  detail: string,
+  faults: readonly Fault[] = [],
+  status: number = STATUS[code],
+): FastifyReply {
+  if (status === 401) reply.header('www-authenticate', 'Bearer');
+  if (status === 503) reply.header('retry-after', '1');
+  return reply
+    .code(status)
+    .type('application/problem+json')
+    .send(
+      JSON.stringify({
+        type: 'about:blank',
+        title: STATUS_CODES[status],
+        status,
+        code,
+        detail,
+        errors: faults.length > 0 ? faults : undefined,
+        requestId: reply.request.id,
+      }),
+    );
+}
+
+/** Answers every error, whoever threw it, as a problem. What is our own fault is logged and told to nobody. */
+export function handleError(error: FastifyError | DomainError, request: FastifyRequest, reply: FastifyReply): void {
+  if (error instanceof DomainError) {
+    sendProblem(reply, error.code, error.message, error.faults);
+    return;
+  }
+  const status = error.statusCode ?? 500;
+  if (status >= 500) {
+    request.log.error({ err: error }, 'request failed');
+    sendProblem(reply, codeOf(status), 'The server failed. Quote the requestId when you report it.', [], status);
+    return;
+  }
+  sendProblem(reply, codeOf(status), error.message, [], status);
+}
+
+/** Makes every error of the app a problem, 404 and 500 included. */
+export function useProblems(app: FastifyInstance): void {
+  app.setErrorHandler(handleError);
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0];
+    sendProblem(reply, 'not_found', `There is no ${request.method} ${path} here.`);
+  });
+}

@@ -1,0 +1,44 @@
+import type { z } from 'zod';
+import { problemSchema } from '../protocol/rest.ts';
+
+const PROBLEMS = {
+  400: 'The request breaks a rule; `errors` names the fields.',
+  401: 'No token, or not a valid one.',
+  403: 'The token does not allow this.',
+  404: 'There is no such thing.',
+  413: 'The request has too many bytes.',
+  415: 'Not a content type that this call takes.',
+  503: 'Not now; try again after `Retry-After` seconds.',
+} as const;
+
+/** An answer of a route: in words, and its schema by media type. */
+interface Answer {
+  readonly description: string;
+  readonly content: Readonly<Record<string, { readonly schema: z.ZodType }>>;
+}
+
+/** An answer in JSON and, where it is given, GeoJSON. */
+export function answer(description: string, json: z.ZodType, geoJson?: z.ZodType): Answer {
+  return {
+    description,
+    content: {
+      'application/json': { schema: json },
+      ...(geoJson === undefined ? {} : { 'application/geo+json': { schema: geoJson } }),
+    },
+  };
+}
+
+/**
+ * All that a route may answer, for the contract. Deliberately opaque to the type provider: answers are sent as text
+ * that was encoded ahead, and no serializer walks them.
+ */
+export function responses(
+  answers: Readonly<Record<number, Answer>>,
+  ...problems: readonly (keyof typeof PROBLEMS)[]
+): Record<string, unknown> {
+  const content = { 'application/problem+json': { schema: problemSchema } };
+  return {
+    ...Object.fromEntries(problems.map((status) => [status, { description: PROBLEMS[status], content }])),
+    ...answers,
+  };
+}

@@ -1,0 +1,120 @@
+import type { Principal } from './auth/principal.ts';
+import { DomainError, type Fault } from './errors.ts';
+import type { RefusalCode, Verdict } from './fix.ts';
+import { parse } from './protocol/faults.ts';
+import { fixSchema, toFix } from './protocol/fix.ts';
+import type { OnStored } from './store/group-commit.ts';
+import type { Tracker } from './tracker.ts';
+
+/** What a client is told of one fix. */
+export interface Result {
+  readonly verdict: Verdict;
+  readonly code?: RefusalCode;
+  readonly message?: string;
+}
+
+/** A refusal, with the fields at fault. */
+export interface Refusal extends Result {
+  readonly verdict: 'refused';
+  readonly code: RefusalCode;
+  readonly message: string;
+  readonly faults: readonly Fault[];
+}
+
+const BEHIND = 'The store is behind; send it again later.';
+/** Milliseconds in which fixes without a timestamp count as of one moment. */
+const SAME_MOMENT = 100;
+const NOT_STORED: Result = { verdict: 'refused', code: 'unavailable', message: 'It could not be stored.' };
+const ACCEPTED: Result = { verdict: 'accepted' };
+const DUPLICATE: Result = { verdict: 'duplicate' };
+const LATE: Result = { verdict: 'late' };
+
+/** Takes in fixes, whatever they came by: parse, may this principal, accept. */
+export class Ingest {
+  readonly #tracker: Tracker;
+  readonly #now: () => number;
+  readonly #maxFutureSeconds: number;
+
+  constructor(tracker: Tracker, now: () => number, maxFutureSeconds: number) {
+    this.#tracker = tracker;
+    this.#now = now;
+    this.#maxFutureSeconds = maxFutureSeconds;
+  }
+
+  /**
+   * The verdict on one fix as it came from the wire. It is in memory then, and not yet stored.
+   *
+   * @param onStored called once it is stored, or with why it never will be; not if it is refused
+   */
+  judge(principal: Principal, value: unknown, onStored?: OnStored): Result | Refusal {
+    let message: ReturnType<typeof fixSchema.parse>;
+    try {
+      message = parse(fixSchema, value);
+    } catch (error) {
+      if (error instanceof DomainError) return refused('invalid', error.message, error.faults);
+      throw error;
+    }
+    const driverId = message.driverId ?? (principal.canWriteAny ? undefined : principal.subject);
+    if (driverId === undefined)
+      return refused('invalid', 'driverId is required', [{ field: 'driverId', message: 'is required' }]);
+    if (!principal.canWriteAs(driverId)) {
+      return refused('forbidden', 'driverId must be the subject of the token', [
+        { field: 'driverId', message: 'must be the subject of the token' },
+      ]);
+    }
+    const fix = toFix(message, driverId, this.#clockFor(principal.fleet, driverId));
+    switch (this.#tracker.accept(principal.fleet, fix, onStored)) {
+      case 'accepted':
+        return ACCEPTED;
+      case 'duplicate':
+        return DUPLICATE;
+      case 'late':
+        return LATE;
+      case 'future': {
+        const rule = `must not be more than ${this.#maxFutureSeconds} s ahead of the server’s clock`;
+        return refused('future', `timestamp ${rule}`, [{ field: 'timestamp', message: rule }]);
+      }
+      case 'unavailable':
+        return refused('unavailable', BEHIND);
+    }
+  }
+
+  /**
+   * The verdicts on many fixes, in their order, handed over once all are stored.
+   *
+   * @throws {DomainError} `unavailable` when none could be taken
+   */
+  judgeAll(
+    principal: Principal,
+    values: readonly unknown[],
+    onStored: (results: Result[], error?: Error) => void,
+  ): void {
+    const results = values.map((value, index): Result => {
+      const result = this.judge(principal, value, (error) => {
+        if (error !== undefined) results[index] = NOT_STORED;
+      });
+      return isRefusal(result) ? { verdict: 'refused', code: result.code, message: result.message } : result;
+    });
+    if (results.every(({ code }) => code === 'unavailable')) throw new DomainError('unavailable', BEHIND);
+    this.#tracker.whenStored((error) => onStored(results, error));
+  }
+
+  /**
+   * The server's clock, for a fix that brings no timestamp. Such fixes are in the order in which they come, so one in
+   * the same millisecond as the last is dated after it.
+   */
+  #clockFor(fleet: string, driverId: string): number {
+    const now = this.#now();
+    const last = this.#tracker.driver(fleet, driverId)?.position.timestamp;
+    return last !== undefined && last >= now && last - now < SAME_MOMENT ? last + 1 : now;
+  }
+}
+
+/** Whether a result is a refusal. */
+export function isRefusal(result: Result | Refusal): result is Refusal {
+  return result.verdict === 'refused';
+}
+
+function refused(code: RefusalCode, message: string, faults: readonly Fault[] = []): Refusal {
+  return { verdict: 'refused', code, message, faults };
+}

@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { developmentSecret } from './auth/secret.ts';
+import { type Config, ConfigError, loadConfig } from './config.ts';
+import { createLog } from './log.ts';
+import { DataDirInUse } from './store/data-dir-lock.ts';
+import { GroupCommit } from './store/group-commit.ts';
+import { DatabaseUnsuitable } from './store/migrate.ts';
+import { type OpenedStore, openStore } from './store/open.ts';
+import { type Store, StoreUnavailable } from './store/store.ts';
+import { Tracker } from './tracker.ts';
+import { welcome } from './welcome.ts';
+
+/** Exit code for settings that are wrong (EX_CONFIG). */
+const EXIT_CONFIG = 78;
+/** The whole shutdown must be over by then, milliseconds. */
+const SHUTDOWN_TIME = 9_500;
+/** What is not stored yet gets this much of it. */
+const DRAIN_TIME = 6_000;
+/** How often stale drivers are looked for, milliseconds. */
+const EXPIRY_INTERVAL = 1_000;
+
+let config: Config;
+try {
+  config = loadConfig();
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  console.error(error.message);
+  process.exit(EXIT_CONFIG);
+}
+const log = createLog(config.logLevel);
+const stopping = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => onSignal(signal));
+
+try {
+  await run(config, log);
+  process.exit(0);
+} catch (error) {
+  if (!isExpected(error)) throw error;
+  console.error((error as Error).message);
+  process.exit(1);
+}
+
+/** Serves until a signal says stop; resolves when nothing is left. */
+async function run(config: Config, log: Logger): Promise<void> {
+  for (const name of config.unknown) log.warn(`${name} is set, but this version does not know it`);
+  // The app is loaded while the database starts: each takes a second or two.
+  const [{ buildApp }, opened] = await Promise.all([
+    import('./app.ts'),
+    openStore({
+      databaseUrl: config.databaseUrl,
+      dataDir: config.dataDir,
+      onProgress: (message) => console.log(message),
+      log: (message) => log.warn(message),
+    }),
+  ]);
+  let app: FastifyInstance | undefined;
+  const writer = new GroupCommit({
+    store: opened.store,
+    onRejected: (row, error) =>
+      log.error({ err: error, fleet: row.fleet }, 'a position was not stored: the database refused it'),
+    onAvailability: (error) => {
+      if (error === undefined) log.info('the database is back; what waited is stored');
+      else log.error({ err: error }, 'the database does not answer; fixes wait in memory');
+    },
+  });
+  try {
+    const tracker = new Tracker({
+      writer,
+      now: Date.now,
+      instance: randomBytes(6).toString('base64url'),
+      ttlSeconds: config.driverTtlSeconds,
+      maxFutureSeconds: config.maxFutureSeconds,
+    });
+    await restore(tracker, opened.store, config);
+    const secret = config.jwtSecret ?? developmentSecret(config.dataDir);
+    app = await buildApp({
+      config,
+      secret,
+      tracker,
+      ready: async () => {
+        stopping.signal.throwIfAborted();
+        if (writer.full) throw new StoreUnavailable('The store is behind');
+        await opened.store.ping();
+      },
+      now: Date.now,
+      log,
+    });
+    if (stopping.signal.aborted) return;
+    await app.listen({ host: config.host, port: config.port, listenTextResolver: () => 'listening' });
+    const expiry = setInterval(() => tracker.expire(), EXPIRY_INTERVAL);
+    const { port } = app.server.address() as AddressInfo;
+    const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+    if (config.jwtSecret === undefined) console.log(welcome(reachable(url), secret));
+    console.log(`Nearcast is ready at ${url}`);
+    await new Promise((resolve) => {
+      if (stopping.signal.aborted) resolve(undefined);
+      else stopping.signal.addEventListener('abort', resolve, { once: true });
+    });
+    clearInterval(expiry);
+  } finally {
+    await shutDown(app, writer, opened);
+  }
+}
+
+/** Fills the index with what the store remembers of drivers that are not stale. */
+async function restore(tracker: Tracker, store: Store, { driverTtlSeconds }: Config): Promise<void> {
+  for await (const rows of store.loadPositions(Date.now() - driverTtlSeconds * 1000)) {
+    for (const { fleet, cell: _, ...position } of rows) tracker.restore(fleet, position);
+  }
+}
+
+/** Not ready any more; then stores and acknowledges what came, then takes no more, then closes sockets and database. */
+async function shutDown(app: FastifyInstance | undefined, writer: GroupCommit, opened: OpenedStore): Promise<void> {
+  setTimeout(() => {
+    log.error('shutting down took too long; what was acknowledged is stored');
+    process.exit(1);
+  }, SHUTDOWN_TIME).unref();
+  await writer.drain(DRAIN_TIME / 2);
+  await app?.close();
+  if (!(await writer.drain(DRAIN_TIME / 2)))
+    log.error('not everything that was received, and not acknowledged, could be stored');
+  writer.close();
+  await opened.close();
+}
+
+function onSignal(signal: NodeJS.Signals): void {
+  if (stopping.signal.aborted) {
+    log.warn(`${signal} again: going at once`);
+    process.exit(1);
+  }
+  log.info(`${signal}: shutting down`);
+  stopping.abort();
+}
+
+/** What an operator can mend: it is told in a line, not as a stack. */
+function isExpected(error: unknown): boolean {
+  if (error instanceof DataDirInUse || error instanceof DatabaseUnsuitable || error instanceof StoreUnavailable)
+    return true;
+  return ['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+/** A server that listens on every address is reached at this one from this machine. */
+function reachable(url: string): string {
+  return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
+}

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { circleFields, radiusSchema, whereSchema } from './area.ts';
+import { fixSchema, identifier, latitudeSchema, longitudeSchema } from './fix.ts';
+import { inQuery } from './query.ts';
+import { MAX_POSITIONS } from './rest.ts';
+
+const subscription = identifier(64).meta({ description: 'The client’s own name for it, unique on the connection.' });
+
+/** Echoed in the answer: what a client chose to tell its messages apart. */
+export const messageIdSchema = z.union([identifier(128), z.int()], {
+  error: 'must be a string of 1 to 128 printable characters or a whole number',
+});
+
+export const positionMessageSchema = fixSchema.extend({
+  type: z.literal('position').optional(),
+  id: messageIdSchema.optional(),
+});
+
+/** The fixes are checked one by one, so that a bad one does not take the others with it. */
+export const positionsMessageSchema = z.object({
+  type: z.literal('positions'),
+  id: messageIdSchema,
+  positions: z
+    .array(z.unknown(), { error: 'must be a list of fixes' })
+    .min(1, { error: `must have 1 to ${MAX_POSITIONS} fixes` })
+    .max(MAX_POSITIONS, { error: `must have 1 to ${MAX_POSITIONS} fixes` }),
+});
+
+/** @param maxRadius MAX_RADIUS_METERS */
+export const subscribeMessageSchema = (maxRadius: number) =>
+  z.object({
+    type: z.literal('subscribe'),
+    subscription,
+    ...circleFields(maxRadius),
+    where: whereSchema.optional(),
+    cursor: z.string({ error: 'must be a string' }).optional(),
+  });
+
+/** Of the circle, the centre (both) and the radius may each be left as they are. */
+export const updateMessageSchema = (maxRadius: number) =>
+  z
+    .object({
+      type: z.literal('update'),
+      subscription,
+      latitude: latitudeSchema.optional(),
+      longitude: longitudeSchema.optional(),
+      radius: radiusSchema(maxRadius).optional(),
+      where: whereSchema.optional(),
+    })
+    .refine(({ latitude, longitude }) => (latitude === undefined) === (longitude === undefined), {
+      error: 'must come with its other coordinate',
+      path: ['latitude'],
+    });
+
+export const unsubscribeMessageSchema = z.object({ type: z.literal('unsubscribe'), subscription });
+
+export const authenticateMessageSchema = z.object({
+  type: z.literal('authenticate'),
+  token: z.string({ error: 'must be a string' }),
+});
+
+export const pingMessageSchema = z.object({ type: z.literal('ping'), id: messageIdSchema.optional() });
+
+/** The URL form `/ws?latitude&longitude&radius`, which subscribes at once. @param maxRadius MAX_RADIUS_METERS */
+export const subscribeQuerySchema = (maxRadius: number) => {
+  const { latitude, longitude, radius } = circleFields(maxRadius);
+  return z.object({
+    latitude: inQuery(latitude),
+    longitude: inQuery(longitude),
+    radius: inQuery(radius),
+    where: whereSchema.optional(),
+  });
+};

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import type { Position } from '../fix.ts';
+import { attributesSchema, driverIdSchema, latitudeSchema, longitudeSchema } from './fix.ts';
+
+const milliseconds = z.int().min(0);
+
+/** A position in an answer or a push. Fields that are not known are absent. */
+export const positionSchema = z
+  .object({
+    driverId: driverIdSchema,
+    latitude: latitudeSchema,
+    longitude: longitudeSchema,
+    timestamp: milliseconds.meta({ description: 'When the fix was taken, by the device: epoch milliseconds.' }),
+    accuracy: z.number().min(0).optional().meta({ description: 'Metres, 95 % confidence.' }),
+    altitude: z.number().optional().meta({ description: 'Metres above the ellipsoid.' }),
+    heading: z.number().min(0).max(360).optional().meta({ description: 'Degrees clockwise from true north.' }),
+    speed: z.number().min(0).optional().meta({ description: 'Metres per second.' }),
+    attributes: attributesSchema.optional(),
+    receivedAt: milliseconds.meta({ description: 'When the server received it: epoch milliseconds.' }),
+  })
+  .meta({ id: 'Position', description: 'The latest accepted fix of a driver.' });
+
+/** A position, with how far it is from the centre that was asked about. */
+export const positionAtDistanceSchema = positionSchema
+  .extend({
+    distance: z
+      .number()
+      .min(0)
+      .meta({ description: 'Metres along the WGS84 ellipsoid from the centre, to one decimal.', example: 431.7 }),
+  })
+  .meta({ id: 'PositionAtDistance', description: 'A position and its distance.' });
+
+/** The wire form of a position, without the closing brace, so that a distance can follow. */
+export function encodePosition(position: Position): string {
+  const { driverId, lat, lng, timestamp, accuracy, altitude, heading, speed, attributes, receivedAt } = position;
+  let json = `{"driverId":${JSON.stringify(driverId)},"latitude":${lat},"longitude":${lng},"timestamp":${timestamp}`;
+  if (accuracy !== undefined) json += `,"accuracy":${accuracy}`;
+  if (altitude !== undefined) json += `,"altitude":${altitude}`;
+  if (heading !== undefined) json += `,"heading":${heading}`;
+  if (speed !== undefined) json += `,"speed":${speed}`;
+  if (attributes !== undefined) json += `,"attributes":${JSON.stringify(attributes)}`;
+  return `${json},"receivedAt":${receivedAt}`;
+}
+
+/** Metres to one decimal, as distances are on the wire. */
+export function roundDistance(distance: number): number {
+  return Math.round(distance * 10) / 10;
+}

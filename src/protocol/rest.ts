@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { ERROR_CODES, type ErrorCode } from '../errors.ts';
+import { DEFAULT_RADIUS, radiusSchema } from './area.ts';
+import { fixSchema, latitudeSchema, longitudeSchema, number } from './fix.ts';
+import { positionAtDistanceSchema, positionSchema } from './position.ts';
+import { inQuery } from './query.ts';
+
+/** How many drivers a query answers with when it names no limit, and at the most. */
+export const DEFAULT_LIMIT = 20;
+export const MAX_LIMIT = 1000;
+/** The most fixes in one request or message. */
+export const MAX_POSITIONS = 1000;
+
+const serverTime = z.int().meta({
+  description: 'The server’s clock, epoch milliseconds; `serverTime − timestamp` is a position’s age.',
+});
+const cursor = z.string().meta({ description: 'Opaque mark of this moment in the fleet’s stream of changes.' });
+
+/** @param maxRadius MAX_RADIUS_METERS */
+export const nearbyQuerySchema = (maxRadius: number) =>
+  z.looseObject({
+    latitude: inQuery(latitudeSchema),
+    longitude: inQuery(longitudeSchema),
+    radius: inQuery(
+      radiusSchema(maxRadius)
+        .default(Math.min(DEFAULT_RADIUS, maxRadius))
+        .meta({ description: 'Metres along the WGS84 ellipsoid. The rim is inside.', example: 2000 }),
+    ),
+    limit: inQuery(
+      number('must be a whole number from 1')
+        .int({ error: 'must be a whole number from 1' })
+        .min(1, { error: 'must be a whole number from 1' })
+        .default(DEFAULT_LIMIT)
+        .transform((limit) => Math.min(limit, MAX_LIMIT))
+        .meta({ description: `The most drivers to answer with. More than ${MAX_LIMIT} is taken as ${MAX_LIMIT}.` }),
+    ),
+    maxAge: inQuery(
+      number('must be a number of seconds')
+        .min(0, { error: 'must be at least 0' })
+        .optional()
+        .meta({ description: 'Leaves out positions whose timestamp is older than this many seconds.' }),
+    ),
+  });
+
+export const nearbyAnswerSchema = z
+  .object({
+    serverTime,
+    cursor,
+    truncated: z.literal(true).optional().meta({ description: 'More drivers were within the radius than `limit`.' }),
+    drivers: z.array(positionAtDistanceSchema),
+  })
+  .meta({ id: 'Nearby', description: 'The drivers near a place, nearest first; equally far ones by driverId.' });
+
+export const driverAnswerSchema = positionSchema
+  .extend({ serverTime })
+  .meta({ id: 'Driver', description: 'The position of one driver.' });
+
+const pointSchema = z.object({
+  type: z.literal('Point'),
+  coordinates: z.tuple([z.number(), z.number()]).meta({ description: 'Longitude, latitude.' }),
+});
+
+/** A position as a GeoJSON feature (RFC 7946); its place is the geometry. */
+export const featureSchema = z
+  .object({
+    type: z.literal('Feature'),
+    id: z.string().meta({ description: 'The driverId.' }),
+    geometry: pointSchema,
+    properties: positionAtDistanceSchema.omit({ latitude: true, longitude: true }).partial({ distance: true }),
+  })
+  .meta({ id: 'DriverFeature' });
+
+export const featureCollectionSchema = z
+  .object({
+    type: z.literal('FeatureCollection'),
+    serverTime,
+    cursor,
+    truncated: z.literal(true).optional(),
+    features: z.array(featureSchema),
+  })
+  .meta({ id: 'DriverCollection', description: 'The same list as GeoJSON.' });
+
+/** One fix, or up to a thousand. */
+export const positionsBodySchema = z
+  .union([z.object({ positions: z.array(fixSchema).min(1).max(MAX_POSITIONS) }), fixSchema])
+  .meta({ id: 'Positions' });
+
+/** What became of each fix, in the order they were sent. */
+export const resultSchema = z
+  .object({
+    verdict: z.enum(['accepted', 'duplicate', 'late', 'refused']).meta({
+      description:
+        '`accepted`: it is the position now. `duplicate`: the position has this timestamp. `late`: the position is newer; nothing moved. `refused`: see `code`.',
+    }),
+    code: z.enum(['invalid', 'future', 'forbidden', 'unavailable']).optional(),
+    message: z.string().optional().meta({ description: 'Why it was refused, with the field’s name.' }),
+  })
+  .meta({ id: 'Result' });
+
+export const resultsSchema = z.object({ results: z.array(resultSchema) }).meta({ id: 'Results' });
+
+/** A problem as of RFC 9457. */
+export const problemSchema = z
+  .object({
+    type: z.literal('about:blank'),
+    title: z.string(),
+    status: z.int(),
+    code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]),
+    detail: z.string(),
+    errors: z
+      .array(z.object({ field: z.string(), message: z.string() }))
+      .optional()
+      .meta({ description: 'Each field at fault and the rule that it breaks.' }),
+    requestId: z.string(),
+  })
+  .meta({ id: 'Problem', description: 'What went wrong (RFC 9457). Branch on `code`.' });
+
+export const healthSchema = z.object({ status: z.enum(['ok', 'unavailable']) }).meta({ id: 'Health' });

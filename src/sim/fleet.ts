@@ -1,0 +1,222 @@
+import type { Fix, Verdict } from '../fix.ts';
+import type { City } from './city.ts';
+import { createDriver, type GridDriver, read, step } from './grid.ts';
+import { Link } from './link.ts';
+
+/** Connections being opened at the same time. */
+const OPENING = 50;
+/** Bytes waiting on a connection beyond which a fix is skipped, as a phone in a tunnel would. */
+const MAX_BUFFERED = 1 << 20;
+
+/** What a fleet is made of. */
+export interface FleetSettings {
+  /** The WebSocket's address. */
+  readonly url: string;
+  readonly city: City;
+  readonly drivers: number;
+  /** Seconds between two fixes of a driver. */
+  readonly interval: number;
+  readonly seed: number;
+  /** Makes the token of a connection; the subject is a driver's id, or a gateway's. */
+  readonly token: (subject: string, scope: 'positions:write' | 'positions:write:any') => string;
+  /** Connections that carry all drivers. 0 or absent: a connection for each driver. */
+  readonly gateways?: number;
+  /** One fix in so many asks for an acknowledgement. 0 or absent: none does. */
+  readonly ackEvery?: number;
+  /** Told of each acknowledgement. */
+  readonly onAck?: (milliseconds: number, verdict: Verdict) => void;
+  /** Told of each fix that was sent. */
+  readonly onSent?: (fix: Fix) => void;
+  /** The first pause before connecting again, in milliseconds. */
+  readonly minPause?: number;
+}
+
+/** Simulated drivers that report over the public WebSocket API, evenly spread over the interval. */
+export class Fleet {
+  readonly counts = { sent: 0, skipped: 0, acknowledged: 0, errors: 0, reconnects: 0, failed: 0 };
+  /** The latest error's text. */
+  lastError: string | undefined;
+  readonly drivers: readonly GridDriver[];
+  readonly #settings: FleetSettings;
+  readonly #links: Link[] = [];
+  readonly #steppedAt: Float64Array;
+  readonly #latest: Float64Array;
+  /** Fixes whose acknowledgement is awaited: by id, the connection's number and when it was sent. */
+  readonly #asked = new Map<string, { link: number; at: number }>();
+  #quiet: (() => void) | undefined;
+  #asks = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #startedAt = 0;
+  #turns = 0;
+  #stopped = false;
+
+  constructor(settings: FleetSettings) {
+    this.#settings = settings;
+    const { city, seed } = settings;
+    const digits = String(settings.drivers - 1).length;
+    this.drivers = Array.from({ length: settings.drivers }, (_, n) =>
+      createDriver(city, seed, n, `driver-${String(n).padStart(digits, '0')}`),
+    );
+    this.#steppedAt = new Float64Array(settings.drivers);
+    this.#latest = new Float64Array(settings.drivers);
+  }
+
+  /** Connections that are open now. */
+  get connected(): number {
+    return this.#links.reduce((count, link) => count + Number(link.isOpen), 0);
+  }
+
+  /** Times that an open connection was lost. */
+  get losses(): number {
+    return this.#links.reduce((count, link) => count + link.losses, 0);
+  }
+
+  /** Connections that there should be. */
+  get connections(): number {
+    return this.#settings.gateways || this.drivers.length;
+  }
+
+  /** Opens the connections, a few at a time, and starts to move. Resolves when each was opened once or has failed. */
+  async start(): Promise<void> {
+    const { gateways } = this.#settings;
+    let n = 0;
+    const opener = async () => {
+      while (n < this.connections && !this.#stopped) {
+        const mine = n++;
+        if (gateways) await this.#open(mine, `gateway-${mine}`, 'positions:write:any');
+        else await this.#open(mine, this.drivers[mine].driverId, 'positions:write');
+      }
+    };
+    await Promise.all(Array.from({ length: OPENING }, opener));
+    if (this.#stopped) return;
+    this.#startedAt = performance.now();
+    this.#steppedAt.fill(this.#startedAt);
+    this.#timer = setTimeout(this.#tick, 0);
+  }
+
+  /** Stops to move; connections stay open. */
+  pause(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** Sends where each driver is, once more, and resolves when the server has acknowledged it all. */
+  settle(): Promise<void> {
+    this.pause();
+    for (let n = 0; n < this.drivers.length; n++) this.#send(n, true);
+    return new Promise((resolve) => {
+      this.#quiet = resolve;
+      this.#checkQuiet();
+    });
+  }
+
+  /** Closes all connections. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.pause();
+    await Promise.all(this.#links.map((link) => link.close()));
+  }
+
+  #open(n: number, subject: string, scope: 'positions:write' | 'positions:write:any'): Promise<void> {
+    const { url, token, minPause } = this.#settings;
+    let opened = 0;
+    return new Promise((resolve) => {
+      this.#links[n] = new Link(
+        { url, token: () => token(subject, scope), minPause },
+        {
+          open: () => {
+            if (opened++ > 0) this.counts.reconnects++;
+            resolve();
+          },
+          message: (message) => this.#hear(message),
+          lost: (reason) => {
+            this.lastError = reason;
+            this.#forget(n);
+            // A server that is away must not keep the others from starting.
+            resolve();
+          },
+          failed: (reason) => {
+            this.counts.failed++;
+            this.#fail(reason);
+            this.#forget(n);
+            resolve();
+          },
+        },
+      );
+    });
+  }
+
+  #tick = (): void => {
+    const { interval } = this.#settings;
+    const gap = (interval * 1000) / this.drivers.length;
+    const now = performance.now();
+    // After a stall nobody repeats what was missed: a device reports where it is, not where it would have been.
+    const missed = Math.floor((now - this.#startedAt) / gap) - this.#turns - this.drivers.length;
+    if (missed > 0) this.#turns += missed;
+    while (this.#startedAt + this.#turns * gap <= now) this.#send(this.#turns++ % this.drivers.length, false);
+    this.#timer = setTimeout(this.#tick, Math.max(1, this.#startedAt + this.#turns * gap - now));
+  };
+
+  #send(n: number, ask: boolean): void {
+    const { city, gateways, ackEvery, onSent } = this.#settings;
+    const driver = this.drivers[n];
+    const now = performance.now();
+    step(city, driver, (now - this.#steppedAt[n]) / 1000);
+    this.#steppedAt[n] = now;
+    const connection = gateways ? n % gateways : n;
+    const link = this.#links[connection];
+    if (!link?.isOpen || link.bufferedAmount > MAX_BUFFERED) {
+      this.counts.skipped++;
+      return;
+    }
+    const { lat, lng, heading, speed, attributes } = read(city, driver);
+    this.#latest[n] = Math.max(Date.now(), this.#latest[n] + 1);
+    const fix: Fix = {
+      driverId: driver.driverId,
+      // A ten-millionth of a degree is a centimetre.
+      lat: Math.round(lat * 1e7) / 1e7,
+      lng: Math.round(lng * 1e7) / 1e7,
+      timestamp: this.#latest[n],
+      accuracy: 5,
+      heading: Math.round(heading * 10) / 10,
+      speed: Math.round(speed * 100) / 100,
+      attributes,
+    };
+    let id: string | undefined;
+    if (ask || (ackEvery && this.#asks++ % ackEvery === 0)) {
+      id = `${driver.driverId}/${fix.timestamp}`;
+      this.#asked.set(id, { link: connection, at: now });
+    }
+    const { lat: latitude, lng: longitude, ...rest } = fix;
+    link.send(JSON.stringify({ id, latitude, longitude, ...rest }));
+    this.counts.sent++;
+    onSent?.(fix);
+  }
+
+  #hear(message: Record<string, unknown>): void {
+    const id = String(message.id);
+    const asked = this.#asked.get(id);
+    this.#asked.delete(id);
+    if (message.type === 'ack' && message.verdict !== 'refused') {
+      this.counts.acknowledged++;
+      if (asked) this.#settings.onAck?.(performance.now() - asked.at, message.verdict as Verdict);
+    } else if (message.type === 'ack' || message.type === 'error') {
+      this.#fail(`${message.code}${message.message ? `: ${message.message}` : ''}`);
+    }
+    this.#checkQuiet();
+  }
+
+  /** The acknowledgements of a lost connection never come. */
+  #forget(connection: number): void {
+    for (const [id, asked] of this.#asked) if (asked.link === connection) this.#asked.delete(id);
+    this.#checkQuiet();
+  }
+
+  #checkQuiet(): void {
+    if (this.#asked.size === 0) this.#quiet?.();
+  }
+
+  #fail(reason: string): void {
+    this.counts.errors++;
+    this.lastError = reason;
+  }
+}

@@ -1,0 +1,38 @@
+import { mintToken } from './auth/tokens.ts';
+
+/** How long the printed token lasts. */
+const TTL_SECONDS = 24 * 3600;
+
+/**
+ * What a development server prints at its start, as Jupyter does: a link and commands that work when pasted.
+ *
+ * @param url where the server is reached from this machine, such as `http://127.0.0.1:8080`
+ */
+export function welcome(url: string, secret: string): string {
+  const token = mintToken(secret, {
+    sub: 'developer',
+    scope: 'positions:read positions:write:any',
+    ttlSeconds: TTL_SECONDS,
+  });
+  const where = 'latitude=40.7580&longitude=-73.9855';
+  return `No JWT_SECRET is set, so this is a development server with a secret of its own.
+What follows works as it is for 24 hours. First, in the terminal you paste into:
+
+  export TOKEN=${token}
+
+Send a position:
+
+  curl ${url}/v1/positions -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"driverId":"driver-1","latitude":40.7581,"longitude":-73.9850}'
+
+Who is near?
+
+  curl '${url}/v1/drivers/nearby?${where}&radius=2000' -H "Authorization: Bearer $TOKEN"
+
+Watch that circle (then send again):
+
+  npx wscat -c "${url.replace('http', 'ws')}/ws?${where}&radius=2000&access_token=$TOKEN"
+
+The same in a browser:  ${url}/v1/drivers/nearby?${where}&radius=2000&access_token=${token}
+The API reference:      ${url}/docs
+`;
+}

@@ -1,0 +1,341 @@
+import type { FastifyBaseLogger } from 'fastify';
+import type { WebSocket } from 'ws';
+import { z } from 'zod';
+import type { Principal } from '../auth/principal.ts';
+import type { Authenticate } from '../auth/tokens.ts';
+import { DomainError } from '../errors.ts';
+import { type Ingest, isRefusal, type Refusal } from '../ingest.ts';
+import { toCircle } from '../protocol/area.ts';
+import { CLOSE } from '../protocol/close-codes.ts';
+import { type About, errorMessage } from '../protocol/encode.ts';
+import { parse } from '../protocol/faults.ts';
+import {
+  authenticateMessageSchema,
+  messageIdSchema,
+  pingMessageSchema,
+  positionsMessageSchema,
+  type subscribeMessageSchema,
+  unsubscribeMessageSchema,
+  type updateMessageSchema,
+} from '../protocol/messages.ts';
+import { type Defer, type EncodeMessages, Outbox, type Socket } from '../subscriptions/outbox.ts';
+import type { Subscription } from '../subscriptions/subscription.ts';
+import type { Where } from '../subscriptions/where.ts';
+import type { CircleArea, Tracker } from '../tracker.ts';
+
+/** What every connection shares. */
+export interface ConnectionDeps {
+  readonly tracker: Tracker;
+  readonly ingest: Ingest;
+  readonly authenticate: Authenticate;
+  readonly encode: EncodeMessages;
+  readonly defer: Defer;
+  readonly now: () => number;
+  readonly maxSubscriptions: number;
+  readonly subscribeSchema: ReturnType<typeof subscribeMessageSchema>;
+  readonly updateSchema: ReturnType<typeof updateMessageSchema>;
+}
+
+/** How long a connection may go on without a token, milliseconds. */
+const AUTHENTICATION_TIME = 10_000;
+/** A peer that sends this many bad messages in a row is closed. */
+const MAX_BAD_MESSAGES = 20;
+/** Unsent bytes of answers at which a peer that keeps asking and does not read is closed. */
+const MAX_UNSENT = 8 * 1024 * 1024;
+/** Pings in a row that may stay unanswered. */
+const MAX_MISSED_PINGS = 2;
+/** The longest that a Node timer can run, milliseconds. */
+const MAX_TIMER = 2 ** 31 - 1;
+
+/** One WebSocket: its principal, its subscriptions, and what becomes of each message. */
+export class Connection {
+  readonly #socket: WebSocket;
+  readonly #deps: ConnectionDeps;
+  readonly #log: FastifyBaseLogger;
+  readonly #outbox: Outbox;
+  readonly #subscriptions = new Map<string, Subscription>();
+  #principal: Principal | undefined;
+  #onAuthenticated: (() => void) | undefined;
+  /** Runs out when the connection must have authenticated, or when its token ends. */
+  #timer: NodeJS.Timeout | undefined;
+  #badMessages = 0;
+  #missedPings = 0;
+  #closed = false;
+
+  constructor(socket: WebSocket, deps: ConnectionDeps, log: FastifyBaseLogger) {
+    this.#socket = socket;
+    this.#deps = deps;
+    this.#log = log;
+    const port: Socket = {
+      send: (data) => this.#send(data),
+      get bufferedAmount() {
+        return socket.bufferedAmount;
+      },
+      close: (code, reason) => this.close(code, reason),
+    };
+    this.#outbox = new Outbox(port, deps.encode, deps.defer);
+    this.#timer = setTimeout(() => this.close(CLOSE.authenticationTimeout, 'no authentication'), AUTHENTICATION_TIME);
+    socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary));
+    socket.on('pong', () => {
+      this.#missedPings = 0;
+    });
+    // The close that follows says all there is to say; without a listener it would be thrown.
+    socket.on('error', (error) => this.#log.debug({ err: error }, 'websocket error'));
+    socket.on('close', () => this.#end());
+  }
+
+  /** Takes the token of the handshake; a bad one closes the connection. */
+  authenticate(token: string): boolean {
+    try {
+      this.#admit(this.#deps.authenticate(token));
+      return true;
+    } catch (error) {
+      if (!(error instanceof DomainError)) throw error;
+      this.#send(errorMessage(error.code, error.message, error.faults, {}));
+      this.close(error.code === 'forbidden' ? CLOSE.forbidden : CLOSE.unauthorized, error.message);
+      return false;
+    }
+  }
+
+  /** Runs an action now, or as soon as the connection has authenticated. */
+  onceAuthenticated(action: () => void): void {
+    if (this.#principal !== undefined) action();
+    else this.#onAuthenticated = action;
+  }
+
+  /** Subscribes. @throws {DomainError} why not */
+  subscribe(id: string, area: CircleArea, where: Where | undefined): void {
+    const principal = this.#reader();
+    const known = this.#subscriptions.get(id);
+    if (known !== undefined) this.#drop(known);
+    else if (this.#subscriptions.size >= this.#deps.maxSubscriptions) {
+      throw new DomainError('limit', `A connection may have at most ${this.#deps.maxSubscriptions} subscriptions.`);
+    }
+    this.#subscriptions.set(id, this.#deps.tracker.subscribe(principal.fleet, id, this.#outbox, area, where));
+  }
+
+  /** Runs what a message or URL asks for; what is wrong with it is told to the client, and the connection goes on. */
+  attempt(action: () => void, about: About): void {
+    try {
+      action();
+      this.#badMessages = 0;
+    } catch (error) {
+      if (error instanceof DomainError) {
+        this.#refuse(error, about);
+        return;
+      }
+      this.#log.error({ err: error }, 'message failed');
+      this.#send(errorMessage('internal', 'The server failed on this message.', [], about));
+    }
+  }
+
+  /** Sends a ping, unless too many were not answered: then the peer is gone, or does not read. */
+  heartbeat(): void {
+    if (this.#missedPings >= MAX_MISSED_PINGS) {
+      this.#socket.terminate();
+      return;
+    }
+    this.#missedPings++;
+    this.#socket.ping();
+  }
+
+  close(code: number, reason: string): void {
+    // A close frame has room for 123 bytes of reason (RFC 6455, 5.5).
+    this.#socket.close(code, reason.slice(0, 60));
+  }
+
+  #receive(data: Buffer, isBinary: boolean): void {
+    if (this.#closed) return;
+    this.#missedPings = 0;
+    const about: { id?: string | number; subscription?: string } = {};
+    this.attempt(() => {
+      if (isBinary) throw DomainError.invalid([{ field: '', message: 'Send text frames; this one is binary' }]);
+      this.#handle(parseObject(data.toString()), about);
+    }, about);
+  }
+
+  /** @param about is filled with what an error would be about */
+  #handle(message: Record<string, unknown>, about: { id?: string | number; subscription?: string }): void {
+    const { type } = message;
+    if (message.id !== undefined) about.id = parse(idFieldSchema, { id: message.id }).id;
+    if (typeof message.subscription === 'string') about.subscription = message.subscription.slice(0, 64);
+    if (type === 'authenticate') {
+      this.#reauthenticate(parse(authenticateMessageSchema, message).token, about);
+      return;
+    }
+    const principal = this.#principal;
+    if (principal === undefined) throw new DomainError('unauthorized', 'Authenticate first.');
+    switch (type) {
+      case undefined:
+      case 'position':
+        this.#position(principal, message, about);
+        break;
+      case 'positions':
+        this.#positions(principal, message);
+        break;
+      case 'subscribe': {
+        const fields = parse(this.#deps.subscribeSchema, message);
+        this.subscribe(fields.subscription, toCircle(fields), fields.where);
+        break;
+      }
+      case 'update':
+        this.#update(parse(this.#deps.updateSchema, message));
+        break;
+      case 'unsubscribe':
+        this.#unsubscribe(parse(unsubscribeMessageSchema, message).subscription);
+        break;
+      case 'ping': {
+        const { id } = parse(pingMessageSchema, message);
+        this.#send(JSON.stringify({ type: 'pong', id, serverTime: this.#deps.now() }));
+        break;
+      }
+      default:
+        throw DomainError.invalid([{ field: 'type', message: 'is not a type of message that the server knows' }]);
+    }
+  }
+
+  #position(principal: Principal, message: Record<string, unknown>, { id }: About): void {
+    this.#mustWrite(principal);
+    if (id === undefined) {
+      const result = this.#deps.ingest.judge(principal, message);
+      if (isRefusal(result)) throw refusal(result);
+      return;
+    }
+    const result = this.#deps.ingest.judge(principal, message, (error) => {
+      if (error !== undefined) this.#notStored(id);
+      else this.#send(`{"type":"ack","id":${JSON.stringify(id)},"verdict":"${result.verdict}"}`);
+    });
+    if (!isRefusal(result)) return;
+    if (result.code === 'unavailable') throw refusal(result);
+    this.#send(JSON.stringify({ type: 'ack', id, verdict: 'refused', code: result.code, message: result.message }));
+    if (result.code === 'invalid') this.#bad();
+  }
+
+  #positions(principal: Principal, message: Record<string, unknown>): void {
+    this.#mustWrite(principal);
+    const { id, positions } = parse(positionsMessageSchema, message);
+    this.#deps.ingest.judgeAll(principal, positions, (results, error) => {
+      if (error !== undefined) this.#notStored(id);
+      else this.#send(JSON.stringify({ type: 'ack', id, results }));
+    });
+  }
+
+  #notStored(id: string | number): void {
+    this.#send(errorMessage('unavailable', 'It could not be stored; send it again later.', [], { id }));
+  }
+
+  #update(fields: ReturnType<ConnectionDeps['updateSchema']['parse']>): void {
+    this.#reader();
+    const subscription = this.#known(fields.subscription);
+    const { lat, lng, radius } = this.#deps.tracker.areaOf(subscription);
+    const area = { lat: fields.latitude ?? lat, lng: fields.longitude ?? lng, radius: fields.radius ?? radius };
+    this.#deps.tracker.update(subscription, { area, where: fields.where });
+  }
+
+  #unsubscribe(id: string): void {
+    this.#drop(this.#known(id));
+    this.#send(JSON.stringify({ type: 'unsubscribed', subscription: id }));
+  }
+
+  #reauthenticate(token: string, about: About): void {
+    if (!this.authenticate(token)) return;
+    const expiresAt = (this.#principal as Principal).expiresAt;
+    this.#send(JSON.stringify({ type: 'authenticated', expiresAt, ...about }));
+    this.#onAuthenticated?.();
+    this.#onAuthenticated = undefined;
+  }
+
+  #admit(principal: Principal): void {
+    const before = this.#principal;
+    if (before !== undefined && (before.subject !== principal.subject || before.fleet !== principal.fleet)) {
+      throw new DomainError('forbidden', 'A new token must be of the same subject and fleet.');
+    }
+    if (this.#subscriptions.size > 0 && !principal.canRead) {
+      throw new DomainError('forbidden', 'The new token does not allow the subscriptions that are open.');
+    }
+    this.#principal = principal;
+    this.#awaitExpiry();
+  }
+
+  #awaitExpiry(): void {
+    clearTimeout(this.#timer);
+    const left = (this.#principal as Principal).expiresAt - this.#deps.now();
+    this.#timer = setTimeout(
+      () => {
+        if (left > MAX_TIMER) this.#awaitExpiry();
+        else this.close(CLOSE.unauthorized, 'the token has expired');
+      },
+      Math.min(left, MAX_TIMER),
+    );
+  }
+
+  #known(id: string): Subscription {
+    const subscription = this.#subscriptions.get(id);
+    if (subscription === undefined) throw new DomainError('not_found', 'There is no such subscription here.');
+    return subscription;
+  }
+
+  #drop(subscription: Subscription): void {
+    this.#deps.tracker.unsubscribe(subscription);
+    this.#outbox.forget(subscription);
+    this.#subscriptions.delete(subscription.id);
+  }
+
+  #reader(): Principal {
+    if (this.#principal === undefined) throw new DomainError('unauthorized', 'Authenticate first.');
+    if (!this.#principal.canRead) throw new DomainError('forbidden', 'The token lacks the scope positions:read.');
+    return this.#principal;
+  }
+
+  #mustWrite(principal: Principal): void {
+    if (!principal.canWrite) throw new DomainError('forbidden', 'The token lacks the scope positions:write.');
+  }
+
+  #refuse(error: DomainError, about: About): void {
+    this.#send(errorMessage(error.code, error.message, error.faults, about));
+    if (error.code === 'invalid') this.#bad();
+  }
+
+  #bad(): void {
+    if (++this.#badMessages >= MAX_BAD_MESSAGES) this.close(CLOSE.badMessages, 'too many bad messages');
+  }
+
+  #send(data: string): void {
+    if (this.#closed || this.#socket.readyState !== this.#socket.OPEN) return;
+    this.#socket.send(data, this.#drained);
+    if (this.#socket.bufferedAmount > MAX_UNSENT) {
+      this.close(CLOSE.slow, 'too slow');
+      // The close frame is behind all that is unsent, so it cannot be waited for.
+      this.#socket.terminate();
+    }
+  }
+
+  readonly #drained = (): void => this.#outbox.drained();
+
+  #end(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#outbox.close();
+    for (const subscription of this.#subscriptions.values()) this.#deps.tracker.unsubscribe(subscription);
+    this.#subscriptions.clear();
+  }
+}
+
+const idFieldSchema = z.object({ id: messageIdSchema });
+
+function parseObject(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw DomainError.invalid([{ field: '', message: 'The message is not valid JSON' }]);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw DomainError.invalid([{ field: '', message: 'The message must be a JSON object' }]);
+  }
+  return value as Record<string, unknown>;
+}
+
+function refusal({ code, message, faults }: Refusal): DomainError {
+  return new DomainError(code, message, faults);
+}

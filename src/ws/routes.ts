@@ -1,0 +1,83 @@
+import websocket from '@fastify/websocket';
+import type { FastifyPluginAsync } from 'fastify';
+import { toCircle } from '../protocol/area.ts';
+import { CLOSE } from '../protocol/close-codes.ts';
+import { parse } from '../protocol/faults.ts';
+import { subscribeMessageSchema, subscribeQuerySchema, updateMessageSchema } from '../protocol/messages.ts';
+import { whereInQuery } from '../protocol/query.ts';
+import { Connection, type ConnectionDeps } from './connection.ts';
+import { chooseProtocol, tokenOf } from './handshake.ts';
+
+/** What the WebSocket endpoint needs. */
+export interface WebSocketDeps extends Omit<ConnectionDeps, 'subscribeSchema' | 'updateSchema'> {
+  readonly maxRadiusMeters: number;
+}
+
+/** A longer message closes the connection with 1009 before it is read; a thousand fixes with attributes fit. */
+const MAX_MESSAGE_BYTES = 1024 * 1024;
+/** How long a peer has to answer when the server closes, milliseconds. */
+const CLOSE_TIME = 2_000;
+const HEARTBEAT_INTERVAL = 25_000;
+/** The subscription that the URL form makes. */
+const DEFAULT_SUBSCRIPTION = 'default';
+
+/** `/ws`: one endpoint for drivers and watchers. */
+export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (app, { maxRadiusMeters, ...shared }) => {
+  const connections = new Set<Connection>();
+  const deps: ConnectionDeps = {
+    ...shared,
+    subscribeSchema: subscribeMessageSchema(maxRadiusMeters),
+    updateSchema: updateMessageSchema(maxRadiusMeters),
+  };
+  const querySchema = subscribeQuerySchema(maxRadiusMeters);
+
+  await app.register(websocket, {
+    options: { maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false, handleProtocols: chooseProtocol },
+    preClose(done) {
+      for (const connection of connections) connection.close(CLOSE.goingAway, 'the server is going away');
+      const deadline = setTimeout(() => {
+        for (const client of this.websocketServer.clients) client.terminate();
+      }, CLOSE_TIME);
+      this.websocketServer.close(() => {
+        clearTimeout(deadline);
+        done();
+      });
+    },
+  });
+
+  const heartbeat = setInterval(() => {
+    for (const connection of connections) connection.heartbeat();
+  }, HEARTBEAT_INTERVAL);
+  app.addHook('onClose', async () => clearInterval(heartbeat));
+
+  app.route({
+    method: 'GET',
+    url: '/ws',
+    schema: { hide: true },
+    handler: (_request, reply) => {
+      reply.header('upgrade', 'websocket');
+      throw Object.assign(new Error('This is a WebSocket endpoint: connect to it with ws:// or wss://.'), {
+        statusCode: 426,
+      });
+    },
+    // Listeners are attached before anything else happens, so that no early message is missed.
+    wsHandler: (socket, request) => {
+      const connection = new Connection(socket, deps, request.log);
+      connections.add(connection);
+      socket.on('close', () => connections.delete(connection));
+      const query = request.query as Record<string, unknown>;
+      const token = tokenOf(request.headers, query);
+      if (token !== undefined && !connection.authenticate(token)) return;
+      if (query.latitude === undefined && query.longitude === undefined && query.radius === undefined) return;
+      connection.onceAuthenticated(() => {
+        connection.attempt(
+          () => {
+            const fields = parse(querySchema, { ...query, where: whereInQuery(query) });
+            connection.subscribe(DEFAULT_SUBSCRIPTION, toCircle(fields), fields.where);
+          },
+          { subscription: DEFAULT_SUBSCRIPTION },
+        );
+      });
+    },
+  });
+};
