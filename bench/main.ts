@@ -1,0 +1,41 @@
+import { UsageError } from '../src/sim/arguments.ts';
+
+/** A bench: prints a table, and resolves to an exit code. */
+interface Bench {
+  readonly about: string;
+  readonly load: () => Promise<{ run(argv: readonly string[]): Promise<number> }>;
+}
+
+const BENCHES: Readonly<Record<string, Bench>> = {
+  load: {
+    about: 'drivers and watchers on a real server: how long a fix takes to a watcher',
+    load: () => import('./load.ts'),
+  },
+};
+
+const HELP = `Measures Nearcast.
+
+  npm run bench -- NAME [options]
+
+${Object.entries(BENCHES)
+  .map(([name, { about }]) => `  ${name.padEnd(10)} ${about}`)
+  .join('\n')}
+
+  NAME --help tells a bench's options.`;
+
+const [name, ...argv] = process.argv.slice(2);
+if (name === undefined || name === '--help' || name === '-h') {
+  console.log(HELP);
+  process.exitCode = name === undefined ? 64 : 0;
+} else if (!Object.hasOwn(BENCHES, name)) {
+  console.error(`There is no bench '${name}'.\n\n${HELP}`);
+  process.exitCode = 64;
+} else {
+  try {
+    process.exitCode = await (await BENCHES[name].load()).run(argv);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`${error.message}\nTry: npm run bench -- ${name} --help`);
+    process.exitCode = 64;
+  }
+}

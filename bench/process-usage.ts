@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+
+/** Clock ticks a second in /proc; the same on every Linux that Node runs on. */
+const TICKS = 100;
+
+/** What a process and its descendants use, from /proc. */
+export interface Usage {
+  /** Seconds of processor time since their start. */
+  readonly cpuSeconds: number;
+  /** Bytes in memory. */
+  readonly rss: number;
+}
+
+/** The usage of a process alone; undefined where there is no /proc or no such process. */
+export function usageOf(pid: number): Usage | undefined {
+  try {
+    // The name of the process, in parentheses, may hold spaces.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    const pages = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS, rss: Number(pages?.[1] ?? 0) * 1024 };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The processes that a process has started, and theirs. */
+export function descendants(pid: number): number[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+    return children.flatMap((child) => [child, ...descendants(child)]);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,57 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ServerEnded, type ServerProcess, startServer } from '../../src/sim/server-process.ts';
+
+let directory: string;
+let server: ServerProcess | undefined;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'nearcast-server-'));
+});
+
+afterEach(async () => {
+  await server?.stop();
+  await rm(directory, { recursive: true });
+});
+
+/** Starts a stand-in for the server, which runs `source`. */
+async function start(source: string, env: NodeJS.ProcessEnv = {}): Promise<{ server: ServerProcess; lines: string[] }> {
+  const main = join(directory, 'main.mjs');
+  await writeFile(main, source);
+  const lines: string[] = [];
+  server = startServer({ ...process.env, ...env }, (line) => lines.push(line), main);
+  return { server, lines };
+}
+
+const READY = `console.log('hello', process.env.GREETING ?? 'nobody'); console.log('Nearcast is ready at http://0.0.0.0:8123');`;
+const RUNS_UNTIL_TOLD = `setInterval(() => {}, 1e6); process.on('SIGTERM', () => process.exit(0));`;
+
+describe('a server process', () => {
+  test('is ready when it says so, at an address that can be connected to, and its output comes through once', async () => {
+    const { server, lines } = await start(READY + RUNS_UNTIL_TOLD, { GREETING: 'you', NOTHING: undefined });
+    expect(await server.ready).toBe('http://127.0.0.1:8123');
+    expect(lines).toEqual(['hello you', 'Nearcast is ready at http://0.0.0.0:8123']);
+    expect(await server.stop()).toBe(0);
+  });
+
+  test('that ends before it is ready rejects with its exit code', async () => {
+    const { server } = await start('process.exit(78)');
+    await expect(server.ready).rejects.toThrow(new ServerEnded(78));
+    expect(await server.ended).toBe(78);
+  });
+
+  test('that ends by itself later tells its exit code', async () => {
+    const { server } = await start(`${READY} process.exitCode = 3;`);
+    await server.ready;
+    expect(await server.ended).toBe(3);
+  });
+
+  test('leaves no process behind when stopped', async () => {
+    const { server } = await start(READY + RUNS_UNTIL_TOLD);
+    await server.ready;
+    await server.stop();
+    expect(() => process.kill(server.pid, 0)).toThrow('ESRCH');
+  });
+});
