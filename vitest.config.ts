@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // Most of the time goes into waiting for databases to start.
+    maxWorkers: 2,
     // Tests of the embedded database start whole processes.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -46,6 +46,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     // Sockets that are still idle when the server closes would hold it up.
     forceCloseConnections: 'idle',
   });
+  app.removeContentTypeParser('text/plain');
   app.decorateRequest('principal', null);
   app.setValidatorCompiler(validatorCompiler);
   // Answers are sent as text that was encoded ahead; nothing is left to serialize.

@@ -71,6 +71,14 @@ export class Fleet implements Subject {
     this.#append(driver);
   }
 
+  /** Puts the list of drivers by when they were heard in order, after positions were placed in any. O(n log n). */
+  sortHeard(): void {
+    const drivers = [...this.drivers.values()].sort((a, b) => a.heardAt - b.heardAt);
+    this.#oldest = undefined;
+    this.#newest = undefined;
+    for (const driver of drivers) this.#append(driver);
+  }
+
   /** Removes the drivers last heard before `since`; their watchers are told that they are stale. */
   expire(since: number): void {
     while (this.#oldest !== undefined && this.#oldest.heardAt < since) {

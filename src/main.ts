@@ -9,7 +9,7 @@ import { DataDirInUse } from './store/data-dir-lock.ts';
 import { GroupCommit } from './store/group-commit.ts';
 import { DatabaseUnsuitable } from './store/migrate.ts';
 import { type OpenedStore, openStore } from './store/open.ts';
-import { type Store, StoreUnavailable } from './store/store.ts';
+import { StoreUnavailable } from './store/store.ts';
 import { Tracker } from './tracker.ts';
 import { welcome } from './welcome.ts';
 
@@ -74,7 +74,7 @@ async function run(config: Config, log: Logger): Promise<void> {
       ttlSeconds: config.driverTtlSeconds,
       maxFutureSeconds: config.maxFutureSeconds,
     });
-    await restore(tracker, opened.store, config);
+    await tracker.restore(opened.store.loadPositions(Date.now() - config.driverTtlSeconds * 1000));
     const secret = config.jwtSecret ?? developmentSecret(config.dataDir);
     app = await buildApp({
       config,
@@ -102,13 +102,6 @@ async function run(config: Config, log: Logger): Promise<void> {
     clearInterval(expiry);
   } finally {
     await shutDown(app, writer, opened);
-  }
-}
-
-/** Fills the index with what the store remembers of drivers that are not stale. */
-async function restore(tracker: Tracker, store: Store, { driverTtlSeconds }: Config): Promise<void> {
-  for await (const rows of store.loadPositions(Date.now() - driverTtlSeconds * 1000)) {
-    for (const { fleet, cell: _, ...position } of rows) tracker.restore(fleet, position);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Fix, Position } from './fix.ts';
+import type { Fix } from './fix.ts';
 import { Fleet, positionOf } from './fleet.ts';
 import { Circle } from './geo/circle.ts';
 import type { OnStored } from './store/group-commit.ts';
@@ -107,11 +107,12 @@ export class Tracker {
     this.#writer.whenStored(onStored);
   }
 
-  /** Puts back what the store remembers; nothing is written. Newer positions, already accepted, stay. */
-  restore(fleetName: string, position: Position): void {
-    const fleet = this.#fleet(fleetName);
-    const known = fleet.drivers.get(position.driverId);
-    if (known === undefined || known.position.timestamp < position.timestamp) fleet.place(position);
+  /** Fills the index with what the store remembers, in any order, before anything is accepted. Nothing is written. */
+  async restore(batches: AsyncIterable<readonly StoredPosition[]>): Promise<void> {
+    for await (const rows of batches) {
+      for (const { fleet, cell: _, ...position } of rows) this.#fleet(fleet).place(position);
+    }
+    for (const fleet of this.#fleets.values()) fleet.sortHeard();
   }
 
   /** A driver of a fleet, or undefined. */

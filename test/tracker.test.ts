@@ -74,6 +74,24 @@ test('a driver of whom nothing was received for the TTL is gone; a late fix coun
   expect(tracker.nearby('f', { lat: 0, lng: 0, radius: 10 }, 10).drivers.map(({ id }) => id)).toEqual(['b']);
 });
 
+test('what is restored goes stale in the order in which it was heard, whatever the order of the rows', async () => {
+  const { tracker, clock, written } = setUp();
+  const row = (driverId: string, receivedAt: number) => ({ ...fix(driverId, 1), receivedAt, fleet: 'f', cell: '' });
+  async function* rows() {
+    yield [row('middle', 900_000), row('newest', 990_000)];
+    yield [row('oldest', 800_000)];
+  }
+  await tracker.restore(rows());
+  expect(written).toEqual([]);
+  const known = () => ['oldest', 'middle', 'newest'].filter((id) => tracker.driver('f', id));
+  clock.now = 1_100_001;
+  tracker.expire();
+  expect(known()).toEqual(['middle', 'newest']);
+  clock.now = 1_200_001;
+  tracker.expire();
+  expect(known()).toEqual(['newest']);
+});
+
 test('the same driverId in two fleets is two drivers, and neither fleet sees the other', () => {
   const { tracker } = setUp();
   tracker.accept('f', fix('a', 1, 1, 1));

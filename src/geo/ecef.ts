@@ -14,9 +14,11 @@ const RADIANS = Math.PI / 180;
  */
 export function toEcef(lat: number, lng: number, out: Float64Array, offset: number): void {
   const sinLat = Math.sin(lat * RADIANS);
-  const cosLat = Math.cos(lat * RADIANS);
+  // A pole is one point, and so are ±180°: rounding must not tell its names apart, or radius 0 would miss it.
+  const cosLat = Math.abs(lat) === 90 ? 0 : Math.cos(lat * RADIANS);
+  const angle = (lng === -180 ? 180 : lng) * RADIANS;
   const n = A / Math.sqrt(1 - E2 * sinLat * sinLat);
-  out[offset] = n * cosLat * Math.cos(lng * RADIANS);
-  out[offset + 1] = n * cosLat * Math.sin(lng * RADIANS);
+  out[offset] = n * cosLat * Math.cos(angle);
+  out[offset + 1] = n * cosLat * Math.sin(angle);
   out[offset + 2] = n * (1 - E2) * sinLat;
 }

@@ -11,8 +11,7 @@ export const radiusSchema = (max: number) =>
     .min(0, { error: `must be between 0 and ${max}` })
     .max(max, { error: `must be between 0 and ${max}` });
 
-/** A condition on attributes, as `subscriptions/where.ts` evaluates it. */
-export const whereSchema = z
+const whereRecord = z
   .record(
     z.string(),
     z.union([z.string(), number(), z.boolean(), z.array(z.union([z.string(), number(), z.boolean()])).max(64)], {
@@ -25,6 +24,15 @@ export const whereSchema = z
     description: 'Each attribute must have the given value, or one of the given ones.',
     example: { status: 'available', seats: [4, 6] },
   });
+
+/** A condition on attributes, as `subscriptions/where.ts` evaluates it. */
+export const whereSchema = z.preprocess((where, context) => {
+  // A record would drop this key, and the condition would hold for everybody.
+  if (typeof where === 'object' && where !== null && Object.hasOwn(where, '__proto__')) {
+    context.issues.push({ code: 'custom', message: 'must not have the key __proto__', input: where });
+  }
+  return where;
+}, whereRecord);
 
 /** The fields of a circle, all required. */
 export const circleFields = (maxRadius: number) => ({

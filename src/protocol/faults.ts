@@ -12,7 +12,7 @@ export function faultsOf(error: z.core.$ZodError): Fault[] {
 }
 
 function isMissing(issue: z.core.$ZodIssue): boolean {
-  return issue.code === 'invalid_type' && issue.input === undefined;
+  return (issue.code === 'invalid_type' || issue.code === 'invalid_union') && issue.input === undefined;
 }
 
 /** Parses, or throws a `DomainError` of code `invalid` that names each field and rule. */

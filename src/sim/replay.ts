@@ -71,7 +71,7 @@ async function replay(argv: readonly string[]): Promise<number> {
       unreadable: (line, problem) => {
         if (tally.unreadable <= SHOWN) status.above(`line ${line} is unreadable: ${problem}`);
       },
-      lost: (reason) => status.above(`connection lost (${reason}), trying again`),
+      lost: (reason) => status.above(`no connection (${reason}), trying again`),
     });
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);

@@ -26,7 +26,7 @@ export function reportReplay(tally: Tally): string {
   if (!tally.complete) lines.push('The file was not read to its end.');
   if (tally.resent > 0) {
     lines.push(
-      `The connection was lost ${tally.losses} times and ${tally.resent} fixes were sent again;`,
+      `Connections lost: ${tally.losses}. Fixes sent again: ${tally.resent};`,
       'one whose acknowledgement was lost on the way counts as duplicate or late.',
     );
   }

@@ -9,8 +9,8 @@ export class MemoryStore implements Store {
 
   async writePositions(rows: readonly StoredPosition[]): Promise<void> {
     for (const row of rows) {
-      let drivers = this.#fleets.get(row.fleet);
-      if (drivers === undefined) this.#fleets.set(row.fleet, (drivers = new Map()));
+      const drivers = this.#fleets.get(row.fleet) ?? new Map<string, StoredPosition>();
+      this.#fleets.set(row.fleet, drivers);
       const held = drivers.get(row.driverId);
       if (held === undefined || held.timestamp < row.timestamp) drivers.set(row.driverId, row);
     }

@@ -208,7 +208,6 @@ export class Connection {
     if (!isRefusal(result)) return;
     if (result.code === 'unavailable') throw refusal(result);
     this.#send(JSON.stringify({ type: 'ack', id, verdict: 'refused', code: result.code, message: result.message }));
-    if (result.code === 'invalid') this.#bad();
   }
 
   #positions(principal: Principal, message: Record<string, unknown>): void {
@@ -293,10 +292,7 @@ export class Connection {
 
   #refuse(error: DomainError, about: About): void {
     this.#send(errorMessage(error.code, error.message, error.faults, about));
-    if (error.code === 'invalid') this.#bad();
-  }
-
-  #bad(): void {
+    if (error.code !== 'invalid') return;
     if (++this.#badMessages >= MAX_BAD_MESSAGES) this.close(CLOSE.badMessages, 'too many bad messages');
   }
 

@@ -35,6 +35,14 @@ test('a radius of 0 holds the centre alone', () => {
   expect(contains(circle, 30.1, -97.70000001)).toBe(false);
 });
 
+test('a radius of 0 holds its centre by whatever name: a pole at any longitude, 180° east or west', () => {
+  for (const pole of [90, -90]) {
+    for (const lng of [-180, -97.7, 0, 33, 180]) expect(contains(new Circle(pole, 12.3, 0), pole, lng)).toBe(true);
+  }
+  expect(contains(new Circle(30.1, 180, 0), 30.1, -180)).toBe(true);
+  expect(contains(new Circle(30.1, -180, 0), 30.1, 180)).toBe(true);
+});
+
 test('a radius of half the planet holds everything', () => {
   const random = seeded('planet');
   const circle = new Circle(30.1, -97.7, 20_100_000);

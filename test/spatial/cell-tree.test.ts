@@ -68,7 +68,9 @@ describe.each(Object.entries(fleets))('%s', (name, place) => {
       const found = tree.nearest(lat, lng, radius, limit);
       const expected = naive(places, lat, lng, radius, limit);
       expect(found.slots).toEqual(expected.map(([, slot]) => slot));
-      found.distances.forEach((distance, i) => expect(Math.abs(distance - expected[i][0])).toBeLessThan(0.001));
+      for (const [i, distance] of found.distances.entries()) {
+        expect(Math.abs(distance - expected[i][0])).toBeLessThan(0.001);
+      }
     }
   });
 });

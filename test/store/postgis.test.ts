@@ -106,6 +106,8 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server'
       postgres.freeze();
       try {
         const hanging = store.ping().catch((error) => error);
+        // The statement is on its way once the pool has given it the idle connection.
+        await new Promise(setImmediate);
         await store.close();
         expect(await hanging).toBeInstanceOf(StoreUnavailable);
       } finally {

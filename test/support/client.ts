@@ -14,6 +14,8 @@ export class Client {
   readonly believed = new Map<string, Map<string, Message>>();
   /** What was wrong with the stream itself: a move of someone unknown, an enter of someone inside, … */
   readonly contradictions: string[] = [];
+  /** Bytes of all messages heard. */
+  bytes = 0;
   readonly closed: Promise<{ code: number; reason: string }>;
   #waiting: (() => void) | undefined;
 
@@ -26,7 +28,10 @@ export class Client {
   private constructor(socket: WebSocket) {
     this.socket = socket;
     this.closed = once(socket, 'close').then(([code, reason]) => ({ code, reason: String(reason) }));
-    socket.on('message', (data) => this.#hear(JSON.parse(String(data))));
+    socket.on('message', (data: Buffer) => {
+      this.bytes += data.length;
+      this.#hear(JSON.parse(data.toString()));
+    });
     socket.on('error', () => {});
     onTestFinished(() => socket.terminate());
   }

@@ -9,7 +9,7 @@ import { GroupCommit } from '../../src/store/group-commit.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { Tracker } from '../../src/tracker.ts';
-import { Client } from './client.ts';
+import { Client, type Message } from './client.ts';
 
 export const SECRET = 'a secret of at least thirty-two bytes';
 
@@ -17,6 +17,9 @@ export const SECRET = 'a secret of at least thirty-two bytes';
 export function token(claims: { sub?: string; scope?: string; fleet?: string; ttlSeconds?: number } = {}): string {
   return mintToken(SECRET, { sub: 'tester', scope: 'positions:read positions:write:any', ttlSeconds: 3600, ...claims });
 }
+
+/** A response whose JSON is to be looked at, not trusted. */
+type Answer = Omit<Response, 'json'> & { json(): Promise<Message> };
 
 export interface TestServer {
   readonly app: FastifyInstance;
@@ -26,17 +29,29 @@ export interface TestServer {
   /** Opens a WebSocket; with a token that may do everything unless `access_token` or protocols say otherwise. */
   connect(path?: string, protocols?: string[], headers?: Record<string, string>): Promise<Client>;
   /** GET with a token that may do everything, or with the given headers. */
-  get(path: string, headers?: Record<string, string>): Promise<Response>;
-  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
+  get(path: string, headers?: Record<string, string>): Promise<Answer>;
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer>;
 }
 
 /** A whole server in this process, on a free port; ended when the test is. */
 export async function startServer(
-  options: { env?: Record<string, string>; store?: Store; now?: () => number; log?: pino.Logger } = {},
+  options: {
+    env?: Record<string, string>;
+    store?: Store;
+    maxPending?: number;
+    ready?: () => Promise<void>;
+    now?: () => number;
+    log?: pino.Logger;
+  } = {},
 ): Promise<TestServer> {
   const config: Config = loadConfig({ JWT_SECRET: SECRET, ...options.env });
   const now = options.now ?? Date.now;
-  const writer = new GroupCommit({ store: options.store ?? new MemoryStore(), onRejected: () => {}, retryDelay: 1 });
+  const writer = new GroupCommit({
+    store: options.store ?? new MemoryStore(),
+    onRejected: () => {},
+    maxPending: options.maxPending,
+    retryDelay: 1,
+  });
   const tracker = new Tracker({
     writer,
     now,
@@ -48,7 +63,7 @@ export async function startServer(
     config,
     secret: SECRET,
     tracker,
-    ready: async () => {},
+    ready: options.ready ?? (async () => {}),
     now,
     log: options.log ?? pino({ level: 'silent' }),
   });

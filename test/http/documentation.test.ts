@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { contract } from '../../src/contract.ts';
+import { startServer } from '../support/server.ts';
+
+test('openapi.yaml is what the routes say; if not, npm run openapi writes it anew', async () => {
+  expect(await contract()).toBe(readFileSync('openapi.yaml', 'utf8'));
+});
+
+test('the contract and its page are served, with nothing from elsewhere', async () => {
+  const server = await startServer();
+  const served = await server.get('/openapi.yaml', {});
+  expect(served.headers.get('content-type')).toMatch('application/yaml');
+  expect(await served.text()).toMatch(/^openapi: 3\.1\.0/);
+  const page = await (await server.get('/docs', {})).text();
+  expect(page).toContain('swagger-ui');
+  expect(page.match(/(src|href)="(https?:)?\/\//g)).toBeNull();
+});
+
+test('every route of the API is in the contract, and every reference in it resolves', async () => {
+  const document = await contract();
+  for (const path of ['/v1/drivers/nearby', '/v1/drivers/{driverId}', '/v1/positions', '/livez', '/readyz']) {
+    expect(document).toContain(`\n  ${path}:\n`);
+  }
+  for (const [, name] of document.matchAll(/#\/components\/schemas\/(\w+)/g))
+    expect(document).toContain(`\n    ${name}:\n`);
+});
+
+test('readiness follows the store, liveness does not', async () => {
+  const server = await startServer({ ready: () => Promise.reject(new Error('away')) });
+  expect((await server.get('/readyz', {})).status).toBe(503);
+  expect((await server.get('/livez', {})).status).toBe(200);
+});
+
+test('security headers are set, and cross-origin calls are closed unless opened by setting', async () => {
+  const closed = await startServer();
+  const headers = (await closed.get('/livez', { origin: 'https://a.example' })).headers;
+  expect(headers.get('content-security-policy')).toContain("default-src 'self'");
+  expect(headers.get('x-content-type-options')).toBe('nosniff');
+  expect(headers.get('access-control-allow-origin')).toBeNull();
+  const open = await startServer({ env: { CORS_ORIGINS: 'https://a.example,https://b.example' } });
+  const allowed = (await open.get('/livez', { origin: 'https://a.example' })).headers;
+  expect(allowed.get('access-control-allow-origin')).toBe('https://a.example');
+  expect(
+    (await open.get('/livez', { origin: 'https://c.example' })).headers.get('access-control-allow-origin'),
+  ).toBeNull();
+});
