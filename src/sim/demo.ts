@@ -26,12 +26,11 @@ const HELP = `Starts Nearcast with a fleet of simulated drivers in a city.
   --port N            port of the server; 0 = any (PORT, else 8080)
   --data-dir DIR      where the demo's data and key are kept (./data/demo)
   --database-url URL  PostGIS to use instead of the embedded one
-  --redis-url URL     bus to other instances
   --help
 
-Demo data never mixes with other data: DATA_DIR, DATABASE_URL and REDIS_URL of the
-environment are not used, nor are JWT_ISSUER and JWT_AUDIENCE. All other settings are
-(see .env.example).
+Demo data never mixes with other data: DATA_DIR and DATABASE_URL of the environment
+are not used, nor are JWT_ISSUER and JWT_AUDIENCE. All other settings are (see
+.env.example).
 Ctrl-C ends it. Exit code: 0, or the server's when it cannot start.`;
 
 const DAY = 86_400;
@@ -42,11 +41,14 @@ async function demo(argv: readonly string[]): Promise<number> {
     ...process.env,
     DATA_DIR: options.dataDir,
     DATABASE_URL: options.databaseUrl,
-    REDIS_URL: options.redisUrl,
     JWT_ISSUER: undefined,
     JWT_AUDIENCE: undefined,
     ...(options.port === undefined ? {} : { PORT: options.port }),
   };
+  const config = loadConfig(env);
+  const secret = config.jwtSecret ?? developmentSecret(config.dataDir);
+  // With a secret given, the server keeps its own sample commands to itself.
+  env.JWT_SECRET = secret;
   const interrupted = new Promise<'interrupted'>((resolve) => {
     // Kept until the end: a second Ctrl-C must not leave the server behind.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => resolve('interrupted'));
@@ -57,8 +59,6 @@ async function demo(argv: readonly string[]): Promise<number> {
   try {
     const url = await Promise.race([server.ready, interrupted]);
     if (url === 'interrupted') return 0;
-    const config = loadConfig(env);
-    const secret = config.jwtSecret ?? developmentSecret(config.dataDir);
     const socketUrl = `${url.replace(/^http/, 'ws')}/ws`;
     fleet = new Fleet({
       ...options.fleet,
@@ -106,7 +106,6 @@ function readOptions(argv: readonly string[]) {
       'port',
       'data-dir',
       'database-url',
-      'redis-url',
     ],
   });
   const number = (name: string, fallback: number, bounds: Parameters<typeof numberArgument>[3]) =>
@@ -117,7 +116,6 @@ function readOptions(argv: readonly string[]) {
     port: values.port,
     dataDir: values['data-dir'] ?? './data/demo',
     databaseUrl: values['database-url'],
-    redisUrl: values['redis-url'],
     fleet: {
       city: readCity({
         ...placeArgument('center', values.center, MANHATTAN),

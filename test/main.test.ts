@@ -1,0 +1,183 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { Client } from './support/client.ts';
+import { createDatabase, findPostgres, startPostgres, type TestPostgres } from './support/postgres.ts';
+import { ServerProcess } from './support/process.ts';
+import { SECRET, token } from './support/server.ts';
+import { describeWith } from './support/services.ts';
+
+/** Processes whose command line names the directory. */
+function processesOf(dir: string): string[] {
+  return execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line.includes(dir) && !line.includes('ps -eo'));
+}
+
+function temporary(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'nearcast-main-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true, maxRetries: 20 }));
+  return dir;
+}
+
+const authorization = { authorization: `Bearer ${token()}` };
+const fix = {
+  driverId: 'd',
+  latitude: 30.27,
+  longitude: -97.74,
+  timestamp: 1000,
+  attributes: { status: 'free', seats: 4 },
+};
+
+async function send(url: string, ...positions: object[]): Promise<string[]> {
+  const client = await Client.open(`${url.replace('http', 'ws')}/ws`, undefined, authorization);
+  const { results } = await client.ask({ type: 'positions', id: 1, positions }, 'ack');
+  client.socket.close();
+  return results.map(({ verdict }: { verdict: string }) => verdict);
+}
+
+const find = async (url: string, driverId = 'd') =>
+  (await fetch(`${url}/v1/drivers/${driverId}`, { headers: authorization })).json();
+
+describe('with the embedded database', () => {
+  test('the first start serves, says so last, and prints a link and a token that work', async () => {
+    const dataDir = join(temporary(), 'new', 'data');
+    const server = new ServerProcess({ DATA_DIR: dataDir });
+    const url = await server.ready;
+    expect(server.stdout.at(-1)).toBe(`Nearcast is ready at ${url}`);
+    const text = server.stdout.join('\n');
+    const link = /in a browser: +(\S+)/.exec(text)?.[1] as string;
+    expect(await (await fetch(link)).json()).toMatchObject({ drivers: [] });
+    const jwt = /export TOKEN=(\S+)/.exec(text)?.[1];
+    const [, path, body] =
+      /curl (\S+) -H "Authorization: Bearer \$TOKEN" -H 'Content-Type: application\/json' -d '(.+)'/.exec(text) ?? [];
+    const sent = await fetch(path, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${jwt}`, 'content-type': 'application/json' },
+      body,
+    });
+    expect(await sent.json()).toEqual({ results: [{ verdict: 'accepted' }] });
+    expect(await (await fetch(link)).json()).toMatchObject({ drivers: [{ driverId: 'driver-1' }] });
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    expect(statSync(join(dataDir, 'jwt-secret')).mode & 0o777).toBe(0o600);
+    // What npm run token mints opens this server.
+    const minted = execFileSync(process.execPath, ['src/auth/mint.ts', '--sub', 'me', '--scope', 'positions:read'], {
+      env: { PATH: process.env.PATH, DATA_DIR: dataDir },
+      encoding: 'utf8',
+    });
+    const answer = await fetch(`${url}/v1/drivers/driver-1`, { headers: { authorization: `Bearer ${minted.trim()}` } });
+    expect(answer.status).toBe(200);
+
+    const second = new ServerProcess({ DATA_DIR: dataDir });
+    expect(await second.ended).toBe(1);
+    expect(second.stderr).toMatch(/data directory .+ is in use by process \d+/);
+    expect(await find(url)).toMatchObject({ code: 'unauthorized' });
+    expect(await server.kill('SIGINT')).toBe(0);
+    expect(processesOf(dataDir)).toEqual([]);
+  });
+
+  test('SIGTERM closes sockets with 1001 and exits 0, leaving no process; the next start knows every position', async () => {
+    const dataDir = temporary();
+    const server = new ServerProcess({ DATA_DIR: dataDir, JWT_SECRET: SECRET });
+    const url = await server.ready;
+    expect(server.stdout).toEqual([`Nearcast is ready at ${url}`]);
+    expect(await send(url, fix, { ...fix, timestamp: 2000, heading: 90 })).toEqual(['accepted', 'accepted']);
+    const watcher = await Client.open(`${url.replace('http', 'ws')}/ws`, undefined, authorization);
+    const closed = watcher.closed;
+    expect(await server.kill('SIGTERM')).toBe(0);
+    expect((await closed).code).toBe(1001);
+    expect(processesOf(dataDir)).toEqual([]);
+    expect(server.stderr).toBe('');
+
+    const again = new ServerProcess({ DATA_DIR: dataDir, JWT_SECRET: SECRET });
+    expect(await find(await again.ready)).toMatchObject({ ...fix, timestamp: 2000, heading: 90 });
+    expect(await send(await again.ready, fix)).toEqual(['late']);
+    await again.kill('SIGTERM');
+  });
+
+  test('kill -9 loses nothing that was acknowledged, and leaves nothing in the way of the next start', async () => {
+    const dataDir = temporary();
+    const server = new ServerProcess({ DATA_DIR: dataDir, JWT_SECRET: SECRET });
+    const positions = Array.from({ length: 500 }, (_, i) => ({ ...fix, driverId: `d${i}` }));
+    expect(new Set(await send(await server.ready, ...positions))).toEqual(new Set(['accepted']));
+    await server.kill('SIGKILL');
+    const again = new ServerProcess({ DATA_DIR: dataDir, JWT_SECRET: SECRET });
+    const answer = await fetch(`${await again.ready}/v1/drivers/nearby?latitude=30.27&longitude=-97.74&limit=1000`, {
+      headers: authorization,
+    });
+    expect(((await answer.json()) as { drivers: unknown[] }).drivers.length).toBe(500);
+    await again.kill('SIGTERM');
+    expect(processesOf(dataDir)).toEqual([]);
+  });
+});
+
+describe('a start that cannot be', () => {
+  test('with wrong settings lists every one and exits 78', async () => {
+    const server = new ServerProcess({ PORT: 'x', LOG_LEVEL: 'loud', NODE_ENV: 'production' });
+    expect(await server.ended).toBe(78);
+    expect(server.stderr).toMatch(/PORT: .+\n.+LOG_LEVEL: .+\n.+JWT_SECRET: /);
+    expect(server.stdout).toEqual([]);
+  });
+
+  test('on a port in use says so in a line, exits 1, and leaves nothing', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    onTestFinished(() => void taken.close());
+    const dataDir = temporary();
+    const server = new ServerProcess({ PORT: String((taken.address() as { port: number }).port), DATA_DIR: dataDir });
+    expect(await server.ended).toBe(1);
+    expect(server.stderr).toMatch(/EADDRINUSE/);
+    expect(server.stderr).not.toMatch(/\n\s+at /);
+    expect(processesOf(dataDir)).toEqual([]);
+  });
+
+  test('with a database that is not there says so in a line and exits 1', async () => {
+    const server = new ServerProcess({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' });
+    expect(await server.ended).toBe(1);
+    expect(server.stderr).toMatch(/ECONNREFUSED/);
+    expect(server.stderr).not.toMatch(/\n\s+at /);
+  });
+
+  test('interrupted while the database starts ends in order', async () => {
+    const dataDir = temporary();
+    const server = new ServerProcess({ DATA_DIR: dataDir });
+    while (!existsSync(join(dataDir, 'pid'))) await new Promise(setImmediate);
+    expect(await server.kill('SIGINT')).toBe(0);
+    expect(processesOf(dataDir)).toEqual([]);
+    expect(server.stdout.join()).not.toMatch('ready');
+  });
+});
+
+describeWith('PostgreSQL with PostGIS', findPostgres(), 'with a PostgreSQL server', (bin) => {
+  let postgres: TestPostgres;
+  beforeAll(async () => {
+    postgres = await startPostgres(bin);
+  });
+  afterAll(() => postgres?.stop());
+
+  test('positions are rows of PostGIS that anybody can query, and come back at the next start', async () => {
+    const DATABASE_URL = await createDatabase(postgres, 'main');
+    const server = new ServerProcess({ DATABASE_URL, JWT_SECRET: SECRET });
+    expect(await send(await server.ready, fix)).toEqual(['accepted']);
+    const client = new pg.Client({ connectionString: DATABASE_URL });
+    await client.connect();
+    const { rows } = await client.query(
+      `SELECT fleet, driver_id, ST_AsText(location) AS location, attributes, extract(epoch FROM recorded_at) * 1000 AS recorded_at
+       FROM positions WHERE ST_DWithin(location, ST_Point(-97.74, 30.27)::geography, 1)`,
+    );
+    await client.end();
+    expect(rows).toMatchObject([
+      { fleet: 'default', driver_id: 'd', location: 'POINT(-97.74 30.27)', attributes: { status: 'free', seats: 4 } },
+    ]);
+    expect(Number(rows[0].recorded_at)).toBe(1000);
+    expect(await server.kill('SIGTERM')).toBe(0);
+    const again = new ServerProcess({ DATABASE_URL, JWT_SECRET: SECRET });
+    expect(await find(await again.ready)).toMatchObject(fix);
+    expect(await again.kill('SIGTERM')).toBe(0);
+  });
+});
