@@ -89,7 +89,7 @@ async function run(config: Config, log: Logger): Promise<void> {
       log,
     });
     if (stopping.signal.aborted) return;
-    await app.listen({ host: config.host, port: config.port, listenTextResolver: () => 'listening' });
+    await app.listen({ host: config.host, port: config.port });
     const expiry = setInterval(() => tracker.expire(), EXPIRY_INTERVAL);
     const { port } = app.server.address() as AddressInfo;
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;

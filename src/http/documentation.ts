@@ -28,7 +28,12 @@ export async function useDocumentation(app: FastifyInstance, version: string): P
     transform: jsonSchemaTransform,
     transformObject: (document) => tidy(jsonSchemaTransformObject(document)),
   });
-  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { persistAuthorization: true } });
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    theme: { title: 'Nearcast API' },
+    // Without the bar that offers to look at other documents.
+    uiConfig: { layout: 'BaseLayout' },
+  });
 
   let contract: string;
   app.addHook('onReady', async () => {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -37,6 +37,11 @@ export function lockDataDir(dataDir: string, mainPid: number): void {
     if (!closing || !tryLock(dataDir, CLOSING_TIMEOUT)) throw DataDirInUse.by(holder, dataDir);
   }
   writeFileSync(pidFile, `${mainPid}\n`);
+}
+
+/** Takes back what {@link lockDataDir} wrote. The lock itself goes with the process, the empty file it is on stays. */
+export function signOff(dataDir: string): void {
+  rmSync(join(dataDir, 'pid'), { force: true });
 }
 
 /** Locks are held for the life of the process: referred to here, they are not collected. */

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
-import { DataDirInUse, lockDataDir } from './data-dir-lock.ts';
+import { DataDirInUse, lockDataDir, signOff } from './data-dir-lock.ts';
 import type { FromServer, ToServer } from './embedded.ts';
 import { closePglite, initPglite, openPglite } from './pglite.ts';
 import { ProtocolGate } from './protocol-gate.ts';
@@ -36,6 +36,7 @@ try {
   await ended;
   await server.stop();
   await closePglite(db);
+  signOff(dataDir);
   cleanUp();
   process.exit(0);
 } catch (error) {
