@@ -70,7 +70,7 @@ async function demo(argv: readonly string[]): Promise<number> {
         url,
         socketUrl,
         options.fleet.city,
-        mintToken(secret, { sub: 'demo', scope: 'positions:read', ttlSeconds: DAY }),
+        mintToken(secret, { sub: 'demo', scope: 'positions:read positions:write:any', ttlSeconds: DAY }),
       ),
     );
     status = new StatusLine(summary(fleet), 10);
