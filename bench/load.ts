@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { mintToken } from '../src/auth/tokens.ts';
-import type { Fix } from '../src/fix.ts';
 import { distance } from '../src/geo/distance.ts';
 import { numberArgument, readArguments, UsageError } from '../src/sim/arguments.ts';
 import { City, MANHATTAN } from '../src/sim/city.ts';
-import { Fleet } from '../src/sim/fleet.ts';
+import { Fleet, type SentFix } from '../src/sim/fleet.ts';
 import { memberSeed, pick, seededRandom } from '../src/sim/random.ts';
 import { startServer } from '../src/sim/server-process.ts';
 import { descendants, type Usage, usageOf } from './process-usage.ts';
@@ -107,8 +106,8 @@ async function measure(options: Options, url: string, secret: string, pid: numbe
   const latency = new Samples();
   const ackLatency = new Samples();
   const errors: string[] = [];
-  const sent: Fix[] = [];
-  const latest = new Map<string, Fix>();
+  const sent: SentFix[] = [];
+  const latest = new Map<string, SentFix>();
   const leftAt = new Map<string, number>();
   // Epoch milliseconds; what was sent outside is not counted.
   let from = Number.POSITIVE_INFINITY;
@@ -259,7 +258,7 @@ function circle(city: City, radius: number, seed: number): Circle {
 }
 
 /** How many positions are due to watchers: each fix once for each circle that it lies in. */
-function deliveries(fixes: readonly Fix[], circles: readonly Circle[]): number {
+function deliveries(fixes: readonly SentFix[], circles: readonly Circle[]): number {
   let due = 0;
   for (const fix of fixes) {
     for (const { lat, lng, radius } of circles) if (distance(lat, lng, fix.lat, fix.lng) <= radius) due++;

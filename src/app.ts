@@ -8,7 +8,7 @@ import { useDocumentation } from './http/documentation.ts';
 import { driverRoutes } from './http/drivers.ts';
 import { healthRoutes } from './http/health.ts';
 import { positionRoutes } from './http/positions.ts';
-import { handleError, useProblems } from './http/problem.ts';
+import { handleClientError, handleError, useProblems } from './http/problem.ts';
 import { validatorCompiler } from './http/validation.ts';
 import { Ingest } from './ingest.ts';
 import { messageEncoder } from './protocol/encode.ts';
@@ -43,6 +43,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     // An id of 128 characters may take 12 bytes of percent-encoding each.
     routerOptions: { maxParamLength: 2048 },
     frameworkErrors: handleError,
+    clientErrorHandler: handleClientError,
     // Sockets that are still idle when the server closes would hold it up.
     forceCloseConnections: 'idle',
   });
@@ -65,13 +66,21 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     secret: deps.secret,
     verify: {
       algorithms: ['HS256'],
-      requiredClaims: ['exp', 'sub'],
+      // An issuer or audience that is asked for is only looked at where the token has one.
+      requiredClaims: [
+        'exp',
+        'sub',
+        ...(config.jwtIssuer === undefined ? [] : ['iss']),
+        ...(config.jwtAudience === undefined ? [] : ['aud']),
+      ],
+      // A token is verified once; its times are looked at each time. Entries.
+      cache: 1000,
       ...(config.jwtIssuer === undefined ? {} : { allowedIss: config.jwtIssuer }),
       ...(config.jwtAudience === undefined ? {} : { allowedAud: config.jwtAudience }),
     },
   });
   const authenticate = authenticator((token) => app.jwt.verify(token));
-  const ingest = new Ingest(tracker, now, config.maxFutureSeconds);
+  const ingest = new Ingest(tracker, config.maxFutureSeconds);
 
   await useDocumentation(app, VERSION);
   await app.register(webSocketRoutes, {

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { buildApp } from './app.ts';
 import { loadConfig } from './config.ts';
+import { encodePosition } from './protocol/position.ts';
 import { Tracker } from './tracker.ts';
 
 /** The OpenAPI document of an app with default settings, as YAML: what `openapi.yaml` must hold. */
@@ -10,6 +11,7 @@ export async function contract(): Promise<string> {
     writer: { full: false, write() {}, whenStored() {} },
     now: Date.now,
     instance: '',
+    encode: encodePosition,
     ttlSeconds: config.driverTtlSeconds,
     maxFutureSeconds: config.maxFutureSeconds,
   });

@@ -33,11 +33,6 @@ export class DomainError extends Error {
     this.faults = faults;
   }
 
-  /** The field at fault, where there is just one. */
-  get field(): string | undefined {
-    return this.faults.length === 1 ? this.faults[0].field || undefined : undefined;
-  }
-
   /** A request or message that breaks these rules. */
   static invalid(faults: readonly Fault[]): DomainError {
     const message = faults.map(({ field, message }) => (field === '' ? message : `${field} ${message}`)).join('; ');

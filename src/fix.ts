@@ -8,8 +8,8 @@ export interface Fix {
   readonly lat: number;
   /** WGS84 degrees, −180 … 180. */
   readonly lng: number;
-  /** When the reading was taken, by the device's clock: epoch milliseconds, whole. */
-  readonly timestamp: number;
+  /** When the reading was taken, by the device's clock: epoch milliseconds, whole. Absent: by the server's. */
+  readonly timestamp?: number;
   /** Metres, 95 % confidence. */
   readonly accuracy?: number;
   /** Metres above the WGS84 ellipsoid. */
@@ -24,6 +24,7 @@ export interface Fix {
 
 /** The latest accepted fix of a driver. */
 export interface Position extends Fix {
+  readonly timestamp: number;
   /** When the server received it: epoch milliseconds. */
   readonly receivedAt: number;
 }

@@ -1,7 +1,8 @@
-import type { Fix, Position } from './fix.ts';
+import type { Position } from './fix.ts';
+import type { Region } from './geo/region.ts';
 import type { Nearest } from './spatial/best.ts';
 import { CellTree } from './spatial/cell-tree.ts';
-import { Driver } from './subscriptions/driver.ts';
+import { Driver, type EncodePosition } from './subscriptions/driver.ts';
 import { Registry } from './subscriptions/registry.ts';
 import type { Subject } from './subscriptions/subscription.ts';
 import type { Test } from './subscriptions/where.ts';
@@ -15,23 +16,25 @@ export class Fleet implements Subject {
   readonly registry: Registry;
   readonly #tree: CellTree;
   /** Drivers by slot of the tree. */
-  readonly #bySlot: Driver[] = [];
-  readonly #instance: string;
+  readonly #bySlot: (Driver | undefined)[] = [];
+  readonly #epoch: string;
+  readonly #encode: EncodePosition;
   #revision = 0;
   // A list of drivers by when they were last heard, so that the stale ones are found without looking at the others.
   #oldest: Driver | undefined;
   #newest: Driver | undefined;
 
-  /** @param instance tells this process's cursors from those of any other */
-  constructor(instance: string) {
-    this.#instance = instance;
-    this.#tree = new CellTree((a, b) => (this.#bySlot[a].id < this.#bySlot[b].id ? -1 : 1));
+  /** @param epoch tells this fleet's cursors from those of any other, and of any other process */
+  constructor(epoch: string, encode: EncodePosition) {
+    this.#epoch = epoch;
+    this.#encode = encode;
+    this.#tree = new CellTree((a, b) => (this.at(a).id < this.at(b).id ? -1 : 1));
     this.registry = new Registry(this.#tree);
   }
 
   /** Mark of the present moment in the fleet's stream of changes. */
   get cursor(): string {
-    return `${this.#instance}.${this.#revision.toString(36)}`;
+    return `${this.#epoch}.${this.#revision.toString(36)}`;
   }
 
   /** Nothing is known and nobody watches. */
@@ -45,7 +48,7 @@ export class Fleet implements Subject {
     let driver = this.drivers.get(position.driverId);
     if (driver === undefined) {
       const slot = this.#tree.add(position.lat, position.lng);
-      driver = new Driver(slot, position);
+      driver = new Driver(slot, position, this.#encode);
       this.#bySlot[slot] = driver;
       this.drivers.set(driver.id, driver);
       this.#append(driver);
@@ -86,6 +89,7 @@ export class Fleet implements Subject {
       this.#revision++;
       this.#unlink(driver);
       this.#tree.remove(driver.slot);
+      this.#bySlot[driver.slot] = undefined;
       this.drivers.delete(driver.id);
       this.registry.removed(driver, 'stale');
     }
@@ -99,14 +103,24 @@ export class Fleet implements Subject {
   nearest(lat: number, lng: number, radius: number, limit: number, where?: Test, since?: number): Nearest {
     if (where === undefined && since === undefined) return this.#tree.nearest(lat, lng, radius, limit);
     return this.#tree.nearest(lat, lng, radius, limit, (slot) => {
-      const { attributes, timestamp } = this.#bySlot[slot].position;
+      const { attributes, timestamp } = this.at(slot).position;
       return (since === undefined || timestamp >= since) && (where === undefined || where(attributes));
     });
   }
 
   /** The driver in a slot that {@link nearest} gave. */
   at(slot: number): Driver {
-    return this.#bySlot[slot];
+    return this.#bySlot[slot] as Driver;
+  }
+
+  /** Every driver in a region that passes the test, in no stated order. */
+  within(region: Region, where: Test | undefined): Driver[] {
+    const drivers: Driver[] = [];
+    this.#tree.within(region, (slot) => {
+      const driver = this.at(slot);
+      if (where === undefined || where(driver.position.attributes)) drivers.push(driver);
+    });
+    return drivers;
   }
 
   #append(driver: Driver): void {
@@ -123,9 +137,4 @@ export class Fleet implements Subject {
     if (driver.newerHeard !== undefined) driver.newerHeard.olderHeard = driver.olderHeard;
     else this.#newest = driver.olderHeard;
   }
-}
-
-/** The position that a fix makes: the attributes stay as they were when it names none. */
-export function positionOf(fix: Fix, previous: Position | undefined, receivedAt: number): Position {
-  return { ...fix, attributes: fix.attributes ?? previous?.attributes, receivedAt };
 }

@@ -2,7 +2,7 @@ import type { Principal } from './auth/principal.ts';
 import { DomainError, type Fault } from './errors.ts';
 import type { RefusalCode, Verdict } from './fix.ts';
 import { parse } from './protocol/faults.ts';
-import { fixSchema, toFix } from './protocol/fix.ts';
+import { driverIdSchema, fixSchema, toFix } from './protocol/fix.ts';
 import type { OnStored } from './store/group-commit.ts';
 import type { Tracker } from './tracker.ts';
 
@@ -22,9 +22,8 @@ export interface Refusal extends Result {
 }
 
 const BEHIND = 'The store is behind; send it again later.';
-/** Milliseconds in which fixes without a timestamp count as of one moment. */
-const SAME_MOMENT = 100;
 const NOT_STORED: Result = { verdict: 'refused', code: 'unavailable', message: 'It could not be stored.' };
+const REQUIRED: Fault = { field: 'driverId', message: 'is required' };
 const ACCEPTED: Result = { verdict: 'accepted' };
 const DUPLICATE: Result = { verdict: 'duplicate' };
 const LATE: Result = { verdict: 'late' };
@@ -32,12 +31,10 @@ const LATE: Result = { verdict: 'late' };
 /** Takes in fixes, whatever they came by: parse, may this principal, accept. */
 export class Ingest {
   readonly #tracker: Tracker;
-  readonly #now: () => number;
   readonly #maxFutureSeconds: number;
 
-  constructor(tracker: Tracker, now: () => number, maxFutureSeconds: number) {
+  constructor(tracker: Tracker, maxFutureSeconds: number) {
     this.#tracker = tracker;
-    this.#now = now;
     this.#maxFutureSeconds = maxFutureSeconds;
   }
 
@@ -54,16 +51,21 @@ export class Ingest {
       if (error instanceof DomainError) return refused('invalid', error.message, error.faults);
       throw error;
     }
-    const driverId = message.driverId ?? (principal.canWriteAny ? undefined : principal.subject);
-    if (driverId === undefined)
-      return refused('invalid', 'driverId is required', [{ field: 'driverId', message: 'is required' }]);
+    let { driverId } = message;
+    if (driverId === undefined) {
+      // A gateway speaks for others, and a token's subject need not be an id that a driver can have.
+      if (principal.canWriteAny) return refused('invalid', 'driverId is required', [REQUIRED]);
+      driverId = principal.subject;
+      if (!driverIdSchema.safeParse(driverId).success) {
+        return refused('invalid', 'driverId is required: the subject of the token cannot be one', [REQUIRED]);
+      }
+    }
     if (!principal.canWriteAs(driverId)) {
       return refused('forbidden', 'driverId must be the subject of the token', [
         { field: 'driverId', message: 'must be the subject of the token' },
       ]);
     }
-    const fix = toFix(message, driverId, this.#clockFor(principal.fleet, driverId));
-    switch (this.#tracker.accept(principal.fleet, fix, onStored)) {
+    switch (this.#tracker.accept(principal.fleet, toFix(message, driverId), onStored)) {
       case 'accepted':
         return ACCEPTED;
       case 'duplicate':
@@ -97,16 +99,6 @@ export class Ingest {
     });
     if (results.every(({ code }) => code === 'unavailable')) throw new DomainError('unavailable', BEHIND);
     this.#tracker.whenStored((error) => onStored(results, error));
-  }
-
-  /**
-   * The server's clock, for a fix that brings no timestamp. Such fixes are in the order in which they come, so one in
-   * the same millisecond as the last is dated after it.
-   */
-  #clockFor(fleet: string, driverId: string): number {
-    const now = this.#now();
-    const last = this.#tracker.driver(fleet, driverId)?.position.timestamp;
-    return last !== undefined && last >= now && last - now < SAME_MOMENT ? last + 1 : now;
   }
 }
 

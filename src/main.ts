@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { developmentSecret } from './auth/secret.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { createLog } from './log.ts';
+import { encodePosition } from './protocol/position.ts';
 import { DataDirInUse } from './store/data-dir-lock.ts';
 import { GroupCommit } from './store/group-commit.ts';
 import { DatabaseUnsuitable } from './store/migrate.ts';
@@ -71,6 +72,7 @@ async function run(config: Config, log: Logger): Promise<void> {
       writer,
       now: Date.now,
       instance: randomBytes(6).toString('base64url'),
+      encode: encodePosition,
       ttlSeconds: config.driverTtlSeconds,
       maxFutureSeconds: config.maxFutureSeconds,
     });

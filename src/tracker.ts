@@ -1,11 +1,11 @@
 import type { Fix } from './fix.ts';
-import { Fleet, positionOf } from './fleet.ts';
+import { Fleet } from './fleet.ts';
 import { Circle } from './geo/circle.ts';
 import type { OnStored } from './store/group-commit.ts';
 import type { StoredPosition } from './store/store.ts';
-import type { Driver } from './subscriptions/driver.ts';
+import type { Driver, EncodePosition } from './subscriptions/driver.ts';
 import { type Recipient, Subscription } from './subscriptions/subscription.ts';
-import { compileWhere, type Test, type Where } from './subscriptions/where.ts';
+import { compileWhere, type Where } from './subscriptions/where.ts';
 
 /** What became of a fix: a verdict, or why it was refused. */
 export type Outcome = 'accepted' | 'duplicate' | 'late' | 'future' | 'unavailable';
@@ -48,6 +48,7 @@ export interface TrackerDeps {
   readonly now: () => number;
   /** Tells this process's cursors from those of any other. */
   readonly instance: string;
+  readonly encode: EncodePosition;
   readonly ttlSeconds: number;
   readonly maxFutureSeconds: number;
 }
@@ -62,12 +63,15 @@ export class Tracker {
   readonly #instance: string;
   readonly #ttl: number;
   readonly #maxFuture: number;
+  readonly #encode: EncodePosition;
   readonly #fleets = new Map<string, Fleet>();
+  #fleetsMade = 0;
 
   constructor(deps: TrackerDeps) {
     this.#writer = deps.writer;
     this.#now = deps.now;
     this.#instance = deps.instance;
+    this.#encode = deps.encode;
     this.#ttl = deps.ttlSeconds * 1000;
     this.#maxFuture = deps.maxFutureSeconds * 1000;
   }
@@ -87,17 +91,20 @@ export class Tracker {
    */
   accept(fleetName: string, fix: Fix, onStored?: OnStored): Outcome {
     const now = this.#now();
-    if (fix.timestamp > now + this.#maxFuture) return 'future';
+    if (fix.timestamp !== undefined && fix.timestamp > now + this.#maxFuture) return 'future';
     if (this.#writer.full) return 'unavailable';
     const fleet = this.#fleet(fleetName);
     const known = fleet.drivers.get(fix.driverId);
-    if (known !== undefined && fix.timestamp <= known.position.timestamp) {
+    const timestamp = fix.timestamp ?? stamp(now, known);
+    if (known !== undefined && timestamp <= known.position.timestamp) {
       fleet.heard(known, now);
       if (onStored !== undefined) this.#writer.whenStored(onStored);
-      return fix.timestamp === known.position.timestamp ? 'duplicate' : 'late';
+      return timestamp === known.position.timestamp ? 'duplicate' : 'late';
     }
-    const position = positionOf(fix, known?.position, now);
+    const attributes = fix.attributes ?? known?.position.attributes;
+    const position = { ...fix, timestamp, attributes, receivedAt: now };
     const driver = fleet.place(position);
+    driver.stamped = fix.timestamp === undefined;
     this.#writer.write({ ...position, fleet: fleetName, cell: cellName(fleet.cellOf(driver)) }, onStored);
     return 'accepted';
   }
@@ -122,7 +129,8 @@ export class Tracker {
 
   /** The drivers nearest to a place, answered from memory alone. */
   nearby(fleetName: string, area: CircleArea, limit: number, filters: Filters = {}): Nearby {
-    const fleet = this.#fleets.get(fleetName) ?? new Fleet(this.#instance);
+    const fleet = this.#fleets.get(fleetName);
+    if (fleet === undefined) return { drivers: [], distances: [], cursor: `${this.#instance}.0`, truncated: false };
     const since = filters.maxAge === undefined ? undefined : this.#now() - filters.maxAge * 1000;
     // One more than asked for tells whether there are more.
     const found = fleet.nearest(area.lat, area.lng, area.radius, limit + 1, compileWhere(filters.where), since);
@@ -142,7 +150,7 @@ export class Tracker {
     const test = compileWhere(where);
     const circle = new Circle(area.lat, area.lng, area.radius);
     const subscription = new Subscription(id, fleet, recipient, circle, test);
-    fleet.registry.add(subscription, inside(fleet, circle, test));
+    fleet.registry.add(subscription, fleet.within(circle, test));
     return subscription;
   }
 
@@ -157,7 +165,7 @@ export class Tracker {
     const { area, where } = change;
     const circle = area === undefined ? (subscription.area as Circle) : new Circle(area.lat, area.lng, area.radius);
     const test = where === undefined ? subscription.where : compileWhere(where);
-    fleet.registry.update(subscription, circle, test, inside(fleet, circle, test));
+    fleet.registry.update(subscription, circle, test, fleet.within(circle, test));
   }
 
   /** Ends a subscription. */
@@ -177,16 +185,21 @@ export class Tracker {
   #fleet(name: string): Fleet {
     let fleet = this.#fleets.get(name);
     if (fleet === undefined) {
-      fleet = new Fleet(this.#instance);
+      fleet = new Fleet(`${this.#instance}-${++this.#fleetsMade}`, this.#encode);
       this.#fleets.set(name, fleet);
     }
     return fleet;
   }
 }
 
-function inside(fleet: Fleet, circle: Circle, where: Test | undefined): Driver[] {
-  const found = fleet.nearest(circle.lat, circle.lng, circle.radius, Number.POSITIVE_INFINITY, where);
-  return found.slots.map((slot) => fleet.at(slot));
+/**
+ * The server's time for a fix that brings none. Such fixes are in the order in which they come, so one that comes in the
+ * same millisecond as the last is dated after it.
+ */
+function stamp(now: number, known: Driver | undefined): number {
+  if (known === undefined) return now;
+  const last = known.position.timestamp;
+  return last === now || (known.stamped && last > now) ? last + 1 : now;
 }
 
 function cellName([high, low]: readonly [number, number]): string {

@@ -1,6 +1,7 @@
 import geographiclib from 'geographiclib-geodesic';
 import { expect, test } from 'vitest';
 import type { Fix } from '../src/fix.ts';
+import { encodePosition } from '../src/protocol/position.ts';
 import type { StoredPosition } from '../src/store/store.ts';
 import type { Change, Subscription } from '../src/subscriptions/subscription.ts';
 import { Tracker } from '../src/tracker.ts';
@@ -12,7 +13,14 @@ function setUp({ full = false } = {}) {
   const clock = { now: 1_000_000 };
   const written: StoredPosition[] = [];
   const writer = { full, write: (row: StoredPosition) => written.push(row), whenStored() {} };
-  const tracker = new Tracker({ writer, now: () => clock.now, instance: 'i', ttlSeconds: 300, maxFutureSeconds: 30 });
+  const tracker = new Tracker({
+    writer,
+    now: () => clock.now,
+    instance: 'i',
+    encode: encodePosition,
+    ttlSeconds: 300,
+    maxFutureSeconds: 30,
+  });
   return { clock, written, tracker };
 }
 
@@ -76,7 +84,13 @@ test('a driver of whom nothing was received for the TTL is gone; a late fix coun
 
 test('what is restored goes stale in the order in which it was heard, whatever the order of the rows', async () => {
   const { tracker, clock, written } = setUp();
-  const row = (driverId: string, receivedAt: number) => ({ ...fix(driverId, 1), receivedAt, fleet: 'f', cell: '' });
+  const row = (driverId: string, receivedAt: number) => ({
+    ...fix(driverId, 1),
+    timestamp: 1,
+    receivedAt,
+    fleet: 'f',
+    cell: '',
+  });
   async function* rows() {
     yield [row('middle', 900_000), row('newest', 990_000)];
     yield [row('oldest', 800_000)];
@@ -100,6 +114,21 @@ test('the same driverId in two fleets is two drivers, and neither fleet sees the
   expect(tracker.nearby('f', { lat: 2, lng: 2, radius: 1_000 }, 10).drivers).toEqual([]);
   expect(tracker.nearby('g', { lat: 2, lng: 2, radius: 1_000 }, 10).drivers.length).toBe(1);
   expect(tracker.nearby('h', { lat: 2, lng: 2, radius: 1_000 }, 10).drivers).toEqual([]);
+});
+
+test('a fleet that nobody is in or watches is forgotten, and its cursors mean nothing to the next of its name', () => {
+  const { tracker, clock } = setUp();
+  const cursor = () => tracker.nearby('f', { lat: 0, lng: 0, radius: 1 }, 1).cursor;
+  tracker.accept('f', fix('a', 1));
+  const before = cursor();
+  const subscription = tracker.subscribe('f', 's', { wake() {} }, { lat: 0, lng: 0, radius: 1 });
+  clock.now += 300_001;
+  tracker.expire();
+  expect(cursor().split('.')[0]).toBe(before.split('.')[0]);
+  tracker.unsubscribe(subscription);
+  tracker.expire();
+  tracker.accept('f', fix('a', 1));
+  expect(cursor().split('.')[0]).not.toBe(before.split('.')[0]);
 });
 
 test('a query says that it was truncated when, and only when, there were more', () => {

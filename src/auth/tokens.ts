@@ -52,7 +52,7 @@ function reason(error: unknown): string {
     case 'FAST_JWT_INVALID_CLAIM_VALUE':
       return 'The token’s issuer or audience is not accepted.';
     case 'FAST_JWT_MISSING_REQUIRED_CLAIM':
-      return 'The token lacks a required claim (exp, sub).';
+      return 'The token lacks a required claim.';
     default:
       return 'The token is not valid.';
   }

@@ -1,4 +1,4 @@
-import { chordDistance, geodesicDistance, MAX_CORRECTED_CHORD, safeChord } from './distance.ts';
+import { distanceBetween, safeChord } from './distance.ts';
 import { toEcef } from './ecef.ts';
 import { MAX_DISTANCE } from './ellipsoid.ts';
 import { EDGE, INSIDE, OUTSIDE, type Region, type Side } from './region.ts';
@@ -51,9 +51,7 @@ export class Circle implements Region {
 
   /** Metres along the ellipsoid from the centre to a point, given both ways. */
   distanceTo(x: number, y: number, z: number, lat: number, lng: number): number {
-    const c = Math.sqrt((x - this.#x) ** 2 + (y - this.#y) ** 2 + (z - this.#z) ** 2);
-    if (c > MAX_CORRECTED_CHORD) return geodesicDistance(this.lat, this.lng, lat, lng);
-    return chordDistance(this.#x, this.#y, this.#z, x, y, z);
+    return distanceBetween(this.#x, this.#y, this.#z, this.lat, this.lng, x, y, z, lat, lng);
   }
 
   /** How the circle lies to a ball around (x, y, z): never wrong where it says inside or outside. */

@@ -48,15 +48,35 @@ export function geodesicDistance(lat1: number, lng1: number, lat2: number, lng2:
   return wgs84.Inverse(lat1, lng1, lat2, lng2, DISTANCE).s12 as number;
 }
 
+/**
+ * Distance in metres along the WGS84 ellipsoid between two points, given both as ECEF metres and as degrees, right to a
+ * millimetre at any length.
+ */
+export function distanceBetween(
+  x1: number,
+  y1: number,
+  z1: number,
+  lat1: number,
+  lng1: number,
+  x2: number,
+  y2: number,
+  z2: number,
+  lat2: number,
+  lng2: number,
+): number {
+  const c2 = (x2 - x1) ** 2 + (y2 - y1) ** 2 + (z2 - z1) ** 2;
+  if (c2 > MAX_CORRECTED_CHORD * MAX_CORRECTED_CHORD) return geodesicDistance(lat1, lng1, lat2, lng2);
+  return chordDistance(x1, y1, z1, x2, y2, z2);
+}
+
 const scratch = new Float64Array(6);
 
 /** Distance in metres along the WGS84 ellipsoid between two points in degrees, right to a millimetre at any length. */
 export function distance(lat1: number, lng1: number, lat2: number, lng2: number): number {
   toEcef(lat1, lng1, scratch, 0);
   toEcef(lat2, lng2, scratch, 3);
-  const [x1, y1, z1, x2, y2, z2] = scratch as unknown as [number, number, number, number, number, number];
-  if (Math.hypot(x2 - x1, y2 - y1, z2 - z1) > MAX_CORRECTED_CHORD) return geodesicDistance(lat1, lng1, lat2, lng2);
-  return chordDistance(x1, y1, z1, x2, y2, z2);
+  const [x1, y1, z1, x2, y2, z2] = scratch;
+  return distanceBetween(x1, y1, z1, lat1, lng1, x2, y2, z2, lat2, lng2);
 }
 
 /**

@@ -4,11 +4,11 @@ import { z } from 'zod';
 import type { Principal } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
 import { DomainError } from '../errors.ts';
-import { toCircle, whereConditionSchema } from '../protocol/area.ts';
+import { toCircle, whereSchema } from '../protocol/area.ts';
 import { parse } from '../protocol/faults.ts';
 import { driverIdSchema } from '../protocol/fix.ts';
 import { encodeFeature, encodeFeatureCollection } from '../protocol/geojson.ts';
-import { encodePosition, roundDistance } from '../protocol/position.ts';
+import { roundDistance } from '../protocol/position.ts';
 import { whereInQuery } from '../protocol/query.ts';
 import {
   driverAnswerSchema,
@@ -59,7 +59,7 @@ export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps
     },
     (request, reply) => {
       const { query } = request;
-      const where = parse(whereConditionSchema, whereInQuery(query));
+      const where = parse(whereSchema.optional(), whereInQuery(query));
       const { fleet } = principalOf(request);
       const found = tracker.nearby(fleet, toCircle(query), query.limit, { where, maxAge: query.maxAge });
       if (wantsGeoJson(request, reply)) {
@@ -92,8 +92,9 @@ export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps
       const driver = tracker.driver(principalOf(request).fleet, request.params.driverId);
       if (driver === undefined)
         throw new DomainError('not_found', 'There is no such driver, or nothing was heard of it.');
-      if (wantsGeoJson(request, reply)) return reply.type(GEOJSON).send(encodeFeature(driver.position));
-      return reply.type('application/json').send(`${driver.encoded(encodePosition)},"serverTime":${now()}}`);
+      if (wantsGeoJson(request, reply))
+        return reply.type(GEOJSON).send(encodeFeature(driver.position, { serverTime: now() }));
+      return reply.type('application/json').send(`${driver.encoded},"serverTime":${now()}}`);
     },
   );
 };
@@ -102,7 +103,7 @@ export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps
 function encodeNearby({ drivers, distances, cursor, truncated }: Nearby, serverTime: number): string {
   let list = '';
   for (let i = 0; i < drivers.length; i++) {
-    list += `${i === 0 ? '' : ','}${drivers[i].encoded(encodePosition)},"distance":${roundDistance(distances[i])}}`;
+    list += `${i === 0 ? '' : ','}${drivers[i].encoded},"distance":${roundDistance(distances[i])}}`;
   }
   return `{"serverTime":${serverTime},"cursor":"${cursor}"${truncated ? ',"truncated":true' : ''},"drivers":[${list}]}`;
 }

@@ -4,7 +4,7 @@ import type { Authenticate } from '../auth/tokens.ts';
 import { DomainError } from '../errors.ts';
 import type { Ingest } from '../ingest.ts';
 import { parse } from '../protocol/faults.ts';
-import { MAX_POSITIONS, positionsBodySchema, resultsSchema } from '../protocol/rest.ts';
+import { positionsBodySchema, resultsSchema, uncheckedPositionsSchema } from '../protocol/rest.ts';
 import { allow, principalOf } from './access.ts';
 import { answer, responses } from './responses.ts';
 
@@ -14,10 +14,7 @@ export interface PositionsDeps {
   readonly authenticate: Authenticate;
 }
 
-const rule = `must be a list of 1 to ${MAX_POSITIONS} fixes`;
-const batchSchema = z.object({
-  positions: z.array(z.unknown(), { error: rule }).min(1, { error: rule }).max(MAX_POSITIONS, { error: rule }),
-});
+const batchSchema = z.object({ positions: uncheckedPositionsSchema });
 const bodySchema = z.looseObject({}, { error: 'must be a fix, or an object with a list of positions' });
 
 /** `POST /v1/positions`. */

@@ -1,20 +1,7 @@
-import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError, type ErrorCode, type Fault } from '../errors.ts';
-
-/** The HTTP status of each error. */
-const STATUS: Readonly<Record<ErrorCode, number>> = {
-  invalid: 400,
-  future: 400,
-  unauthorized: 401,
-  forbidden: 403,
-  not_found: 404,
-  too_large: 413,
-  unsupported: 415,
-  limit: 429,
-  unavailable: 503,
-  internal: 500,
-};
+import { encodeProblem, rawProblem, STATUS } from '../protocol/problem.ts';
 
 /** What an HTTP status that Fastify chose means in our codes. */
 function codeOf(status: number): ErrorCode {
@@ -36,17 +23,7 @@ export function sendProblem(
   return reply
     .code(status)
     .type('application/problem+json')
-    .send(
-      JSON.stringify({
-        type: 'about:blank',
-        title: STATUS_CODES[status],
-        status,
-        code,
-        detail,
-        errors: faults.length > 0 ? faults : undefined,
-        requestId: reply.request.id,
-      }),
-    );
+    .send(encodeProblem(code, detail, status, faults, reply.request.id));
 }
 
 /** Answers every error, whoever threw it, as a problem. What is our own fault is logged and told to nobody. */
@@ -62,6 +39,19 @@ export function handleError(error: FastifyError | DomainError, request: FastifyR
     return;
   }
   sendProblem(reply, codeOf(status), error.message, [], status);
+}
+
+/** Answers what Node could not read as HTTP: no request, no reply, just a socket. */
+export function handleClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const answers: Record<string, string> = {
+    HPE_HEADER_OVERFLOW: rawProblem('too_large', 'The header fields are too large.', 431),
+    ERR_HTTP_REQUEST_TIMEOUT: rawProblem('invalid', 'The request did not arrive in time.', 408),
+  };
+  socket.end(answers[error.code ?? ''] ?? rawProblem('invalid', 'This is not HTTP.'));
 }
 
 /** Makes every error of the app a problem, 404 and 500 included. */

@@ -11,28 +11,36 @@ export const radiusSchema = (max: number) =>
     .min(0, { error: `must be between 0 and ${max}` })
     .max(max, { error: `must be between 0 and ${max}` });
 
-const whereRecord = z
-  .record(
-    z.string(),
-    z.union([z.string(), number(), z.boolean(), z.array(z.union([z.string(), number(), z.boolean()])).max(64)], {
-      error: 'must be a string, number or boolean, or a list of at most 64 of them',
-    }),
-    { error: 'must be an object' },
-  )
-  .refine((where) => Object.keys(where).length <= 16, { error: 'must have at most 16 keys' })
-  .meta({
-    description: 'Each attribute must have the given value, or one of the given ones.',
-    example: { status: 'available', seats: [4, 6] },
-  });
+const MAX_CONDITIONS = 16;
+const conditionValue = z.union([z.string(), number(), z.boolean()]);
 
 /** A condition on attributes, as `subscriptions/where.ts` evaluates it. */
-export const whereSchema = z.preprocess((where, context) => {
-  // A record would drop this key, and the condition would hold for everybody.
-  if (typeof where === 'object' && where !== null && Object.hasOwn(where, '__proto__')) {
-    context.issues.push({ code: 'custom', message: 'must not have the key __proto__', input: where });
-  }
-  return where;
-}, whereRecord);
+export const whereSchema = z.preprocess(
+  (where, context) => {
+    if (typeof where !== 'object' || where === null) return where;
+    const fault = (message: string) => {
+      context.addIssue({ code: 'custom', message, input: where });
+      return z.NEVER;
+    };
+    // Counted before any is looked at.
+    if (Object.keys(where).length > MAX_CONDITIONS) return fault(`must have at most ${MAX_CONDITIONS} keys`);
+    // A record would drop this key, and the condition would hold for everybody.
+    if (Object.hasOwn(where, '__proto__')) return fault('must not have the key __proto__');
+    return where;
+  },
+  z
+    .record(
+      z.string(),
+      z.union([conditionValue, z.array(conditionValue).max(64)], {
+        error: 'must be a string, number or boolean, or a list of at most 64 of them',
+      }),
+      { error: 'must be an object' },
+    )
+    .meta({
+      description: 'Each attribute must have the given value, or one of the given ones. At most 16 keys.',
+      example: { status: 'available', seats: [4, 6] },
+    }),
+);
 
 /** The fields of a circle, all required. */
 export const circleFields = (maxRadius: number) => ({
@@ -45,6 +53,3 @@ export const circleFields = (maxRadius: number) => ({
 export function toCircle(fields: { latitude: number; longitude: number; radius: number }): CircleArea {
   return { lat: fields.latitude, lng: fields.longitude, radius: fields.radius };
 }
-
-/** The same, where a query string may have no condition at all. */
-export const whereConditionSchema = whereSchema.optional();

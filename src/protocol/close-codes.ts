@@ -8,6 +8,5 @@ export const CLOSE = {
   unauthorized: 4401,
   forbidden: 4403,
   authenticationTimeout: 4408,
-  limit: 4429,
   slow: 4508,
 } as const;

@@ -1,19 +1,17 @@
 import type { ErrorCode, Fault } from '../errors.ts';
 import type { EncodeMessages } from '../subscriptions/outbox.ts';
-import { encodePosition } from './position.ts';
+import { encodeList } from './position.ts';
 
 /** Writes the messages of subscriptions. @param now the server's clock, epoch milliseconds */
 export function messageEncoder(now: () => number): EncodeMessages {
   return {
     snapshot({ id, subject }, drivers) {
-      let list = '';
-      for (const driver of drivers) list += `${list === '' ? '' : ','}${driver.encoded(encodePosition)}}`;
-      return `${head('snapshot', id, subject.cursor, now())},"resumed":false,"drivers":[${list}]}`;
+      return `${head('snapshot', id, subject.cursor, now())},"resumed":false,"drivers":[${encodeList(drivers)}]}`;
     },
     changes({ id, subject }, enter, move, exit) {
       let message = head('changes', id, subject.cursor, now());
-      if (enter.length > 0) message += `,"enter":[${enter.map((driver) => `${driver.encoded(encodePosition)}}`)}]`;
-      if (move.length > 0) message += `,"move":[${move.map((driver) => `${driver.encoded(encodePosition)}}`)}]`;
+      if (enter.length > 0) message += `,"enter":[${encodeList(enter)}]`;
+      if (move.length > 0) message += `,"move":[${encodeList(move)}]`;
       if (exit.length > 0) message += `,"exit":${JSON.stringify(exit)}`;
       return `${message}}`;
     },

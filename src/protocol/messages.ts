@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { circleFields, radiusSchema, whereSchema } from './area.ts';
-import { fixSchema, identifier, latitudeSchema, longitudeSchema } from './fix.ts';
+import { identifier, latitudeSchema, longitudeSchema } from './fix.ts';
 import { inQuery } from './query.ts';
-import { MAX_POSITIONS } from './rest.ts';
+import { uncheckedPositionsSchema } from './rest.ts';
 
 const subscription = identifier(64).meta({ description: 'The client’s own name for it, unique on the connection.' });
 
@@ -11,20 +11,25 @@ export const messageIdSchema = z.union([identifier(128), z.int()], {
   error: 'must be a string of 1 to 128 printable characters or a whole number',
 });
 
-export const positionMessageSchema = fixSchema.extend({
-  type: z.literal('position').optional(),
-  id: messageIdSchema.optional(),
-});
-
-/** The fixes are checked one by one, so that a bad one does not take the others with it. */
 export const positionsMessageSchema = z.object({
   type: z.literal('positions'),
   id: messageIdSchema,
-  positions: z
-    .array(z.unknown(), { error: 'must be a list of fixes' })
-    .min(1, { error: `must have 1 to ${MAX_POSITIONS} fixes` })
-    .max(MAX_POSITIONS, { error: `must have 1 to ${MAX_POSITIONS} fixes` }),
+  positions: uncheckedPositionsSchema,
 });
+
+/**
+ * What would change which drivers are inside, or when they are told, if this version knew it. Passed over like any
+ * unknown field, it would give a wrong answer.
+ */
+const notYet = z.undefined({ error: 'is not known to this version' }).optional();
+const notKnown = {
+  bbox: notYet,
+  polygon: notYet,
+  around: notYet,
+  maxAge: notYet,
+  maxRate: notYet,
+  minDisplacement: notYet,
+};
 
 /** @param maxRadius MAX_RADIUS_METERS */
 export const subscribeMessageSchema = (maxRadius: number) =>
@@ -33,6 +38,7 @@ export const subscribeMessageSchema = (maxRadius: number) =>
     subscription,
     ...circleFields(maxRadius),
     where: whereSchema.optional(),
+    ...notKnown,
     cursor: z.string({ error: 'must be a string' }).optional(),
   });
 
@@ -46,6 +52,7 @@ export const updateMessageSchema = (maxRadius: number) =>
       longitude: longitudeSchema.optional(),
       radius: radiusSchema(maxRadius).optional(),
       where: whereSchema.optional(),
+      ...notKnown,
     })
     .refine(({ latitude, longitude }) => (latitude === undefined) === (longitude === undefined), {
       error: 'must come with its other coordinate',
@@ -69,5 +76,6 @@ export const subscribeQuerySchema = (maxRadius: number) => {
     longitude: inQuery(longitude),
     radius: inQuery(radius),
     where: whereSchema.optional(),
+    ...notKnown,
   });
 };

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Where } from '../subscriptions/where.ts';
 
-const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+// No two parts can match the same digits, so that a long one costs no more than its length.
+const DECIMAL = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 
 /** A number in a query string: a plain decimal, checked by `schema`. Anything else is left for the schema to refuse. */
 export function inQuery<T extends z.ZodType>(schema: T) {

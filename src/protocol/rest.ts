@@ -65,6 +65,7 @@ export const featureSchema = z
   .object({
     type: z.literal('Feature'),
     id: z.string().meta({ description: 'The driverId.' }),
+    serverTime: serverTime.optional(),
     geometry: pointSchema,
     properties: positionAtDistanceSchema.omit({ latitude: true, longitude: true }).partial({ distance: true }),
   })
@@ -79,6 +80,14 @@ export const featureCollectionSchema = z
     features: z.array(featureSchema),
   })
   .meta({ id: 'DriverCollection', description: 'The same list as GeoJSON.' });
+
+const positionsRule = `must be a list of 1 to ${MAX_POSITIONS} fixes`;
+
+/** The fixes of a batch as they come: each is checked by itself, so that a bad one does not take the others with it. */
+export const uncheckedPositionsSchema = z
+  .array(z.unknown(), { error: positionsRule })
+  .min(1, { error: positionsRule })
+  .max(MAX_POSITIONS, { error: positionsRule });
 
 /** One fix, or up to a thousand. */
 export const positionsBodySchema = z
@@ -111,7 +120,7 @@ export const problemSchema = z
       .array(z.object({ field: z.string(), message: z.string() }))
       .optional()
       .meta({ description: 'Each field at fault and the rule that it breaks.' }),
-    requestId: z.string(),
+    requestId: z.string().optional(),
   })
   .meta({ id: 'Problem', description: 'What went wrong (RFC 9457). Branch on `code`.' });
 

@@ -8,6 +8,9 @@ const OPENING = 50;
 /** Bytes waiting on a connection beyond which a fix is skipped, as a phone in a tunnel would. */
 const MAX_BUFFERED = 1 << 20;
 
+/** A fix with the time that the simulation gave it. */
+export type SentFix = Fix & { readonly timestamp: number };
+
 /** What a fleet is made of. */
 export interface FleetSettings {
   /** The WebSocket's address. */
@@ -26,7 +29,7 @@ export interface FleetSettings {
   /** Told of each acknowledgement. */
   readonly onAck?: (milliseconds: number, verdict: Verdict) => void;
   /** Told of each fix that was sent. */
-  readonly onSent?: (fix: Fix) => void;
+  readonly onSent?: (fix: SentFix) => void;
   /** The first pause before connecting again, in milliseconds. */
   readonly minPause?: number;
 }
@@ -170,7 +173,7 @@ export class Fleet {
     }
     const { lat, lng, heading, speed, attributes } = read(city, driver);
     this.#latest[n] = Math.max(Date.now(), this.#latest[n] + 1);
-    const fix: Fix = {
+    const fix: SentFix = {
       driverId: driver.driverId,
       // A ten-millionth of a degree is a centimetre.
       lat: Math.round(lat * 1e7) / 1e7,

@@ -1,5 +1,6 @@
-import { chordDistance, geodesicDistance, MAX_CORRECTED_CHORD } from '../geo/distance.ts';
+import { distanceBetween } from '../geo/distance.ts';
 import { toEcef } from '../geo/ecef.ts';
+import { INSIDE, OUTSIDE, type Region } from '../geo/region.ts';
 import { Best, type Nearest } from './best.ts';
 import {
   BASE_CELLS,
@@ -20,6 +21,8 @@ import { NodeQueue } from './node-queue.ts';
 const LEAF_CAPACITY = 32;
 /** A node whose points have become fewer than this is made a leaf again; well below the capacity, so that it does not flap. */
 const MERGE_BELOW = 12;
+/** Room at first, in slots and in nodes; doubled when it is full. A fleet of one driver should cost little. */
+const INITIAL = 32;
 const NONE = -1;
 const CHILDREN = 7;
 
@@ -38,7 +41,7 @@ export class CellTree {
   readonly #order: (a: number, b: number) => number;
 
   // Points, by slot.
-  #slots = 1024;
+  #slots = INITIAL;
   #freeSlot = NONE;
   #nextSlot = 0;
   #ecef = new Float64Array(3 * this.#slots);
@@ -50,9 +53,10 @@ export class CellTree {
   #previous = new Int32Array(this.#slots);
 
   // Nodes.
-  #nodes = 1024;
+  #nodes = INITIAL;
   #freeNode = NONE;
   #nextNode = 0;
+  #nodesInUse = 0;
   #children = new Int32Array(CHILDREN * this.#nodes);
   #parent = new Int32Array(this.#nodes);
   #resolution = new Uint8Array(this.#nodes);
@@ -100,6 +104,11 @@ export class CellTree {
     this.#next[slot] = this.#freeSlot;
     this.#freeSlot = slot;
     this.size--;
+  }
+
+  /** Nodes in use. */
+  get nodes(): number {
+    return this.#nodesInUse;
   }
 
   /** The upper half of a point's H3 index at resolution 15. */
@@ -150,14 +159,51 @@ export class CellTree {
         // The chord is never longer than the way along the ellipsoid.
         const c2 = (px - x) ** 2 + (py - y) ** 2 + (pz - z) ** 2;
         if (c2 > best.reach2) continue;
-        const distance =
-          c2 > MAX_CORRECTED_CHORD * MAX_CORRECTED_CHORD
-            ? geodesicDistance(lat, lng, this.#degrees[2 * slot], this.#degrees[2 * slot + 1])
-            : chordDistance(x, y, z, px, py, pz);
+        const slotLat = this.#degrees[2 * slot];
+        const slotLng = this.#degrees[2 * slot + 1];
+        const distance = distanceBetween(x, y, z, lat, lng, px, py, pz, slotLat, slotLng);
         if (distance <= best.reach && (accept === undefined || accept(slot))) best.offer(slot, distance);
       }
     }
     return best.sorted();
+  }
+
+  /**
+   * Calls `visit` for every point in a region, in no stated order. Cells that are surely inside are taken whole, those
+   * surely outside are passed by.
+   */
+  within(region: Region, visit: (slot: number) => void): void {
+    for (const node of this.#base) if (node !== NONE) this.#visitWithin(node, region, visit, false);
+  }
+
+  #visitWithin(node: number, region: Region, visit: (slot: number) => void, whole: boolean): void {
+    let inside = whole;
+    if (!inside) {
+      const bound = cellBounds[this.#resolution[node]];
+      const side = region.side(this.#centre[3 * node], this.#centre[3 * node + 1], this.#centre[3 * node + 2], bound);
+      if (side === OUTSIDE) return;
+      inside = side === INSIDE;
+    }
+    if (this.#isLeaf[node] === 0) {
+      for (let digit = 0; digit < CHILDREN; digit++) {
+        const child = this.#children[CHILDREN * node + digit];
+        if (child !== NONE) this.#visitWithin(child, region, visit, inside);
+      }
+      return;
+    }
+    for (let slot = this.#head[node]; slot !== NONE; slot = this.#next[slot]) {
+      if (inside || this.#isIn(region, slot)) visit(slot);
+    }
+  }
+
+  #isIn(region: Region, slot: number): boolean {
+    return region.contains(
+      this.#ecef[3 * slot],
+      this.#ecef[3 * slot + 1],
+      this.#ecef[3 * slot + 2],
+      this.#degrees[2 * slot],
+      this.#degrees[2 * slot + 1],
+    );
   }
 
   /** Queues a node unless nothing in it can be within reach. */
@@ -303,6 +349,7 @@ export class CellTree {
   }
 
   #takeNode(parent: number, resolution: number, high: number, low: number): number {
+    this.#nodesInUse++;
     let node: number;
     if (this.#freeNode !== NONE) {
       node = this.#freeNode;
@@ -343,6 +390,7 @@ export class CellTree {
     }
     this.#parent[node] = this.#freeNode;
     this.#freeNode = node;
+    this.#nodesInUse--;
   }
 }
 

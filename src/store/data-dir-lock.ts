@@ -31,9 +31,9 @@ export class DataDirInUse extends Error {
 export function lockDataDir(dataDir: string, mainPid: number): void {
   const pidFile = join(dataDir, 'pid');
   if (!tryLock(dataDir, 0)) {
-    // A holder whose main process is dead is on its way out.
+    // A holder that has signed off, or whose main process is dead, is on its way out.
     const holder = readPid(pidFile);
-    const closing = holder !== undefined && !isAlive(holder);
+    const closing = holder === undefined || !isAlive(holder);
     if (!closing || !tryLock(dataDir, CLOSING_TIMEOUT)) throw DataDirInUse.by(holder, dataDir);
   }
   writeFileSync(pidFile, `${mainPid}\n`);

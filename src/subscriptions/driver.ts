@@ -17,14 +17,19 @@ export class Driver {
   olderHeard: Driver | undefined;
   newerHeard: Driver | undefined;
 
+  /** The position's timestamp is the server's, as its fix brought none. */
+  stamped = false;
+
+  readonly #encode: EncodePosition;
   #position: Position;
   #encoded: string | undefined;
 
-  constructor(slot: number, position: Position) {
+  constructor(slot: number, position: Position, encode: EncodePosition) {
     this.id = position.driverId;
     this.slot = slot;
     this.heardAt = position.receivedAt;
     this.#position = position;
+    this.#encode = encode;
   }
 
   get position(): Position {
@@ -37,8 +42,8 @@ export class Driver {
   }
 
   /** The position on the wire, without the closing brace; encoded once for all who get it. */
-  encoded(encode: EncodePosition): string {
-    this.#encoded ??= encode(this.#position);
+  get encoded(): string {
+    this.#encoded ??= this.#encode(this.#position);
     return this.#encoded;
   }
 }

@@ -83,7 +83,8 @@ export class Outbox implements Recipient {
     for (const subscription of this.#due) {
       if (this.blocked) return;
       this.#due.delete(subscription);
-      if (subscription.due) this.#socket.send(this.#message(subscription));
+      // Twice, when an update is to be answered right after the snapshot.
+      while (subscription.due) this.#socket.send(this.#message(subscription));
     }
   }
 

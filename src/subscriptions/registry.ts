@@ -20,11 +20,9 @@ export class Registry {
   readonly #watched = new WatchTree();
   readonly #covers = new Map<Subscription, Cover>();
   #update = 0;
-  /** Kept between updates to spare an allocation in the hot path. */
-  #matches: Subscription[] = [];
-
-  // What `#test` looks at; fields, so that the hot path creates no closure.
+  // What `#match` works on; fields, so that the hot path creates no closure.
   #driver: Driver | undefined;
+  #matches: Subscription[] = [];
 
   constructor(tree: CellTree) {
     this.#tree = tree;
@@ -74,7 +72,8 @@ export class Registry {
   moved(driver: Driver): void {
     const update = ++this.#update;
     const before = driver.watchers;
-    const after = this.#matches;
+    const after: Subscription[] = [];
+    this.#matches = after;
     this.#driver = driver;
     this.#watched.visit(this.#tree.cellHigh(driver.slot), this.#tree.cellLow(driver.slot), this.#match);
     for (const subscription of after) {
@@ -87,8 +86,6 @@ export class Registry {
       subscription.exit(driver, this.#holds(subscription, driver) ? 'filtered' : 'left');
     }
     driver.watchers = after;
-    before.length = 0;
-    this.#matches = before;
   }
 
   /** Tells every subscription that holds a driver that it is gone. */

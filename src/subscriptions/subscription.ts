@@ -96,7 +96,6 @@ export class Subscription {
   /** Takes note that the snapshot goes out now. */
   takeSnapshot(): ReadonlySet<Driver> {
     this.#snapshotDue = false;
-    this.#answerDue = false;
     return this.inside;
   }
 

@@ -19,7 +19,7 @@ interface Watchers {
  * at most one step a resolution, however many watch elsewhere.
  */
 export class WatchTree {
-  #capacity = 256;
+  #capacity = 32;
   #children = new Int32Array(CHILDREN * this.#capacity);
   #watchers: (Watchers | undefined)[] = [];
   #nextNode = 0;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Principal } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
 import { DomainError } from '../errors.ts';
-import { type Ingest, isRefusal, type Refusal } from '../ingest.ts';
+import { type Ingest, isRefusal } from '../ingest.ts';
 import { toCircle } from '../protocol/area.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
 import { type About, errorMessage } from '../protocol/encode.ts';
@@ -40,8 +40,8 @@ export interface ConnectionDeps {
 const AUTHENTICATION_TIME = 10_000;
 /** A peer that sends this many bad messages in a row is closed. */
 const MAX_BAD_MESSAGES = 20;
-/** Unsent bytes of answers at which a peer that keeps asking and does not read is closed. */
-const MAX_UNSENT = 8 * 1024 * 1024;
+/** Characters of answers that may wait for a peer that keeps asking and does not read. */
+const MAX_UNREAD = 8 * 1024 * 1024;
 /** Pings in a row that may stay unanswered. */
 const MAX_MISSED_PINGS = 2;
 /** The longest that a Node timer can run, milliseconds. */
@@ -59,6 +59,8 @@ export class Connection {
   /** Runs out when the connection must have authenticated, or when its token ends. */
   #timer: NodeJS.Timeout | undefined;
   #badMessages = 0;
+  /** Characters of answers that are handed to the socket and not written out. */
+  #unread = 0;
   #missedPings = 0;
   #closed = false;
 
@@ -91,7 +93,7 @@ export class Connection {
       return true;
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
-      this.#send(errorMessage(error.code, error.message, error.faults, {}));
+      this.#answer(errorMessage(error.code, error.message, error.faults, {}));
       this.close(error.code === 'forbidden' ? CLOSE.forbidden : CLOSE.unauthorized, error.message);
       return false;
     }
@@ -118,14 +120,13 @@ export class Connection {
   attempt(action: () => void, about: About): void {
     try {
       action();
-      this.#badMessages = 0;
     } catch (error) {
       if (error instanceof DomainError) {
         this.#refuse(error, about);
         return;
       }
       this.#log.error({ err: error }, 'message failed');
-      this.#send(errorMessage('internal', 'The server failed on this message.', [], about));
+      this.#answer(errorMessage('internal', 'The server failed on this message.', [], about));
     }
   }
 
@@ -139,9 +140,11 @@ export class Connection {
     this.#socket.ping();
   }
 
+  /** Says goodbye. From here on nothing is heard, told, watched or timed, however long the peer takes to answer. */
   close(code: number, reason: string): void {
-    // A close frame has room for 123 bytes of reason (RFC 6455, 5.5).
-    this.#socket.close(code, reason.slice(0, 60));
+    // A close frame has room for 123 bytes of reason (RFC 6455, 5.5), and a character may take three.
+    this.#socket.close(code, reason.slice(0, 40));
+    this.#end();
   }
 
   #receive(data: Buffer, isBinary: boolean): void {
@@ -168,8 +171,9 @@ export class Connection {
     switch (type) {
       case undefined:
       case 'position':
+        // Whether it was rubbish shows in its verdict.
         this.#position(principal, message, about);
-        break;
+        return;
       case 'positions':
         this.#positions(principal, message);
         break;
@@ -186,28 +190,33 @@ export class Connection {
         break;
       case 'ping': {
         const { id } = parse(pingMessageSchema, message);
-        this.#send(JSON.stringify({ type: 'pong', id, serverTime: this.#deps.now() }));
+        this.#answer(JSON.stringify({ type: 'pong', id, serverTime: this.#deps.now() }));
         break;
       }
       default:
         throw DomainError.invalid([{ field: 'type', message: 'is not a type of message that the server knows' }]);
     }
+    this.#badMessages = 0;
   }
 
   #position(principal: Principal, message: Record<string, unknown>, { id }: About): void {
     this.#mustWrite(principal);
-    if (id === undefined) {
-      const result = this.#deps.ingest.judge(principal, message);
-      if (isRefusal(result)) throw refusal(result);
+    const onStored =
+      id === undefined
+        ? undefined
+        : (error?: Error) => {
+            if (error !== undefined) this.#notStored(id);
+            else this.#answer(`{"type":"ack","id":${JSON.stringify(id)},"verdict":"${result.verdict}"}`);
+          };
+    const result = this.#deps.ingest.judge(principal, message, onStored);
+    if (!isRefusal(result)) {
+      this.#badMessages = 0;
       return;
     }
-    const result = this.#deps.ingest.judge(principal, message, (error) => {
-      if (error !== undefined) this.#notStored(id);
-      else this.#send(`{"type":"ack","id":${JSON.stringify(id)},"verdict":"${result.verdict}"}`);
-    });
-    if (!isRefusal(result)) return;
-    if (result.code === 'unavailable') throw refusal(result);
-    this.#send(JSON.stringify({ type: 'ack', id, verdict: 'refused', code: result.code, message: result.message }));
+    const { verdict, code, message: why, faults } = result;
+    if (id === undefined || code === 'unavailable') throw new DomainError(code, why, faults);
+    // The sender can tell which fix it was: bad data, not rubbish.
+    this.#answer(JSON.stringify({ type: 'ack', id, verdict, code, message: why }));
   }
 
   #positions(principal: Principal, message: Record<string, unknown>): void {
@@ -215,12 +224,12 @@ export class Connection {
     const { id, positions } = parse(positionsMessageSchema, message);
     this.#deps.ingest.judgeAll(principal, positions, (results, error) => {
       if (error !== undefined) this.#notStored(id);
-      else this.#send(JSON.stringify({ type: 'ack', id, results }));
+      else this.#answer(JSON.stringify({ type: 'ack', id, results }));
     });
   }
 
   #notStored(id: string | number): void {
-    this.#send(errorMessage('unavailable', 'It could not be stored; send it again later.', [], { id }));
+    this.#answer(errorMessage('unavailable', 'It could not be stored; send it again later.', [], { id }));
   }
 
   #update(fields: ReturnType<ConnectionDeps['updateSchema']['parse']>): void {
@@ -233,13 +242,13 @@ export class Connection {
 
   #unsubscribe(id: string): void {
     this.#drop(this.#known(id));
-    this.#send(JSON.stringify({ type: 'unsubscribed', subscription: id }));
+    this.#answer(JSON.stringify({ type: 'unsubscribed', subscription: id }));
   }
 
   #reauthenticate(token: string, about: About): void {
     if (!this.authenticate(token)) return;
     const expiresAt = (this.#principal as Principal).expiresAt;
-    this.#send(JSON.stringify({ type: 'authenticated', expiresAt, ...about }));
+    this.#answer(JSON.stringify({ type: 'authenticated', expiresAt, ...about }));
     this.#onAuthenticated?.();
     this.#onAuthenticated = undefined;
   }
@@ -291,24 +300,30 @@ export class Connection {
   }
 
   #refuse(error: DomainError, about: About): void {
-    this.#send(errorMessage(error.code, error.message, error.faults, about));
-    if (error.code !== 'invalid') return;
+    this.#answer(errorMessage(error.code, error.message, error.faults, about));
+    if (error.code !== 'invalid' && error.code !== 'unauthorized') return;
     if (++this.#badMessages >= MAX_BAD_MESSAGES) this.close(CLOSE.badMessages, 'too many bad messages');
   }
 
-  #send(data: string): void {
+  /** Sends what was asked for. Unlike changes answers cannot be merged, so a peer that asks and does not read is closed. */
+  #answer(data: string): void {
+    this.#unread += data.length;
+    this.#send(data, () => {
+      this.#unread -= data.length;
+      this.#outbox.drained();
+    });
+    if (this.#unread > MAX_UNREAD) this.close(CLOSE.slow, 'too slow');
+  }
+
+  #send(data: string, sent?: () => void): void {
     if (this.#closed || this.#socket.readyState !== this.#socket.OPEN) return;
-    this.#socket.send(data, this.#drained);
-    if (this.#socket.bufferedAmount > MAX_UNSENT) {
-      this.close(CLOSE.slow, 'too slow');
-      // The close frame is behind all that is unsent, so it cannot be waited for.
-      this.#socket.terminate();
-    }
+    this.#socket.send(data, sent ?? this.#drained);
   }
 
   readonly #drained = (): void => this.#outbox.drained();
 
   #end(): void {
+    if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#outbox.close();
@@ -330,8 +345,4 @@ function parseObject(text: string): Record<string, unknown> {
     throw DomainError.invalid([{ field: '', message: 'The message must be a JSON object' }]);
   }
   return value as Record<string, unknown>;
-}
-
-function refusal({ code, message, faults }: Refusal): DomainError {
-  return new DomainError(code, message, faults);
 }

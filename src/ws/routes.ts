@@ -4,6 +4,7 @@ import { toCircle } from '../protocol/area.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
 import { parse } from '../protocol/faults.ts';
 import { subscribeMessageSchema, subscribeQuerySchema, updateMessageSchema } from '../protocol/messages.ts';
+import { rawProblem } from '../protocol/problem.ts';
 import { whereInQuery } from '../protocol/query.ts';
 import { Connection, type ConnectionDeps } from './connection.ts';
 import { chooseProtocol, tokenOf } from './handshake.ts';
@@ -15,7 +16,7 @@ export interface WebSocketDeps extends Omit<ConnectionDeps, 'subscribeSchema' | 
 
 /** A longer message closes the connection with 1009 before it is read; a thousand fixes with attributes fit. */
 const MAX_MESSAGE_BYTES = 1024 * 1024;
-/** How long a peer has to answer when the server closes, milliseconds. */
+/** How long a peer has to answer a close frame before the connection is cut, milliseconds. */
 const CLOSE_TIME = 2_000;
 const HEARTBEAT_INTERVAL = 25_000;
 /** The subscription that the URL form makes. */
@@ -31,18 +32,26 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (app, { 
   };
   const querySchema = subscribeQuerySchema(maxRadiusMeters);
 
+  const options = {
+    maxPayload: MAX_MESSAGE_BYTES,
+    perMessageDeflate: false,
+    handleProtocols: chooseProtocol,
+    closeTimeout: CLOSE_TIME,
+  };
   await app.register(websocket, {
-    options: { maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false, handleProtocols: chooseProtocol },
+    options,
+    // What a peer does to its connection is no error of ours.
+    errorHandler: (error, socket, request) => {
+      request.log.debug({ err: error }, 'websocket failed');
+      socket.terminate();
+    },
     preClose(done) {
       for (const connection of connections) connection.close(CLOSE.goingAway, 'the server is going away');
-      const deadline = setTimeout(() => {
-        for (const client of this.websocketServer.clients) client.terminate();
-      }, CLOSE_TIME);
-      this.websocketServer.close(() => {
-        clearTimeout(deadline);
-        done();
-      });
+      this.websocketServer.close(done);
     },
+  });
+  app.websocketServer.on('wsClientError', (error, socket) => {
+    socket.end(rawProblem('invalid', `This is no WebSocket handshake: ${error.message}.`));
   });
 
   const heartbeat = setInterval(() => {

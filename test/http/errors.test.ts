@@ -1,6 +1,8 @@
 import { connect } from 'node:net';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { inQuery } from '../../src/protocol/query.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
 import { startServer, token } from '../support/server.ts';
@@ -178,14 +180,38 @@ test('with the store away and too much waiting, fixes are refused as unavailable
   });
 });
 
-test('a request that is not HTTP gets a 400 and harms nobody', async () => {
+test.each<[string, string, number, string]>([
+  ['a request that is not HTTP', 'rubbish\r\n\r\n', 400, 'invalid'],
+  [
+    'a request with too large headers',
+    `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+    431,
+    'too_large',
+  ],
+  [
+    'a WebSocket handshake without a key',
+    'GET /ws HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n',
+    400,
+    'invalid',
+  ],
+])('%s gets a problem too, and harms nobody', async (_what, bytes, status, code) => {
   const server = await startServer();
   const socket = connect(server.port, '127.0.0.1');
-  socket.write('rubbish\r\n\r\n');
+  socket.write(bytes);
   const chunks: Buffer[] = [];
   for await (const chunk of socket) chunks.push(chunk);
-  expect(Buffer.concat(chunks).toString()).toMatch(/^HTTP\/1.1 400/);
+  const [head, body] = Buffer.concat(chunks).toString().split('\r\n\r\n');
+  expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  expect(head.toLowerCase()).toContain('content-type: application/problem+json');
+  expect(JSON.parse(body)).toMatchObject({ status, code });
   expect((await server.get('/livez')).status).toBe(200);
+});
+
+test('a number of any length in a query costs no more than its length', () => {
+  const schema = inQuery(z.number());
+  // Quadratic, this would take minutes.
+  expect(schema.safeParse(`${'1'.repeat(300_000)}x`).success).toBe(false);
+  expect(schema.parse('-12.50e1')).toBe(-125);
 });
 
 test('tokens and positions are not logged', async () => {

@@ -1,8 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Fix } from '../../src/fix.ts';
 import { distance } from '../../src/geo/distance.ts';
 import { City, MANHATTAN } from '../../src/sim/city.ts';
-import { Fleet, type FleetSettings } from '../../src/sim/fleet.ts';
+import { Fleet, type FleetSettings, type SentFix } from '../../src/sim/fleet.ts';
 import { FakeServer, type FakeSettings } from './fake-server.ts';
 
 let server: FakeServer | undefined;
@@ -38,7 +37,7 @@ async function until(condition: () => boolean): Promise<void> {
 
 describe('a fleet', () => {
   test('sends each driver’s fixes over its own connection with its own token, evenly spread', async () => {
-    const sent: Fix[] = [];
+    const sent: SentFix[] = [];
     const { fleet, server } = await start({ onSent: (fix) => sent.push(fix) });
     await until(() => server.received.length >= 100);
     expect(server.connections).toBe(20);
@@ -58,7 +57,7 @@ describe('a fleet', () => {
   });
 
   test('moves each driver as fast as it says, by the timestamps it sends', async () => {
-    const sent: Fix[] = [];
+    const sent: SentFix[] = [];
     await start({ onSent: (fix) => sent.push(fix) });
     await until(() => sent.length >= 200);
     const tracks = Map.groupBy(sent, (fix) => fix.driverId);

@@ -1,6 +1,7 @@
 import geographiclib from 'geographiclib-geodesic';
 import { cellToLatLng, getPentagons } from 'h3-js';
 import { describe, expect, test } from 'vitest';
+import { Circle } from '../../src/geo/circle.ts';
 import { CellTree } from '../../src/spatial/cell-tree.ts';
 import { type Random, seeded } from '../support/random.ts';
 
@@ -64,6 +65,10 @@ describe.each(Object.entries(fleets))('%s', (name, place) => {
       expect(tree.size).toBe(places.size);
       const [lat, lng] = random.below(3) === 0 ? random.place() : place(random);
       const radius = random.pick([0, 10, 500, 5_000, 100_000, 3_000_000, 20_100_000]);
+      const within: number[] = [];
+      tree.within(new Circle(lat, lng, radius), (slot) => within.push(slot));
+      const everyone = naive(places, lat, lng, radius, places.size);
+      expect(within.sort((a, b) => a - b)).toEqual(everyone.map(([, slot]) => slot).sort((a, b) => a - b));
       const limit = random.pick([1, 10, 10_000]);
       const found = tree.nearest(lat, lng, radius, limit);
       const expected = naive(places, lat, lng, radius, limit);
@@ -92,14 +97,26 @@ test('a filter is asked inside the search, so the nearest that pass are found ho
   }
 });
 
-test('a slot of a removed point is used again, and an emptied tree finds nothing', () => {
+test('what is there bounds the memory: slots and nodes are given back and used again', () => {
+  const random = seeded('memory');
   const tree = new CellTree((a, b) => a - b);
-  const slots = Array.from({ length: 2_000 }, (_, i) => tree.add(10 + i * 1e-4, 20));
-  for (const slot of slots) tree.remove(slot);
+  const fill = () => Array.from({ length: 2_000 }, () => tree.add(...fleets.city(random)));
+  const slots = fill();
+  const full = tree.nodes;
+  expect(full).toBeGreaterThan(100);
+  // All move to one place and back: the city's nodes go, and come again.
+  for (const slot of slots) tree.move(slot, 1, 1);
+  expect(tree.nodes).toBeLessThanOrEqual(20);
+  for (const slot of slots) tree.move(slot, ...fleets.city(random));
+  expect(tree.nodes).toBeLessThan(1.2 * full);
+  // Thinned out, it is not kept split for the few that are left.
+  for (const slot of slots.slice(100)) tree.remove(slot);
+  expect(tree.nodes).toBeLessThan(100);
+  for (const slot of slots.slice(0, 100)) tree.remove(slot);
+  expect(tree.nodes).toBe(0);
   expect(tree.size).toBe(0);
-  expect(tree.nearest(10, 20, 20_100_000, 10).slots).toEqual([]);
-  const again = Array.from({ length: 2_000 }, (_, i) => tree.add(10 + i * 1e-4, 20));
-  expect(new Set(again)).toEqual(new Set(slots));
+  expect(tree.nearest(30.27, -97.74, 20_100_000, 10).slots).toEqual([]);
+  expect(new Set(fill())).toEqual(new Set(slots));
 });
 
 test('equally far points are ordered, and cut off, by the order given', () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { Circle } from '../../src/geo/circle.ts';
+import { encodePosition } from '../../src/protocol/position.ts';
 import { Driver } from '../../src/subscriptions/driver.ts';
 import { HIGH_WATER, Outbox } from '../../src/subscriptions/outbox.ts';
 import { Subscription } from '../../src/subscriptions/subscription.ts';
@@ -21,7 +22,7 @@ function setUp() {
   );
   const drivers = new Map<string, Driver>();
   const add = (driverId: string) => {
-    const driver = new Driver(0, { driverId, lat: 0, lng: 0, timestamp: 0, receivedAt: 0 });
+    const driver = new Driver(0, { driverId, lat: 0, lng: 0, timestamp: 0, receivedAt: 0 }, encodePosition);
     drivers.set(driverId, driver);
     return driver;
   };

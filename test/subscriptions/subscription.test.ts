@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Circle } from '../../src/geo/circle.ts';
+import { encodePosition } from '../../src/protocol/position.ts';
 import { Driver } from '../../src/subscriptions/driver.ts';
 import { type Change, type ExitReason, Subscription } from '../../src/subscriptions/subscription.ts';
 
 function driver(driverId: string): Driver {
-  return new Driver(0, { driverId, lat: 0, lng: 0, timestamp: 0, receivedAt: 0 });
+  return new Driver(0, { driverId, lat: 0, lng: 0, timestamp: 0, receivedAt: 0 }, encodePosition);
 }
 
 function subscription(): Subscription {

@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest';
 import { buildApp } from '../../src/app.ts';
 import { mintToken } from '../../src/auth/tokens.ts';
 import { type Config, loadConfig } from '../../src/config.ts';
+import { encodePosition } from '../../src/protocol/position.ts';
 import { GroupCommit } from '../../src/store/group-commit.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -56,6 +57,7 @@ export async function startServer(
     writer,
     now,
     instance: 'test',
+    encode: encodePosition,
     ttlSeconds: config.driverTtlSeconds,
     maxFutureSeconds: config.maxFutureSeconds,
   });

@@ -63,6 +63,48 @@ test('no authentication in ten seconds is closed with 4408; an ended token with 
   }
 });
 
+test('a token may last longer than a timer can', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  try {
+    const day = 86_400;
+    const server = await startServer();
+    const client = await server.connect(`/ws?access_token=${token({ ttlSeconds: 60 * day })}`);
+    for (let days = 0; days < 59; days++) vi.advanceTimersByTime(day * 1000);
+    expect(await client.ask({ type: 'ping' }, 'pong')).toBeDefined();
+    vi.advanceTimersByTime(2 * day * 1000);
+    expect((await client.closed).code).toBe(4401);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('a refreshed token that may not read is no token for open subscriptions', async () => {
+  const server = await startServer();
+  const client = await server.connect(`/ws?access_token=${token()}`);
+  await client.ask(circle);
+  client.send({ type: 'authenticate', token: token({ scope: 'positions:write:any' }) });
+  expect((await client.closed).code).toBe(4403);
+});
+
+test('an issuer and an audience that are set are required, and must be these', async () => {
+  const server = await startServer({ env: { JWT_ISSUER: 'me', JWT_AUDIENCE: 'nearcast' } });
+  const sign = (claims: object) =>
+    createSigner({ key: SECRET, algorithm: 'HS256' })({
+      sub: 'x',
+      exp: 4102444800,
+      scope: 'positions:read',
+      ...claims,
+    });
+  const status = async (claims: object) =>
+    (await server.get('/v1/drivers/nearby?latitude=1&longitude=2', { authorization: `Bearer ${sign(claims)}` })).status;
+  expect(await status({ iss: 'me', aud: 'nearcast' })).toBe(200);
+  expect(await status({ iss: 'me', aud: ['other', 'nearcast'] })).toBe(200);
+  expect(await status({})).toBe(401);
+  expect(await status({ iss: 'me' })).toBe(401);
+  expect(await status({ aud: 'nearcast' })).toBe(401);
+  expect(await status({ iss: 'you', aud: 'nearcast' })).toBe(401);
+});
+
 test('a token of another subject or fleet cannot take a connection over', async () => {
   const server = await startServer();
   for (const claims of [{ sub: 'other' }, { fleet: 'other' }]) {
@@ -102,28 +144,40 @@ test('a watcher of one fleet hears nothing of another', async () => {
   expect(watcher.heard).toEqual([]);
 });
 
-test.each<[string, string]>([
+test.each<[what: string, jwt: string, reason: RegExp]>([
   [
     'of algorithm none',
     `${btoa('{"alg":"none","typ":"JWT"}')}.${btoa('{"sub":"x","exp":4102444800}')}.`.replaceAll('=', ''),
+    /algorithm|not valid/,
   ],
   [
     'signed with another key',
-    createSigner({ key: 'another secret of thirty-two bytes!' })({ sub: 'x', exp: 4102444800 }),
+    createSigner({ key: 'another secret of thirty-two bytes!', algorithm: 'HS256' })({ sub: 'x', exp: 4102444800 }),
+    /signature/,
   ],
-  ['signed with HS384', createSigner({ key: SECRET, algorithm: 'HS384' })({ sub: 'x', exp: 4102444800 })],
-  ['without exp', createSigner({ key: SECRET, noTimestamp: true })({ sub: 'x' })],
-  ['without sub', createSigner({ key: SECRET })({ exp: 4102444800 })],
-  ['expired', createSigner({ key: SECRET })({ sub: 'x', exp: 1 })],
-  ['not valid yet', createSigner({ key: SECRET })({ sub: 'x', exp: 4102444800, nbf: 4102444799 })],
-  ['with a fleet that is no name', createSigner({ key: SECRET })({ sub: 'x', exp: 4102444800, fleet: '../x' })],
-  ['that is rubbish', 'rubbish'],
-  ['that is empty', ''],
-])('a token %s is refused on the socket and over HTTP', async (_what, jwt) => {
+  ['signed with HS384', createSigner({ key: SECRET, algorithm: 'HS384' })({ sub: 'x', exp: 4102444800 }), /algorithm/],
+  ['without exp', createSigner({ key: SECRET, algorithm: 'HS256', noTimestamp: true })({ sub: 'x' }), /required claim/],
+  ['without sub', createSigner({ key: SECRET, algorithm: 'HS256' })({ exp: 4102444800 }), /required claim/],
+  ['expired', createSigner({ key: SECRET, algorithm: 'HS256' })({ sub: 'x', exp: 1 }), /has expired/],
+  [
+    'not valid yet',
+    createSigner({ key: SECRET, algorithm: 'HS256' })({ sub: 'x', exp: 4102444800, nbf: 4102444799 }),
+    /not valid yet/,
+  ],
+  [
+    'with a fleet that is no name',
+    createSigner({ key: SECRET, algorithm: 'HS256' })({ sub: 'x', exp: 4102444800, fleet: '../x' }),
+    /fleet/,
+  ],
+  ['that is rubbish', 'rubbish', /not valid/],
+  ['that is empty', '', /./],
+])('a token %s is refused on the socket and over HTTP', async (_what, jwt, reason) => {
   const server = await startServer();
   const headers = { authorization: `Bearer ${jwt}` };
   expect((await (await server.connect('/ws', undefined, headers)).closed).code).toBe(4401);
   const answer = await server.get('/v1/drivers/nearby?latitude=1&longitude=2', headers);
   expect(answer.status).toBe(401);
-  expect(await answer.text()).not.toContain(jwt.slice(0, 20) || '\0');
+  const text = await answer.text();
+  expect(JSON.parse(text).detail).toMatch(reason);
+  expect(text).not.toContain(jwt.slice(0, 20) || '\0');
 });

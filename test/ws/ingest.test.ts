@@ -90,6 +90,25 @@ test('fixes without a timestamp keep the order in which they came, however close
   expect(server.tracker.driver('default', 'd')?.position.lat).toBe(20);
 });
 
+test.each(['30', '0'])(
+  'a thousand fixes without a timestamp at once are all accepted, with MAX_FUTURE_SECONDS=%s',
+  async (seconds) => {
+    const server = await startServer({ env: { MAX_FUTURE_SECONDS: seconds } });
+    const client = await server.connect();
+    const positions = Array.from({ length: 1000 }, (_, i) => ({ driverId: 'd', latitude: i / 100, longitude: 2 }));
+    const { results } = await client.ask({ type: 'positions', id: 1, positions });
+    expect(new Set(results.map(({ verdict }: { verdict: string }) => verdict))).toEqual(new Set(['accepted']));
+    expect(server.tracker.driver('default', 'd')?.position.lat).toBe(9.99);
+  },
+);
+
+test('a subject that is no driverId does not become one', async () => {
+  const server = await startServer();
+  const client = await server.connect(`/ws?access_token=${token({ sub: 'a\u0000b', scope: 'positions:write' })}`);
+  expect(await client.ask({ latitude: 1, longitude: 2, id: 1 })).toMatchObject({ verdict: 'refused', code: 'invalid' });
+  expect(server.tracker.size).toBe(0);
+});
+
 test('an ack leaves only once the fix is stored; a duplicate’s only once the original is; queries and watchers do not wait', async () => {
   const store = new HeldStore();
   const server = await startServer({ store });

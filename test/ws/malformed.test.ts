@@ -184,16 +184,45 @@ test('a peer that sends only rubbish is closed with 4400; one good message among
   expect(await bad.closed).toEqual({ code: 4400, reason: 'too many bad messages' });
 });
 
-test('attributes cannot reach a prototype', async () => {
+test('an attribute cannot reach a prototype', async () => {
   const server = await startServer();
   const client = await server.connect();
-  client.send(
-    '{"driverId":"d","latitude":1,"longitude":2,"id":1,"attributes":{"__proto__":"x","constructor":"y","a":1}}',
-  );
-  await client.next('ack');
-  const { attributes } = await (await server.get('/v1/drivers/d')).json();
-  expect(Object.keys(attributes).sort()).toEqual(['a', 'constructor']);
+  client.send('{"driverId":"d","latitude":1,"longitude":2,"id":1,"attributes":{"__proto__":{"a":1}}}');
+  expect(await client.next('ack')).toMatchObject({
+    code: 'invalid',
+    message: expect.stringMatching(/attributes.__proto__/),
+  });
+  client.send('{"driverId":"d","latitude":1,"longitude":2,"id":2,"attributes":{"constructor":"y","toString":1}}');
+  expect(await client.next('ack')).toMatchObject({ verdict: 'accepted' });
+  expect((await (await server.get('/v1/drivers/d')).json()).attributes).toEqual({ constructor: 'y', toString: 1 });
   expect(({} as { a?: unknown }).a).toBeUndefined();
+});
+
+test('however many things are wrong, the answer is short', async () => {
+  const client = await (await startServer()).connect();
+  const keys = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`${'k'.repeat(30)}${i}`, {}]));
+  client.send({ ...ok, attributes: keys });
+  client.send({ ...circle, radius: 1, where: keys });
+  client.send({ ...ok, attributes: { ['k'.repeat(500_000)]: 1 } });
+  for (let i = 0; i < 3; i++) expect(JSON.stringify(await client.next('error')).length).toBeLessThan(500);
+  const many = { ...ok, attributes: Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`k${i}`, {}])) };
+  const { results } = await client.ask({ type: 'positions', id: 1, positions: Array(1000).fill(many) }, 'ack');
+  expect(JSON.stringify(results).length).toBeLessThan(1_500_000);
+});
+
+test('what this version cannot watch by is refused, not passed over', async () => {
+  const client = await (await startServer()).connect();
+  for (const field of ['maxAge', 'maxRate', 'minDisplacement', 'bbox', 'polygon', 'around']) {
+    const message = { ...circle, radius: 1, [field]: 1 };
+    expect(await client.ask(message)).toMatchObject({ type: 'error', code: 'invalid', field });
+  }
+});
+
+test('a peer that never authenticates and sends on is closed with 4400', async () => {
+  const server = await startServer();
+  const client = await server.connect('/ws', undefined, {});
+  for (let i = 0; i < 20; i++) client.send({ type: 'ping' });
+  expect((await client.closed).code).toBe(4400);
 });
 
 test('a bad fix in a batch is refused alone', async () => {

@@ -73,6 +73,26 @@ test('update moves, resizes or filters, and answers with the difference alone, e
   expect(ids((await update({ where: {} })).enter)).toEqual(['b']);
 });
 
+test('an update is answered even when it comes together with its subscribe', async () => {
+  const { watcher, drive } = await setUp();
+  await drive(at('a', 30, -97));
+  watcher.send({ ...circle, latitude: 50 });
+  watcher.send({ type: 'update', subscription: 's', latitude: 30, longitude: -97 });
+  expect(await watcher.next()).toMatchObject({ type: 'snapshot', drivers: [{ driverId: 'a' }] });
+  expect(await watcher.next()).toMatchObject({ type: 'changes', subscription: 's' });
+});
+
+test('a snapshot of any size reaches a client that reads', async () => {
+  const { server, watcher } = await setUp();
+  const attributes = { note: 'x'.repeat(200) };
+  for (let i = 0; i < 40_000; i++) {
+    server.tracker.accept('default', { driverId: `d${i}`, lat: 30, lng: -97, timestamp: 1, attributes });
+  }
+  expect((await watcher.ask(circle)).drivers.length).toBe(40_000);
+  expect(watcher.bytes).toBeGreaterThan(12_000_000);
+  expect(await watcher.ask({ type: 'ping' }, 'pong')).toBeDefined();
+});
+
 test('a driver whose attributes no longer meet the condition exits as filtered, and enters when they do again', async () => {
   const { watcher, drive } = await setUp();
   await watcher.ask({ ...circle, where: { status: 'free', seats: [4, 6] } });

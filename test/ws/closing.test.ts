@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { startServer, type TestServer, token } from '../support/server.ts';
+
+/** A peer that speaks WebSocket frames by hand, and so can leave a close frame unanswered. */
+class RawPeer {
+  readonly socket: Socket;
+  received = Buffer.alloc(0);
+
+  static async open({ port }: TestServer): Promise<RawPeer> {
+    const peer = new RawPeer(connect(port, '127.0.0.1'));
+    const lines = [
+      'GET /ws HTTP/1.1',
+      'Host: x',
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
+      `Authorization: Bearer ${token()}`,
+    ];
+    peer.socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+    await peer.until(() => peer.received.includes('\r\n\r\n'));
+    return peer;
+  }
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('data', (data) => {
+      this.received = Buffer.concat([this.received, data]);
+    });
+    socket.on('error', () => {});
+    onTestFinished(() => void socket.destroy());
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await once(this.socket, 'data');
+  }
+
+  send(message: unknown): void {
+    const payload = Buffer.from(typeof message === 'string' ? message : JSON.stringify(message));
+    const head = Buffer.from([0x81, 0x80 | 126, payload.length >> 8, payload.length & 255, 0, 0, 0, 0]);
+    this.socket.write(Buffer.concat([head, payload]));
+  }
+}
+
+const fix = { driverId: 'ghost', latitude: 1, longitude: 2 };
+
+test('a connection that was told to close does nothing more, though the peer leaves the close unanswered; then it is cut', async () => {
+  const server = await startServer();
+  const watcher = await server.connect();
+  const peer = await RawPeer.open(server);
+  peer.send({ type: 'subscribe', subscription: 's', latitude: 1, longitude: 2, radius: 10 });
+  for (let i = 0; i < 20; i++) peer.send('rubbish');
+  await peer.until(() => peer.received.includes('too many bad messages'));
+  const cut = once(peer.socket, 'close');
+  const { length } = peer.received;
+  peer.send(fix);
+  peer.send({ type: 'authenticate', token: token() });
+  await watcher.ask({ ...fix, driverId: 'someone', id: 1 }, 'ack');
+  expect(server.tracker.driver('default', 'ghost')).toBeUndefined();
+  expect(server.tracker.driver('default', 'someone')?.watchers).toEqual([]);
+  await cut;
+  expect(peer.received.length).toBe(length);
+});
+
+test('a peer that asks and asks, and does not read, is closed', async () => {
+  const server = await startServer();
+  const peer = await server.connect();
+  peer.socket.pause();
+  const positions = Array(300).fill({ ...fix, latitude: 91 });
+  // Each answer has some 30 kB.
+  for (let i = 0; i < 1_500; i++) peer.send({ type: 'positions', id: i, positions });
+  const watcher = await server.connect();
+  await watcher.settled();
+  peer.socket.resume();
+  expect([4508, 1006]).toContain((await peer.closed).code);
+});
+
+test('a peer that answers no ping is gone after the third interval; one that does stays', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  try {
+    const server = await startServer();
+    const alive = await server.connect();
+    const dead = new WebSocket(`ws://127.0.0.1:${server.port}/ws?access_token=${token()}`, { autoPong: false });
+    let pings = 0;
+    dead.on('ping', () => pings++);
+    await once(dead, 'open');
+    const closed = once(dead, 'close');
+    for (let interval = 0; interval < 3; interval++) {
+      vi.advanceTimersByTime(25_000);
+      await alive.settled();
+    }
+    expect((await closed)[0]).toBe(1006);
+    expect(pings).toBe(2);
+    vi.advanceTimersByTime(25_000);
+    await alive.settled();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('closing the server closes every socket with 1001, and leaves none', async () => {
+  const server = await startServer();
+  const clients = await Promise.all(Array.from({ length: 20 }, () => server.connect()));
+  await server.app.close();
+  for (const { closed } of clients) expect((await closed).code).toBe(1001);
+});
