@@ -33,6 +33,8 @@ const CHILDREN = 7;
  *
  * A search descends best-first by what each cell's bound (see `cellBounds`) proves of its points, so any radius from a
  * metre to the whole planet, the poles, the antimeridian and the pentagons need no special case.
+ *
+ * Long for one file: every part of it works on the same arrays.
  */
 export class CellTree {
   /** Number of points. */

@@ -1,7 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
-import type { Principal } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
 import { DomainError } from '../errors.ts';
 import { type Ingest, isRefusal } from '../ingest.ts';
@@ -22,6 +21,7 @@ import { type Defer, type EncodeMessages, Outbox, type Socket } from '../subscri
 import type { Subscription } from '../subscriptions/subscription.ts';
 import type { Where } from '../subscriptions/where.ts';
 import type { CircleArea, Tracker } from '../tracker.ts';
+import { Session } from './session.ts';
 
 /** What every connection shares. */
 export interface ConnectionDeps {
@@ -36,28 +36,22 @@ export interface ConnectionDeps {
   readonly updateSchema: ReturnType<typeof updateMessageSchema>;
 }
 
-/** How long a connection may go on without a token, milliseconds. */
-const AUTHENTICATION_TIME = 10_000;
 /** A peer that sends this many bad messages in a row is closed. */
 const MAX_BAD_MESSAGES = 20;
 /** Characters of answers that may wait for a peer that keeps asking and does not read. */
 const MAX_UNREAD = 8 * 1024 * 1024;
 /** Pings in a row that may stay unanswered. */
 const MAX_MISSED_PINGS = 2;
-/** The longest that a Node timer can run, milliseconds. */
-const MAX_TIMER = 2 ** 31 - 1;
 
-/** One WebSocket: its principal, its subscriptions, and what becomes of each message. */
+/** One WebSocket: its session, its subscriptions, and what becomes of each message. */
 export class Connection {
   readonly #socket: WebSocket;
   readonly #deps: ConnectionDeps;
   readonly #log: FastifyBaseLogger;
   readonly #outbox: Outbox;
   readonly #subscriptions = new Map<string, Subscription>();
-  #principal: Principal | undefined;
+  readonly #session: Session;
   #onAuthenticated: (() => void) | undefined;
-  /** Runs out when the connection must have authenticated, or when its token ends. */
-  #timer: NodeJS.Timeout | undefined;
   #badMessages = 0;
   /** Characters of answers that are handed to the socket and not written out. */
   #unread = 0;
@@ -76,7 +70,7 @@ export class Connection {
       close: (code, reason) => this.close(code, reason),
     };
     this.#outbox = new Outbox(port, deps.encode, deps.defer);
-    this.#timer = setTimeout(() => this.close(CLOSE.authenticationTimeout, 'no authentication'), AUTHENTICATION_TIME);
+    this.#session = new Session(deps.now, (code, reason) => this.close(code, reason));
     socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary));
     socket.on('pong', () => {
       this.#missedPings = 0;
@@ -89,7 +83,7 @@ export class Connection {
   /** Takes the token of the handshake; a bad one closes the connection. */
   authenticate(token: string): boolean {
     try {
-      this.#admit(this.#deps.authenticate(token));
+      this.#session.admit(this.#deps.authenticate(token), this.#subscriptions.size > 0);
       return true;
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
@@ -101,19 +95,19 @@ export class Connection {
 
   /** Runs an action now, or as soon as the connection has authenticated. */
   onceAuthenticated(action: () => void): void {
-    if (this.#principal !== undefined) action();
+    if (this.#session.authenticated) action();
     else this.#onAuthenticated = action;
   }
 
   /** Subscribes. @throws {DomainError} why not */
   subscribe(id: string, area: CircleArea, where: Where | undefined): void {
-    const principal = this.#reader();
+    const { fleet } = this.#session.reader;
     const known = this.#subscriptions.get(id);
     if (known !== undefined) this.#drop(known);
     else if (this.#subscriptions.size >= this.#deps.maxSubscriptions) {
       throw new DomainError('limit', `A connection may have at most ${this.#deps.maxSubscriptions} subscriptions.`);
     }
-    this.#subscriptions.set(id, this.#deps.tracker.subscribe(principal.fleet, id, this.#outbox, area, where));
+    this.#subscriptions.set(id, this.#deps.tracker.subscribe(fleet, id, this.#outbox, area, where));
   }
 
   /** Runs what a message or URL asks for; what is wrong with it is told to the client, and the connection goes on. */
@@ -166,16 +160,15 @@ export class Connection {
       this.#reauthenticate(parse(authenticateMessageSchema, message).token, about);
       return;
     }
-    const principal = this.#principal;
-    if (principal === undefined) throw new DomainError('unauthorized', 'Authenticate first.');
+    if (!this.#session.authenticated) throw new DomainError('unauthorized', 'Authenticate first.');
     switch (type) {
       case undefined:
       case 'position':
         // Whether it was rubbish shows in its verdict.
-        this.#position(principal, message, about);
+        this.#position(message, about);
         return;
       case 'positions':
-        this.#positions(principal, message);
+        this.#positions(message);
         break;
       case 'subscribe': {
         const fields = parse(this.#deps.subscribeSchema, message);
@@ -199,8 +192,8 @@ export class Connection {
     this.#badMessages = 0;
   }
 
-  #position(principal: Principal, message: Record<string, unknown>, { id }: About): void {
-    this.#mustWrite(principal);
+  #position(message: Record<string, unknown>, { id }: About): void {
+    const { writer } = this.#session;
     const onStored =
       id === undefined
         ? undefined
@@ -208,7 +201,7 @@ export class Connection {
             if (error !== undefined) this.#notStored(id);
             else this.#answer(`{"type":"ack","id":${JSON.stringify(id)},"verdict":"${result.verdict}"}`);
           };
-    const result = this.#deps.ingest.judge(principal, message, onStored);
+    const result = this.#deps.ingest.judge(writer, message, onStored);
     if (!isRefusal(result)) {
       this.#badMessages = 0;
       return;
@@ -219,10 +212,10 @@ export class Connection {
     this.#answer(JSON.stringify({ type: 'ack', id, verdict, code, message: why }));
   }
 
-  #positions(principal: Principal, message: Record<string, unknown>): void {
-    this.#mustWrite(principal);
+  #positions(message: Record<string, unknown>): void {
+    const { writer } = this.#session;
     const { id, positions } = parse(positionsMessageSchema, message);
-    this.#deps.ingest.judgeAll(principal, positions, (results, error) => {
+    this.#deps.ingest.judgeAll(writer, positions, (results, error) => {
       if (error !== undefined) this.#notStored(id);
       else this.#answer(JSON.stringify({ type: 'ack', id, results }));
     });
@@ -233,7 +226,6 @@ export class Connection {
   }
 
   #update(fields: ReturnType<ConnectionDeps['updateSchema']['parse']>): void {
-    this.#reader();
     const subscription = this.#known(fields.subscription);
     const { lat, lng, radius } = this.#deps.tracker.areaOf(subscription);
     const area = { lat: fields.latitude ?? lat, lng: fields.longitude ?? lng, radius: fields.radius ?? radius };
@@ -247,34 +239,10 @@ export class Connection {
 
   #reauthenticate(token: string, about: About): void {
     if (!this.authenticate(token)) return;
-    const expiresAt = (this.#principal as Principal).expiresAt;
+    const { expiresAt } = this.#session.principal;
     this.#answer(JSON.stringify({ type: 'authenticated', expiresAt, ...about }));
     this.#onAuthenticated?.();
     this.#onAuthenticated = undefined;
-  }
-
-  #admit(principal: Principal): void {
-    const before = this.#principal;
-    if (before !== undefined && (before.subject !== principal.subject || before.fleet !== principal.fleet)) {
-      throw new DomainError('forbidden', 'A new token must be of the same subject and fleet.');
-    }
-    if (this.#subscriptions.size > 0 && !principal.canRead) {
-      throw new DomainError('forbidden', 'The new token does not allow the subscriptions that are open.');
-    }
-    this.#principal = principal;
-    this.#awaitExpiry();
-  }
-
-  #awaitExpiry(): void {
-    clearTimeout(this.#timer);
-    const left = (this.#principal as Principal).expiresAt - this.#deps.now();
-    this.#timer = setTimeout(
-      () => {
-        if (left > MAX_TIMER) this.#awaitExpiry();
-        else this.close(CLOSE.unauthorized, 'the token has expired');
-      },
-      Math.min(left, MAX_TIMER),
-    );
   }
 
   #known(id: string): Subscription {
@@ -287,16 +255,6 @@ export class Connection {
     this.#deps.tracker.unsubscribe(subscription);
     this.#outbox.forget(subscription);
     this.#subscriptions.delete(subscription.id);
-  }
-
-  #reader(): Principal {
-    if (this.#principal === undefined) throw new DomainError('unauthorized', 'Authenticate first.');
-    if (!this.#principal.canRead) throw new DomainError('forbidden', 'The token lacks the scope positions:read.');
-    return this.#principal;
-  }
-
-  #mustWrite(principal: Principal): void {
-    if (!principal.canWrite) throw new DomainError('forbidden', 'The token lacks the scope positions:write.');
   }
 
   #refuse(error: DomainError, about: About): void {
@@ -325,7 +283,7 @@ export class Connection {
   #end(): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#session.end();
     this.#outbox.close();
     for (const subscription of this.#subscriptions.values()) this.#deps.tracker.unsubscribe(subscription);
     this.#subscriptions.clear();

@@ -1,0 +1,81 @@
+import type { Principal } from '../auth/principal.ts';
+import { DomainError } from '../errors.ts';
+import { CLOSE } from '../protocol/close-codes.ts';
+
+/** How long a connection may go on without a token, milliseconds. */
+const AUTHENTICATION_TIME = 10_000;
+/** The longest that a Node timer can run, milliseconds. */
+const MAX_TIMER = 2 ** 31 - 1;
+
+/** Who is on the other side of a connection, and until when: at first nobody, then whom a token names. */
+export class Session {
+  readonly #now: () => number;
+  readonly #over: (code: number, reason: string) => void;
+  #principal: Principal | undefined;
+  /** Runs out when a token must have come, or when it ends. */
+  #timer: NodeJS.Timeout;
+
+  /** @param over called when no token came in time, or it has ended: the connection must be closed */
+  constructor(now: () => number, over: (code: number, reason: string) => void) {
+    this.#now = now;
+    this.#over = over;
+    this.#timer = setTimeout(() => over(CLOSE.authenticationTimeout, 'no authentication'), AUTHENTICATION_TIME);
+  }
+
+  get authenticated(): boolean {
+    return this.#principal !== undefined;
+  }
+
+  /** @throws {DomainError} `unauthorized` */
+  get principal(): Principal {
+    if (this.#principal === undefined) throw new DomainError('unauthorized', 'Authenticate first.');
+    return this.#principal;
+  }
+
+  /** The principal, if it may read. @throws {DomainError} */
+  get reader(): Principal {
+    if (!this.principal.canRead) throw new DomainError('forbidden', 'The token lacks the scope positions:read.');
+    return this.principal;
+  }
+
+  /** The principal, if it may send positions at all. @throws {DomainError} */
+  get writer(): Principal {
+    if (!this.principal.canWrite) throw new DomainError('forbidden', 'The token lacks the scope positions:write.');
+    return this.principal;
+  }
+
+  /**
+   * Takes a token's principal, for the first time or to go on with.
+   *
+   * @param reading the connection has subscriptions, which a new token must allow
+   * @throws {DomainError} `forbidden`: it is not for this connection
+   */
+  admit(principal: Principal, reading: boolean): void {
+    const before = this.#principal;
+    if (before !== undefined && (before.subject !== principal.subject || before.fleet !== principal.fleet)) {
+      throw new DomainError('forbidden', 'A new token must be of the same subject and fleet.');
+    }
+    if (reading && !principal.canRead) {
+      throw new DomainError('forbidden', 'The new token does not allow the subscriptions that are open.');
+    }
+    this.#principal = principal;
+    this.#awaitExpiry(principal);
+  }
+
+  /** Nothing is timed any more. */
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #awaitExpiry(principal: Principal): void {
+    clearTimeout(this.#timer);
+    const left = principal.expiresAt - this.#now();
+    this.#timer = setTimeout(
+      () => {
+        if (left > MAX_TIMER) this.#awaitExpiry(principal);
+        else this.#over(CLOSE.unauthorized, 'the token has expired');
+      },
+      Math.min(left, MAX_TIMER),
+    );
+  }
+}
