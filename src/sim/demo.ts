@@ -157,7 +157,7 @@ Who is near its centre?
 Watch that circle, with either of these:
 
   npx wscat ${header} -c '${socketUrl}?${circle}'
-  websocat ${header} '${socketUrl}?${circle}'
+  websocat -H="Authorization: Bearer $TOKEN" '${socketUrl}?${circle}'
 
 The API: ${url}/docs
 Ctrl-C ends the demo.
