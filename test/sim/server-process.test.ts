@@ -30,7 +30,7 @@ const RUNS_UNTIL_TOLD = `setInterval(() => {}, 1e6); process.on('SIGTERM', () =>
 
 describe('a server process', () => {
   test('is ready when it says so, at an address that can be connected to, and its output comes through once', async () => {
-    const { server, lines } = await start(READY + RUNS_UNTIL_TOLD, { GREETING: 'you', NOTHING: undefined });
+    const { server, lines } = await start(RUNS_UNTIL_TOLD + READY, { GREETING: 'you', NOTHING: undefined });
     expect(await server.ready).toBe('http://127.0.0.1:8123');
     expect(lines).toEqual(['hello you', 'Nearcast is ready at http://0.0.0.0:8123']);
     expect(await server.stop()).toBe(0);
@@ -49,7 +49,7 @@ describe('a server process', () => {
   });
 
   test('leaves no process behind when stopped', async () => {
-    const { server } = await start(READY + RUNS_UNTIL_TOLD);
+    const { server } = await start(RUNS_UNTIL_TOLD + READY);
     await server.ready;
     await server.stop();
     expect(() => process.kill(server.pid, 0)).toThrow('ESRCH');
