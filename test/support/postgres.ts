@@ -91,10 +91,19 @@ export async function startPostgres(bin: string): Promise<TestPostgres> {
   };
 
   let server = await run();
-  // Each backend is a process of its own, in a group of its own.
+  // Each backend is a process of its own, in a group of its own, and nobody's child once the server is killed: they are
+  // looked up before.
   const signalAll = (name: NodeJS.Signals) => {
+    const backends = output('pgrep', '-P', String(server.pid))?.split('\n') ?? [];
     server.kill(name);
-    for (const pid of output('pgrep', '-P', String(server.pid))?.split('\n') ?? []) process.kill(Number(pid), name);
+    for (const pid of backends) {
+      try {
+        process.kill(Number(pid), name);
+      } catch (error) {
+        // One that has ended meanwhile needs no signal.
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
+    }
   };
   const end = async (name: NodeJS.Signals) => {
     if (server.exitCode !== null || server.signalCode !== null) return;
