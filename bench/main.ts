@@ -1,4 +1,4 @@
-import { UsageError } from '../src/sim/arguments.ts';
+import { UsageError } from '../src/command-line.ts';
 
 /** A bench: prints a table, and resolves to an exit code. */
 interface Bench {

@@ -37,7 +37,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const { config, tracker, now } = deps;
   const app = Fastify({
     loggerInstance: deps.log,
-    // Two lines a request would drown everything else; metrics tell what requests do.
+    // Two lines a request would drown everything else.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
     // An id of 128 characters may take 12 bytes of percent-encoding each.

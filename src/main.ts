@@ -7,6 +7,7 @@ import { type Config, ConfigError, loadConfig } from './config.ts';
 import { createLog } from './log.ts';
 import { encodePosition } from './protocol/position.ts';
 import { DataDirInUse } from './store/data-dir-lock.ts';
+import { EmbeddedFailed } from './store/embedded.ts';
 import { GroupCommit } from './store/group-commit.ts';
 import { DatabaseUnsuitable } from './store/migrate.ts';
 import { type OpenedStore, openStore } from './store/open.ts';
@@ -33,14 +34,17 @@ try {
 }
 const log = createLog(config.logLevel);
 const stopping = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => onSignal(signal));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => onSignal(signal));
+// Whoever started the server with a channel to it is gone.
+process.on('disconnect', () => onSignal('disconnect'));
 
 try {
   await run(config, log);
   process.exit(0);
 } catch (error) {
-  if (!isExpected(error)) throw error;
-  console.error((error as Error).message);
+  const explanation = explain(error, config);
+  if (explanation === undefined) throw error;
+  console.error(explanation);
   process.exit(1);
 }
 
@@ -121,7 +125,7 @@ async function shutDown(app: FastifyInstance | undefined, writer: GroupCommit, o
   await opened.close();
 }
 
-function onSignal(signal: NodeJS.Signals): void {
+function onSignal(signal: NodeJS.Signals | 'disconnect'): void {
   if (stopping.signal.aborted) {
     log.warn(`${signal} again: going at once`);
     process.exit(1);
@@ -130,11 +134,23 @@ function onSignal(signal: NodeJS.Signals): void {
   stopping.abort();
 }
 
-/** What an operator can mend: it is told in a line, not as a stack. */
-function isExpected(error: unknown): boolean {
-  if (error instanceof DataDirInUse || error instanceof DatabaseUnsuitable || error instanceof StoreUnavailable)
-    return true;
-  return ['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '');
+/** What an operator can mend is told in a line, not as a stack; undefined for all else. */
+function explain(error: unknown, { host, port }: Config): string | undefined {
+  if (error instanceof StoreUnavailable) return `The database of DATABASE_URL cannot be reached: ${error.message}`;
+  if (error instanceof DataDirInUse || error instanceof DatabaseUnsuitable || error instanceof EmbeddedFailed) {
+    return error.message;
+  }
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'EADDRINUSE':
+      return `Cannot listen on ${host}:${port} (EADDRINUSE): it is in use. Set PORT to another port; 0 is any free one.`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `Cannot listen on ${host}: it is no address of this machine. Set HOST to one; 0.0.0.0 is all.`;
+    case 'EACCES':
+      return `Cannot listen on port ${port}: this user may not. Set PORT to one above 1023.`;
+    default:
+      return undefined;
+  }
 }
 
 /** A server that listens on every address is reached at this one from this machine. */

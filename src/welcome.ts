@@ -30,7 +30,7 @@ Who is near?
 
 Watch that circle (then send again):
 
-  npx wscat -c "${url.replace('http', 'ws')}/ws?${where}&radius=2000&access_token=$TOKEN"
+  npx -y wscat -c "${url.replace('http', 'ws')}/ws?${where}&radius=2000&access_token=$TOKEN"
 
 The same in a browser:  ${url}/v1/drivers/nearby?${where}&radius=2000&access_token=${token}
 The API reference:      ${url}/docs

@@ -131,15 +131,22 @@ describe('a start that cannot be', () => {
     const dataDir = temporary();
     const server = new ServerProcess({ PORT: String((taken.address() as { port: number }).port), DATA_DIR: dataDir });
     expect(await server.ended).toBe(1);
-    expect(server.stderr).toMatch(/EADDRINUSE/);
+    expect(server.stderr).toMatch(/EADDRINUSE.+PORT/);
     expect(server.stderr).not.toMatch(/\n\s+at /);
     expect(processesOf(dataDir)).toEqual([]);
+  });
+
+  test('on a data directory that is none says so in a line and exits 1', async () => {
+    const server = new ServerProcess({ DATA_DIR: 'package.json' });
+    expect(await server.ended).toBe(1);
+    expect(server.stderr).toMatch(/DATA_DIR .+package\.json/);
+    expect(server.stderr).not.toMatch(/\n\s+at /);
   });
 
   test('with a database that is not there says so in a line and exits 1', async () => {
     const server = new ServerProcess({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' });
     expect(await server.ended).toBe(1);
-    expect(server.stderr).toMatch(/ECONNREFUSED/);
+    expect(server.stderr).toMatch(/DATABASE_URL.+ECONNREFUSED/);
     expect(server.stderr).not.toMatch(/\n\s+at /);
   });
 

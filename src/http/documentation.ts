@@ -22,7 +22,15 @@ export async function useDocumentation(app: FastifyInstance, version: string): P
         { name: 'health', description: 'For whoever runs it' },
       ],
       components: {
-        securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
+        securitySchemes: {
+          token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+          tokenInQuery: {
+            type: 'apiKey',
+            in: 'query',
+            name: 'access_token',
+            description: 'For what cannot set headers.',
+          },
+        },
       },
     },
     transform: jsonSchemaTransform,

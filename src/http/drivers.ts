@@ -47,7 +47,7 @@ export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps
         tags: ['drivers'],
         summary: 'Who is near a point',
         description: `The drivers within a radius of a point, nearest first. Equally far ones are ordered by driverId. ${FILTERS}`,
-        security: [{ token: [] }],
+        security: [{ token: [] }, { tokenInQuery: [] }],
         querystring: nearbyQuerySchema(deps.maxRadiusMeters),
         response: responses(
           { 200: answer('Nearest first.', nearbyAnswerSchema, featureCollectionSchema) },
@@ -77,7 +77,7 @@ export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps
         operationId: 'driver',
         tags: ['drivers'],
         summary: 'Where one driver is',
-        security: [{ token: [] }],
+        security: [{ token: [] }, { tokenInQuery: [] }],
         params: z.object({ driverId: driverIdSchema }),
         response: responses(
           { 200: answer('The latest position.', driverAnswerSchema, featureSchema) },

@@ -8,6 +8,9 @@ export interface HealthDeps {
   readonly ready: () => Promise<void>;
 }
 
+/** Milliseconds for the answer: a probe gives up before a database that hangs does. */
+const READY_TIME = 2_000;
+
 /** `GET /livez` and `GET /readyz`, for whoever runs the instance; no token. */
 export const healthRoutes: FastifyPluginAsyncZod<HealthDeps> = async (app, { ready }) => {
   app.get(
@@ -23,6 +26,20 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthDeps> = async (app, { rea
     (_request, reply) => reply.type('application/json').send('{"status":"ok"}'),
   );
 
+  const isReadyInTime = async () => {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<false>((resolve) => {
+      timer = setTimeout(resolve, READY_TIME, false);
+    });
+    const answered = ready().then(
+      () => true,
+      () => false,
+    );
+    const isReady = await Promise.race([answered, late]);
+    clearTimeout(timer);
+    return isReady;
+  };
+
   app.get(
     '/readyz',
     {
@@ -34,10 +51,7 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthDeps> = async (app, { rea
       },
     },
     async (_request, reply) => {
-      const isReady = await ready().then(
-        () => true,
-        () => false,
-      );
+      const isReady = await isReadyInTime();
       return reply
         .code(isReady ? 200 : 503)
         .type('application/json')

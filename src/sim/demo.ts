@@ -1,7 +1,7 @@
 import { developmentSecret } from '../auth/secret.ts';
 import { mintToken } from '../auth/tokens.ts';
+import { numberArgument, placeArgument, readArguments, runCommand, UsageError } from '../command-line.ts';
 import { loadConfig } from '../config.ts';
-import { numberArgument, placeArgument, readArguments, runCommand, UsageError } from './arguments.ts';
 import { City, MANHATTAN, MAX_CITY_RADIUS } from './city.ts';
 import { Fleet } from './fleet.ts';
 import { Rate } from './rate.ts';
@@ -156,7 +156,7 @@ Who is near its centre?
 
 Watch that circle, with either of these:
 
-  npx wscat ${header} -c '${socketUrl}?${circle}'
+  npx -y wscat ${header} -c '${socketUrl}?${circle}'
   websocat -H="Authorization: Bearer $TOKEN" '${socketUrl}?${circle}'
 
 The API: ${url}/docs

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 /** A Nearcast server that runs as a child process. */
@@ -38,13 +39,18 @@ const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
  */
 export function startServer(env: NodeJS.ProcessEnv, print: (line: string) => void, main = MAIN): ServerProcess {
   // In a group of its own, so that Ctrl-C reaches it once, through `stop`: a second signal would cut its farewell short.
-  const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+  const child = spawn(process.execPath, [main], {
+    env,
+    // The channel says nothing; when it breaks, this process is gone, and the server ends too.
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    detached: true,
+  });
   const ended = new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) => resolve(code ?? 128 + (signalNumbers[signal as string] ?? 0)));
   });
   const ready = new Promise<string>((resolve, reject) => {
-    createInterface({ input: child.stdout }).on('line', (line) => {
+    createInterface({ input: child.stdout as Readable }).on('line', (line) => {
       print(line);
       const url = READY.exec(line)?.[1];
       if (url !== undefined) resolve(reachable(url));

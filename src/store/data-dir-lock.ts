@@ -72,8 +72,21 @@ function readPid(file: string): number | undefined {
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !isZombie(pid);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
+}
+
+/** A process that has ended stays in the table until its parent asks for it; the first process of a container may never. */
+function isZombie(pid: number): boolean {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    // Gone meanwhile, or no Linux.
+    return false;
+  }
+  // The state follows the command's name, which is in parentheses and may hold some of its own (proc(5)).
+  return stat[stat.lastIndexOf(')') + 2] === 'Z';
 }

@@ -41,7 +41,7 @@ try {
   process.exit(0);
 } catch (error) {
   if (error instanceof DataDirInUse) send({ type: 'in-use', message: error.message }, 1);
-  else send({ type: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) }, 1);
+  else send({ type: 'failed', message: error instanceof Error ? error.message : String(error) }, 1);
 }
 
 async function open(): Promise<PGlite> {

@@ -26,6 +26,11 @@ export interface EmbeddedOptions {
   readonly log?: (message: string) => void;
 }
 
+/** The data directory cannot be used. The message says what to do. */
+export class EmbeddedFailed extends Error {
+  override name = 'EmbeddedFailed';
+}
+
 /** Milliseconds between pings, and how many in a row may go unanswered before the process counts as hung. */
 const PING_INTERVAL = 15_000;
 const PINGS_MISSED = 4;
@@ -112,7 +117,12 @@ export class EmbeddedDatabase {
         else if (message.type === 'ready') ready();
         else if (message.type === 'in-use') failed(new DataDirInUse(message.message));
         else if (message.type === 'failed')
-          failed(new Error(`The embedded database did not start: ${message.message}`));
+          failed(
+            new EmbeddedFailed(
+              `The embedded database in DATA_DIR (${dataDir}) did not start: ${message.message}. ` +
+                'Set DATA_DIR to a directory that this user may write to, or put back what was in it from a copy.',
+            ),
+          );
       });
       child.once('error', failed);
       child.once('exit', (code, signal) => {

@@ -25,6 +25,7 @@ export interface OpenedStore {
  * Opens the store, ready for use: PostGIS is there and the tables are up to date.
  *
  * @throws {DataDirInUse} another process works in `dataDir`
+ * @throws {EmbeddedFailed} the embedded database cannot work in `dataDir`
  * @throws {DatabaseUnsuitable} the message says what to do
  * @throws {StoreUnavailable} the server cannot be reached
  */

@@ -32,6 +32,11 @@ test('readiness follows the store, liveness does not', async () => {
   expect((await server.get('/livez', {})).status).toBe(200);
 });
 
+test('readiness does not wait for a store that hangs', async () => {
+  const server = await startServer({ ready: () => new Promise(() => {}) });
+  expect((await server.get('/readyz', {})).status).toBe(503);
+});
+
 test('security headers are set, and cross-origin calls are closed unless opened by setting', async () => {
   const closed = await startServer();
   const headers = (await closed.get('/livez', { origin: 'https://a.example' })).headers;

@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ServerEnded, type ServerProcess, startServer } from '../../src/sim/server-process.ts';
 
 let directory: string;
@@ -46,6 +49,25 @@ describe('a server process', () => {
     const { server } = await start(`${READY} process.exitCode = 3;`);
     await server.ready;
     expect(await server.ended).toBe(3);
+  });
+
+  test('ends when the process that started it is killed', async () => {
+    const [main, gone] = [join(directory, 'main.mjs'), join(directory, 'gone')];
+    const told = `process.on('disconnect', () => { fs.writeFileSync(${JSON.stringify(gone)}, ''); process.exit(0); });`;
+    await writeFile(main, `import fs from 'node:fs'; ${RUNS_UNTIL_TOLD} ${told} ${READY}`);
+    const module = JSON.stringify(join(import.meta.dirname, '../../src/sim/server-process.ts'));
+    const starter = join(directory, 'starter.mjs');
+    await writeFile(
+      starter,
+      `import { startServer } from ${module};
+       const server = startServer({}, () => {}, ${JSON.stringify(main)});
+       await server.ready;
+       console.log('ready');`,
+    );
+    const parent = spawn(process.execPath, [starter], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(parent.stdout, 'data');
+    parent.kill('SIGKILL');
+    await vi.waitUntil(() => existsSync(gone), { timeout: 20_000 });
   });
 
   test('leaves no process behind when stopped', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { numberArgument, placeArgument, readArguments, UsageError } from '../../src/sim/arguments.ts';
+import { numberArgument, placeArgument, readArguments, UsageError } from '../src/command-line.ts';
 
 describe('arguments', () => {
   test('are read as values, flags and positionals', () => {

@@ -1,5 +1,5 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { ConfigError } from '../config.ts';
+import { ConfigError } from './config.ts';
 
 /** An argument that makes no sense; the message says which and why. */
 export class UsageError extends Error {
@@ -79,7 +79,7 @@ export async function runCommand(
     process.exitCode = await command(argv);
   } catch (error) {
     if (error instanceof UsageError) {
-      console.error(`${error.message}\n\n${help}`);
+      console.error(`${error.message}.\nTry --help.`);
       process.exitCode = 64;
     } else if (error instanceof ConfigError) {
       console.error(error.message);
