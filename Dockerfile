@@ -10,7 +10,8 @@ FROM node:24-bookworm-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 DATA_DIR=/data
 RUN install -d -o node -g node -m 700 /data
 WORKDIR /app
-COPY --from=install /app/node_modules node_modules
+# The database's template in it is for its owner alone.
+COPY --from=install --chown=node:node /app/node_modules node_modules
 COPY package.json LICENSE ./
 COPY migrations migrations
 COPY src src

@@ -57,7 +57,9 @@ const schema = z
     // Not checked as a URL of the web: a socket's directory may stand for the host.
     DATABASE_URL: z
       .string()
-      .regex(/^postgres(ql)?:\/\/\S+$/, { error: 'must be a URL such as postgres://user:password@host:5432/name' })
+      .refine((url) => /^postgres(ql)?:\/\//.test(url) && URL.canParse(url.replace('@/', '@socket/')), {
+        error: 'must be a URL such as postgres://user:password@host:5432/name',
+      })
       .optional(),
     DATA_DIR: z.string().default('./data'),
     JWT_SECRET: z

@@ -19,6 +19,10 @@ import { welcome } from './welcome.ts';
 const EXIT_CONFIG = 78;
 /** The whole shutdown must be over by then, milliseconds. */
 const SHUTDOWN_TIME = 9_500;
+/** A start that was interrupted gets this long to end in order, milliseconds. */
+const START_ABORT_TIME = 5_000;
+/** Signals so soon after the first, in milliseconds, are the same one again. */
+const ECHO_TIME = 1_000;
 /** What is not stored yet gets this much of it. */
 const DRAIN_TIME = 6_000;
 /** How often stale drivers are looked for, milliseconds. */
@@ -34,7 +38,9 @@ try {
 }
 const log = createLog(config.logLevel);
 const stopping = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => onSignal(signal));
+let stoppingSince = 0;
+let serving = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => onSignal(signal));
 // Whoever started the server with a channel to it is gone.
 process.on('disconnect', () => onSignal('disconnect'));
 
@@ -57,6 +63,7 @@ async function run(config: Config, log: Logger): Promise<void> {
     openStore({
       databaseUrl: config.databaseUrl,
       dataDir: config.dataDir,
+      staleAfter: config.driverTtlSeconds * 1000,
       onProgress: (message) => console.log(message),
       log: (message) => log.warn(message),
     }),
@@ -88,7 +95,7 @@ async function run(config: Config, log: Logger): Promise<void> {
       tracker,
       ready: async () => {
         stopping.signal.throwIfAborted();
-        if (writer.full) throw new StoreUnavailable('The store is behind');
+        if (writer.full || !writer.available) throw new StoreUnavailable('The store is behind');
         await opened.store.ping();
       },
       now: Date.now,
@@ -96,6 +103,7 @@ async function run(config: Config, log: Logger): Promise<void> {
     });
     if (stopping.signal.aborted) return;
     await app.listen({ host: config.host, port: config.port });
+    serving = true;
     const expiry = setInterval(() => tracker.expire(), EXPIRY_INTERVAL);
     const { port } = app.server.address() as AddressInfo;
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
@@ -113,34 +121,52 @@ async function run(config: Config, log: Logger): Promise<void> {
 
 /** Not ready any more; then stores and acknowledges what came, then takes no more, then closes sockets and database. */
 async function shutDown(app: FastifyInstance | undefined, writer: GroupCommit, opened: OpenedStore): Promise<void> {
+  // Also a handle that keeps the process alive, when all else that waits is timers that do not.
   setTimeout(() => {
     log.error('shutting down took too long; what was acknowledged is stored');
     process.exit(1);
-  }, SHUTDOWN_TIME).unref();
+  }, SHUTDOWN_TIME);
   await writer.drain(DRAIN_TIME / 2);
-  await app?.close();
-  if (!(await writer.drain(DRAIN_TIME / 2)))
+  // Requests that wait for the store keep the app open until the writer lets them go.
+  const closing = app?.close();
+  if (!(await writer.drain(DRAIN_TIME / 2))) {
     log.error('not everything that was received, and not acknowledged, could be stored');
+  }
   writer.close();
+  // A connection whose last answer only now went out would be kept for another request that never comes.
+  const sweep = setInterval(() => app?.server.closeIdleConnections(), 50);
+  await closing;
+  clearInterval(sweep);
   await opened.close();
 }
 
 function onSignal(signal: NodeJS.Signals | 'disconnect'): void {
   if (stopping.signal.aborted) {
+    // A terminal signals the whole group, and npm passes on what the server has already got.
+    if (performance.now() - stoppingSince < ECHO_TIME) return;
     log.warn(`${signal} again: going at once`);
     process.exit(1);
   }
   log.info(`${signal}: shutting down`);
+  stoppingSince = performance.now();
   stopping.abort();
+  // Nothing was acknowledged before it serves, so there is nothing to wait for long.
+  if (!serving) setTimeout(() => process.exit(0), START_ABORT_TIME);
 }
 
 /** What an operator can mend is told in a line, not as a stack; undefined for all else. */
-function explain(error: unknown, { host, port }: Config): string | undefined {
-  if (error instanceof StoreUnavailable) return `The database of DATABASE_URL cannot be reached: ${error.message}`;
+function explain(error: unknown, { host, port, databaseUrl }: Config): string | undefined {
+  if (error instanceof StoreUnavailable) {
+    const which = databaseUrl === undefined ? 'The embedded database' : 'The database of DATABASE_URL';
+    return `${which} cannot be used: ${error.message}`;
+  }
   if (error instanceof DataDirInUse || error instanceof DatabaseUnsuitable || error instanceof EmbeddedFailed) {
     return error.message;
   }
-  switch ((error as NodeJS.ErrnoException).code) {
+  const { code, syscall, path, message } = error as NodeJS.ErrnoException;
+  // The one thing beside the embedded database that is written: the development secret.
+  if (path !== undefined) return `DATA_DIR cannot be written to: ${message}. Set it to a directory that can be.`;
+  switch (syscall === 'listen' || syscall === 'getaddrinfo' ? code : undefined) {
     case 'EADDRINUSE':
       return `Cannot listen on ${host}:${port} (EADDRINUSE): it is in use. Set PORT to another port; 0 is any free one.`;
     case 'EADDRNOTAVAIL':

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Client } from './support/client.ts';
 import { createDatabase, findPostgres, startPostgres, type TestPostgres } from './support/postgres.ts';
 import { ServerProcess } from './support/process.ts';
@@ -116,6 +116,18 @@ describe('with the embedded database', () => {
   });
 });
 
+test('a database process that hangs is not left behind by a shutdown', async () => {
+  const dataDir = temporary();
+  const server = new ServerProcess({ DATA_DIR: dataDir, JWT_SECRET: SECRET });
+  await server.ready;
+  const [child] = processesOf(dataDir).filter((line) => line.includes('embedded-server'));
+  process.kill(Number.parseInt(child, 10), 'SIGSTOP');
+  const from = performance.now();
+  await server.kill('SIGTERM');
+  expect(performance.now() - from).toBeLessThan(11_000);
+  await vi.waitUntil(() => processesOf(dataDir).length === 0, { timeout: 5_000 });
+});
+
 describe('a start that cannot be', () => {
   test('with wrong settings lists every one and exits 78', async () => {
     const server = new ServerProcess({ PORT: 'x', LOG_LEVEL: 'loud', NODE_ENV: 'production' });
@@ -186,5 +198,33 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'with a PostgreSQL serve
     const again = new ServerProcess({ DATABASE_URL, JWT_SECRET: SECRET });
     expect(await find(await again.ready)).toMatchObject(fix);
     expect(await again.kill('SIGTERM')).toBe(0);
+  });
+
+  test('stopped while the database is away answers what waits as unavailable, and still ends in order and in time', async () => {
+    const own = await startPostgres(bin);
+    onTestFinished(() => own.stop());
+    const server = new ServerProcess({
+      DATABASE_URL: await createDatabase(own, 'away'),
+      JWT_SECRET: SECRET,
+      LOG_LEVEL: 'fatal',
+    });
+    const url = await server.ready;
+    await own.crash();
+    const socket = await Client.open(`${url.replace('http', 'ws')}/ws`, undefined, authorization);
+    socket.send({ ...fix, id: 1 });
+    const post = fetch(`${url}/v1/positions`, {
+      method: 'POST',
+      headers: { ...authorization, 'content-type': 'application/json' },
+      body: JSON.stringify({ ...fix, driverId: 'e' }),
+    });
+    await socket.settled();
+    await vi.waitUntil(async () => (await fetch(`${url}/readyz`)).status === 503, { timeout: 10_000 });
+    const from = performance.now();
+    const exit = server.kill('SIGTERM');
+    expect((await post).status).toBe(503);
+    expect(await exit).toBe(0);
+    expect(performance.now() - from).toBeLessThan(10_000);
+    expect((await socket.closed).code).toBe(1001);
+    expect(socket.heard.filter(({ type }) => type === 'ack')).toEqual([]);
   });
 });

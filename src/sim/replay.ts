@@ -45,8 +45,10 @@ async function replay(argv: readonly string[]): Promise<number> {
   });
   const [file] = positionals;
   if (file === undefined) throw new UsageError('Which file?');
-  const size = statSync(file, { throwIfNoEntry: false })?.size;
-  if (size === undefined) throw new UsageError(`There is no file '${file}'`);
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined) throw new UsageError(`There is no file '${file}'`);
+  if (found.isDirectory()) throw new UsageError(`'${file}' is a directory`);
+  const { size } = found;
   const url = values.url ?? 'ws://127.0.0.1:8080/ws';
   if (!/^wss?:$/.test(URL.parse(url)?.protocol ?? '')) {
     throw new UsageError(`--url must be an address such as ws://127.0.0.1:8080/ws, not '${url}'`);
@@ -79,6 +81,7 @@ async function replay(argv: readonly string[]): Promise<number> {
   }
   if (tally.failure !== undefined) console.error(explain(tally.failure, url));
   if (tally.lines > 0) console.log(reportReplay(tally));
+  else if (tally.failure === undefined) console.log(`'${file}' has no lines.`);
   if (stop.signal.aborted) return 130;
   return tally.failure === undefined && addsUp(tally) ? 0 : 1;
 }

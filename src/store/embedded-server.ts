@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
@@ -48,7 +48,7 @@ async function open(): Promise<PGlite> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   lockDataDir(dataDir, Number(mainPid));
   if (!existsSync(databaseDir)) {
-    if (existsSync(template)) {
+    if (isReadable(template)) {
       await makeDirAtomically(databaseDir, (partial) => copyDir(template, partial));
     } else {
       send({ type: 'progress', message: `Making a new database in ${databaseDir} (about 15 s, once) …` });
@@ -70,6 +70,16 @@ async function serve(db: PGlite): Promise<PGLiteSocketServer> {
   const server = new PGLiteSocketServer({ db: gate as unknown as PGlite, path: socket, maxConnections: 20 });
   await server.start();
   return server;
+}
+
+/** One that another user made is none for this one. */
+function isReadable(dir: string): boolean {
+  try {
+    accessSync(dir, constants.R_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function cleanUp(): void {

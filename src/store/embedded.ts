@@ -40,7 +40,7 @@ const RESTART_DELAY_MAX = 10_000;
 /** … and back to the first after one that ran this long. */
 const STEADY = 60_000;
 /** Milliseconds for the database to close before it is killed, which loses nothing either. */
-const STOP_TIMEOUT = 5_000;
+const STOP_TIMEOUT = 3_000;
 
 /**
  * PostgreSQL with PostGIS in a child process, in WebAssembly, for one machine with nothing installed. It is reached
@@ -48,7 +48,7 @@ const STOP_TIMEOUT = 5_000;
  */
 export class EmbeddedDatabase {
   readonly #options: EmbeddedOptions;
-  readonly #socketDir = mkdtempSync(join(tmpdir(), 'nearcast-'));
+  readonly #socketDir: string;
   #child: ChildProcess | undefined;
   #unanswered = 0;
   #ping: NodeJS.Timeout | undefined;
@@ -75,6 +75,7 @@ export class EmbeddedDatabase {
 
   private constructor(options: EmbeddedOptions) {
     this.#options = { ...options, dataDir: resolve(options.dataDir) };
+    this.#socketDir = makeSocketDir();
   }
 
   /** For a pool of pg; a few connections at most, since one statement runs at a time. */
@@ -108,6 +109,10 @@ export class EmbeddedDatabase {
       },
     );
     this.#child = child;
+    // One that hangs would outlive this process. Killed, it loses nothing that was committed.
+    const kill = () => child.kill('SIGKILL');
+    process.once('exit', kill);
+    child.once('exit', () => process.off('exit', kill));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => log?.(text.trimEnd()));
 
     await new Promise<void>((ready, failed) => {
@@ -183,5 +188,20 @@ export class EmbeddedDatabase {
       clearTimeout(kill);
     }
     rmSync(this.#socketDir, { recursive: true, force: true });
+  }
+}
+
+/** A unix socket's path has room for 103 bytes on some systems (sun_path), and the socket's name takes 14. */
+const MAX_SOCKET_DIR = 80;
+
+/** A new directory for the socket, that only this user can enter. @throws {EmbeddedFailed} */
+function makeSocketDir(): string {
+  const base = Buffer.byteLength(tmpdir()) > MAX_SOCKET_DIR ? '/tmp' : tmpdir();
+  try {
+    return mkdtempSync(join(base, 'nearcast-'));
+  } catch (error) {
+    throw new EmbeddedFailed(
+      `The embedded database needs a directory for its socket: ${(error as Error).message}. Set TMPDIR to one that exists and is writable.`,
+    );
   }
 }

@@ -9,7 +9,7 @@ export interface GroupCommitOptions {
   readonly onRejected: (row: StoredPosition, error: StoreRejected) => void;
   /** Called once when the store cannot be reached, and once with nothing when it can be again. */
   readonly onAvailability?: (error?: Error) => void;
-  /** Rows in one statement. */
+  /** Rows in one statement, at the most. */
   readonly maxBatch?: number;
   /** Rows, or callbacks, that may wait before `full`. */
   readonly maxPending?: number;
@@ -21,6 +21,9 @@ export interface GroupCommitOptions {
   /** Calls back after so many milliseconds, unless the function that it returns is called before. */
   readonly after?: (milliseconds: number, callback: () => void) => () => void;
 }
+
+/** Characters of one statement, about: a second of work for the slowest database, however large the rows are. */
+const MAX_BATCH_SIZE = 4_000_000;
 
 /** A driver's row on its way to the store. */
 interface Entry {
@@ -56,6 +59,8 @@ export class GroupCommit {
   #lastPlace = 0;
   #scheduled = false;
   #failures = 0;
+  /** Rows in the next statement: fewer after a failure, which may be one of time, and up again by success. */
+  #batch: number;
   #cancelRetry: (() => void) | undefined;
   #closed = false;
 
@@ -70,6 +75,7 @@ export class GroupCommit {
       after: afterTimeout,
       ...options,
     };
+    this.#batch = this.#options.maxBatch;
   }
 
   /** Whether so much waits that no more should be written; a write is taken nevertheless. */
@@ -162,6 +168,7 @@ export class GroupCommit {
         return;
       }
       this.#writing = [];
+      this.#batch = Math.min(this.#batch * 2, this.#options.maxBatch);
       this.#setFailures(0);
       this.#release();
     }
@@ -169,10 +176,12 @@ export class GroupCommit {
 
   #take(): readonly Entry[] {
     const batch: Entry[] = [];
+    let size = 0;
     for (const [key, entry] of this.#waiting) {
       batch.push(entry);
       this.#waiting.delete(key);
-      if (batch.length === this.#options.maxBatch) break;
+      size += sizeOf(entry.row);
+      if (batch.length >= this.#batch || size >= MAX_BATCH_SIZE) break;
     }
     return batch;
   }
@@ -211,6 +220,7 @@ export class GroupCommit {
     this.#writing = [];
     if (this.#closed) return;
     this.#waiting = again;
+    this.#batch = Math.max(1, this.#batch >> 1);
     this.#release();
 
     const { retryDelay, retryDelayMax, random, after } = this.#options;
@@ -256,6 +266,16 @@ export class GroupCommit {
     for (const entry of this.#waiting.values()) return entry.place - 1;
     return this.#lastPlace;
   }
+}
+
+/** About how many characters a row is on its way to the database; attributes may be most of it. */
+function sizeOf({ attributes }: StoredPosition): number {
+  let size = 200;
+  for (const key in attributes) {
+    const value = attributes[key];
+    size += key.length + (typeof value === 'string' ? value.length : 8);
+  }
+  return size;
 }
 
 function keyOf(row: StoredPosition): string {

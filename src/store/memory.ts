@@ -6,13 +6,20 @@ const LOAD_BATCH = 1_000;
 /** A store that forgets: for tests and benchmarks of what stands on a store. */
 export class MemoryStore implements Store {
   readonly #fleets = new Map<string, Map<string, StoredPosition>>();
+  readonly #staleAfter: number;
+
+  /** @param staleAfter milliseconds after which a driver of whom nothing was received is forgotten */
+  constructor(staleAfter = Number.POSITIVE_INFINITY) {
+    this.#staleAfter = staleAfter;
+  }
 
   async writePositions(rows: readonly StoredPosition[]): Promise<void> {
     for (const row of rows) {
       const drivers = this.#fleets.get(row.fleet) ?? new Map<string, StoredPosition>();
       this.#fleets.set(row.fleet, drivers);
       const held = drivers.get(row.driverId);
-      if (held === undefined || held.timestamp < row.timestamp) drivers.set(row.driverId, row);
+      const forgotten = held !== undefined && held.receivedAt < row.receivedAt - this.#staleAfter;
+      if (held === undefined || forgotten || held.timestamp < row.timestamp) drivers.set(row.driverId, row);
     }
   }
 

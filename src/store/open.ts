@@ -9,6 +9,8 @@ export interface OpenOptions {
   /** A PostgreSQL server with PostGIS; absent, one is embedded in `dataDir`. */
   readonly databaseUrl?: string;
   readonly dataDir: string;
+  /** Milliseconds after which a driver of whom nothing was received is forgotten. */
+  readonly staleAfter?: number;
   /** Hears what a first start is doing while it takes long. */
   readonly onProgress?: (message: string) => void;
   /** Hears what the operator of an embedded database should know. */
@@ -29,14 +31,15 @@ export interface OpenedStore {
  * @throws {DatabaseUnsuitable} the message says what to do
  * @throws {StoreUnavailable} the server cannot be reached
  */
-export async function openStore({ databaseUrl, dataDir, onProgress, log }: OpenOptions): Promise<OpenedStore> {
+export async function openStore(options: OpenOptions): Promise<OpenedStore> {
+  const { databaseUrl, dataDir, onProgress, log } = options;
   if (databaseUrl !== undefined) {
-    const store = await connect({ connectionString: databaseUrl }, false);
+    const store = await connect({ connectionString: databaseUrl }, false, options);
     return { store, close: () => store.close() };
   }
   const database = await EmbeddedDatabase.start({ dataDir, onProgress, log });
   try {
-    const store = await connect(database.connection, true);
+    const store = await connect(database.connection, true, options);
     return {
       store,
       close: async () => {
@@ -50,8 +53,21 @@ export async function openStore({ databaseUrl, dataDir, onProgress, log }: OpenO
   }
 }
 
-async function connect(connection: Connection, embedded: boolean): Promise<PostgisStore> {
-  await migrate(connection);
-  const pool = new StorePool(connection);
-  return new PostgisStore(pool, embedded ? new Upkeep((statement) => pool.query(statement)) : undefined);
+/** Milliseconds after which a wait for the database is worth a word. */
+const LONG = 3_000;
+
+async function connect(
+  connection: Connection,
+  embedded: boolean,
+  { staleAfter, onProgress }: OpenOptions,
+): Promise<PostgisStore> {
+  const waiting = setTimeout(() => onProgress?.('Waiting for the database to bring its tables up to date …'), LONG);
+  try {
+    await migrate(connection);
+  } finally {
+    clearTimeout(waiting);
+  }
+  // The embedded one has no other users to wait for.
+  const pool = new StorePool(connection, { serverTimeouts: !embedded });
+  return new PostgisStore(pool, embedded ? new Upkeep((statement) => pool.query(statement)) : undefined, staleAfter);
 }

@@ -18,21 +18,24 @@ export class PostgisStore implements Store {
   readonly #pool: StorePool;
   readonly #db: Kysely<Schema>;
   readonly #upkeep: Upkeep | undefined;
+  readonly #staleAfter: number;
   #closed: Promise<void> | undefined;
 
   /**
    * @param pool reaches a migrated database; `close` ends it
    * @param upkeep for a database that has no autovacuum and no checkpointer of its own
+   * @param staleAfter milliseconds after which a driver of whom nothing was received is forgotten
    */
-  constructor(pool: StorePool, upkeep?: Upkeep) {
+  constructor(pool: StorePool, upkeep?: Upkeep, staleAfter = Number.POSITIVE_INFINITY) {
     this.#pool = pool;
     this.#upkeep = upkeep;
+    this.#staleAfter = staleAfter;
     this.#db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
   }
 
   async writePositions(rows: readonly StoredPosition[]): Promise<void> {
     if (rows.length === 0) return;
-    await this.#run(upsert(rows).compile(this.#db));
+    await this.#run(upsert(rows, this.#staleAfter).compile(this.#db));
     this.#upkeep?.written(rows.length);
   }
 
@@ -100,7 +103,10 @@ export class PostgisStore implements Store {
  * One statement for a whole batch. The rows travel as one JSON text, of arrays: measured faster than a dozen array
  * parameters, on both engines. They are sorted so that two writers meet them in the same order and never deadlock.
  */
-function upsert(rows: readonly StoredPosition[]) {
+function upsert(rows: readonly StoredPosition[], staleAfter: number) {
+  const forgotten = Number.isFinite(staleAfter)
+    ? sql<boolean>`positions.received_at < excluded.received_at - ${staleAfter}::float8 * interval '1 millisecond'`
+    : sql<boolean>`false`;
   return sql<never>`
     INSERT INTO positions (fleet, driver_id, location, cell, recorded_at, received_at,
       accuracy, altitude, heading, speed, attributes)
@@ -114,7 +120,7 @@ function upsert(rows: readonly StoredPosition[]) {
       recorded_at = excluded.recorded_at, received_at = excluded.received_at,
       accuracy = excluded.accuracy, altitude = excluded.altitude,
       heading = excluded.heading, speed = excluded.speed, attributes = excluded.attributes
-    WHERE positions.recorded_at < excluded.recorded_at`;
+    WHERE positions.recorded_at < excluded.recorded_at OR ${forgotten}`;
 }
 
 /** PostGIS takes longitude first. An H3 index has its highest bit clear, so it fits a signed 64-bit integer. */

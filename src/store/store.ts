@@ -13,8 +13,9 @@ export interface StoredPosition extends Position {
  */
 export interface Store {
   /**
-   * Writes the latest positions in one transaction; a row that the store already holds with the same or a newer
-   * timestamp is left alone. Resolves once committed.
+   * Writes the latest positions in one transaction. A row that the store already holds with the same or a newer
+   * timestamp is left alone, unless it was received so long before this one that its driver had gone stale: such a driver
+   * is forgotten, and so is its timestamp. Resolves once committed.
    *
    * @param rows at most one for each fleet and driver
    * @throws {StoreUnavailable} nothing was written, or it is not known whether it was: try again

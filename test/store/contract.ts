@@ -14,7 +14,10 @@ export interface ContractSubject {
   readonly rejects: boolean;
 }
 
-/** What every store has to keep. */
+/** Milliseconds after which the stores under test forget a driver. */
+export const STALE_AFTER = 300_000;
+
+/** What every store has to keep. Its subjects forget drivers after {@link STALE_AFTER}. */
 export function storeContract(name: string, open: () => Promise<ContractSubject>): void {
   describe(`the ${name} store`, () => {
     let subject: ContractSubject;
@@ -48,6 +51,20 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
       await store.writePositions(rows);
       expect(byId(await all(store))).toEqual(byId(rows));
       expect(byId(await subject.truth())).toEqual(byId(rows));
+    });
+
+    it('takes an older timestamp from a driver that had gone stale, and from no other', async () => {
+      const store = await fresh();
+      const held = ['forgotten', 'known'].map((id) => row(id, { timestamp: T0 + 20_000 }));
+      await store.writePositions(held);
+      const older = { timestamp: T0, lat: 1 };
+      await store.writePositions([
+        row('forgotten', { ...older, receivedAt: T0 + 5 + STALE_AFTER + 1 }),
+        row('known', { ...older, receivedAt: T0 + 5 + STALE_AFTER }),
+      ]);
+      const places = new Map((await subject.truth()).map(({ driverId, lat }) => [driverId, lat]));
+      expect(places.get('forgotten')).toBe(1);
+      expect(places.get('known')).toBe(held[1].lat);
     });
 
     it('keeps the corners of the world where they are', async () => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { DataDirInUse, lockDataDir, signOff } from '../../src/store/data-dir-lock.ts';
 
 /** Another process holds the lock of a new directory, as long as it is told or until it is killed. */
@@ -29,8 +29,9 @@ async function held(milliseconds: number): Promise<string> {
 async function zombie(): Promise<number> {
   const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'inherit'] });
   onTestFinished(() => void parent.kill('SIGKILL'));
-  const [pid] = await once(parent.stdout, 'data');
-  return Number(pid);
+  const pid = Number((await once(parent.stdout, 'data'))[0]);
+  await vi.waitUntil(() => readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z '));
+  return pid;
 }
 
 test('a directory in use by a living process is refused at once, by its pid', async () => {

@@ -6,7 +6,7 @@ import { EmbeddedDatabase } from '../../src/store/embedded.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { StorePool } from '../../src/store/pool.ts';
 import { PostgisStore } from '../../src/store/postgis.ts';
-import { storeContract } from './contract.ts';
+import { STALE_AFTER, storeContract } from './contract.ts';
 import { Truth } from './truth.ts';
 
 let scratch: string;
@@ -18,7 +18,7 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 storeContract('embedded', async () => {
   const database = await EmbeddedDatabase.start({ dataDir: join(scratch, 'contract') });
   await migrate(database.connection);
-  const store = new PostgisStore(new StorePool(database.connection));
+  const store = new PostgisStore(new StorePool(database.connection), undefined, STALE_AFTER);
   const truth = await Truth.connect(database.connection);
   return {
     store,

@@ -55,6 +55,9 @@ class FakeTimers {
   }
 }
 
+/** Attributes as large as they may be: 15 kB. */
+const LARGE = Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`${i}`.padEnd(64, 'k'), 'x'.repeat(256)]));
+
 const keyOf = (it: StoredPosition) => `${it.fleet}\n${it.driverId}`;
 /** Two rounds of the event loop: what was put off to the end of this one has happened. */
 const turn = () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
@@ -148,6 +151,29 @@ describe('GroupCommit', () => {
     await store.end('commit');
     await store.end('commit');
     expect(sent(store)).toEqual(['ab', 'cd', 'e']);
+  });
+
+  it('bounds a statement by its size too, however large the rows are', async () => {
+    const { store, commit } = setUp();
+    for (let i = 0; i < 2_000; i++) commit.write(row(`d${i}`, { attributes: LARGE }));
+    await turn();
+    while (store.busy) await store.end('commit');
+    expect(store.held.size).toBe(2_000);
+    for (const batch of store.batches) expect(JSON.stringify(batch).length).toBeLessThan(10_000_000);
+    expect(store.batches.length).toBeLessThan(20);
+  });
+
+  it('tries smaller statements while they fail, and larger ones again once they do not', async () => {
+    const { store, timers, commit } = setUp({ maxBatch: 8 });
+    for (let i = 0; i < 40; i++) commit.write(row(`d${i}`));
+    await turn();
+    for (let i = 0; i < 4; i++) {
+      await store.end('fail');
+      await timers.fire();
+    }
+    while (store.busy) await store.end('commit');
+    expect(store.batches.map((batch) => batch.length)).toEqual([8, 4, 2, 1, 1, 2, 4, 8, 8, 8, 8, 1]);
+    expect(store.held.size).toBe(40);
   });
 
   it('tries again for as long as the store is away, each driver with its newest row', async () => {

@@ -1,16 +1,16 @@
 import { MemoryStore } from '../../src/store/memory.ts';
 import type { Store, StoredPosition } from '../../src/store/store.ts';
-import { storeContract } from './contract.ts';
+import { STALE_AFTER, storeContract } from './contract.ts';
 
 storeContract('memory', async () => {
   // A new one each time that it is emptied: the suite asks for `store` after `clear`.
-  let store: Store = new MemoryStore();
+  let store: Store = new MemoryStore(STALE_AFTER);
   return {
     get store() {
       return store;
     },
     clear: async () => {
-      store = new MemoryStore();
+      store = new MemoryStore(STALE_AFTER);
     },
     truth: async () => {
       const rows: StoredPosition[] = [];

@@ -6,7 +6,7 @@ import { PostgisStore } from '../../src/store/postgis.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
 import { createDatabase, findPostgres, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { describeWith } from '../support/services.ts';
-import { storeContract } from './contract.ts';
+import { STALE_AFTER, storeContract } from './contract.ts';
 import { row, T0 } from './rows.ts';
 import { Truth } from './truth.ts';
 
@@ -19,7 +19,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server'
 
   storeContract('PostGIS', async () => {
     const url = await createDatabase(postgres, 'contract');
-    const { store, close } = await openStore({ databaseUrl: url, dataDir: '/nonexistent' });
+    const { store, close } = await openStore({ databaseUrl: url, dataDir: '/nonexistent', staleAfter: STALE_AFTER });
     const truth = await Truth.connect({ connectionString: url });
     return {
       store,
