@@ -110,7 +110,10 @@ export class EmbeddedDatabase {
     );
     this.#child = child;
     // One that hangs would outlive this process. Killed, it loses nothing that was committed.
-    const kill = () => child.kill('SIGKILL');
+    const kill = () => {
+      child.kill('SIGKILL');
+      rmSync(this.#socketDir, { recursive: true, force: true });
+    };
     process.once('exit', kill);
     child.once('exit', () => process.off('exit', kill));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => log?.(text.trimEnd()));

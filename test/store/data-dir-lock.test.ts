@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { DataDirInUse, lockDataDir, signOff } from '../../src/store/data-dir-lock.ts';
 
@@ -27,9 +28,13 @@ async function held(milliseconds: number): Promise<string> {
 
 /** The pid of a process that has ended, and whose parent never asks for it. */
 async function zombie(): Promise<number> {
-  const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  // The child lives until its input ends, which is when the shell has become a process that asks for no child.
+  const script = 'cat <&3 & echo $!; exec sleep 1000';
+  const parent = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] });
   onTestFinished(() => void parent.kill('SIGKILL'));
-  const pid = Number((await once(parent.stdout, 'data'))[0]);
+  const pid = Number((await once(parent.stdout as Readable, 'data'))[0]);
+  await vi.waitUntil(() => readFileSync(`/proc/${parent.pid}/cmdline`, 'utf8').startsWith('sleep'));
+  (parent.stdio[3] as Writable).end();
   await vi.waitUntil(() => readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z '));
   return pid;
 }
@@ -46,8 +51,8 @@ test.each<[string, () => Promise<number | undefined>]>([
   ['is dead', async () => 2 ** 22 + 1],
   ...(process.platform === 'linux' ? [['is dead and not reaped', zombie] as [string, typeof zombie]] : []),
 ])('the lock of a process that %s is waited for', async (_how, pidOf) => {
-  const dataDir = await held(300);
   const pid = await pidOf();
+  const dataDir = await held(300);
   if (pid !== undefined) writeFileSync(join(dataDir, 'pid'), `${pid}\n`);
   lockDataDir(dataDir, 4711);
   expect(readFileSync(join(dataDir, 'pid'), 'utf8')).toBe('4711\n');
