@@ -12,6 +12,7 @@ import { handleClientError, handleError, useProblems } from './http/problem.ts';
 import { validatorCompiler } from './http/validation.ts';
 import { Ingest } from './ingest.ts';
 import { messageEncoder } from './protocol/encode.ts';
+import { MAX_BYTES } from './protocol/rest.ts';
 import type { Tracker } from './tracker.ts';
 import { VERSION } from './version.ts';
 import { webSocketRoutes } from './ws/routes.ts';
@@ -29,9 +30,6 @@ export interface AppDeps {
   readonly log: FastifyBaseLogger;
 }
 
-/** A request's body may have this many bytes: a thousand fixes with attributes fit. */
-const MAX_BODY_BYTES = 1024 * 1024;
-
 /** Puts the plugins and routes together. Never listens. */
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const { config, tracker, now } = deps;
@@ -39,7 +37,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     loggerInstance: deps.log,
     // Two lines a request would drown everything else.
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: MAX_BODY_BYTES,
+    bodyLimit: MAX_BYTES,
     // An id of 128 characters may take 12 bytes of percent-encoding each.
     routerOptions: { maxParamLength: 2048 },
     frameworkErrors: handleError,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { reachable } from './address.ts';
 import { developmentSecret } from './auth/secret.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { createLog } from './log.ts';
@@ -23,8 +24,8 @@ const SHUTDOWN_TIME = 9_500;
 const START_ABORT_TIME = 5_000;
 /** Signals so soon after the first, in milliseconds, are the same one again. */
 const ECHO_TIME = 1_000;
-/** What is not stored yet gets this much of it. */
-const DRAIN_TIME = 6_000;
+/** What is not stored yet gets this much of it before the sockets close, and as much again after. */
+const DRAIN_TIME = 3_000;
 /** How often stale drivers are looked for, milliseconds. */
 const EXPIRY_INTERVAL = 1_000;
 
@@ -126,10 +127,10 @@ async function shutDown(app: FastifyInstance | undefined, writer: GroupCommit, o
     log.error('shutting down took too long; what was acknowledged is stored');
     process.exit(1);
   }, SHUTDOWN_TIME);
-  await writer.drain(DRAIN_TIME / 2);
+  await writer.drain(DRAIN_TIME);
   // Requests that wait for the store keep the app open until the writer lets them go.
   const closing = app?.close();
-  if (!(await writer.drain(DRAIN_TIME / 2))) {
+  if (!(await writer.drain(DRAIN_TIME))) {
     log.error('not everything that was received, and not acknowledged, could be stored');
   }
   writer.close();
@@ -177,9 +178,4 @@ function explain(error: unknown, { host, port, databaseUrl }: Config): string | 
     default:
       return undefined;
   }
-}
-
-/** A server that listens on every address is reached at this one from this machine. */
-function reachable(url: string): string {
-  return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
 }

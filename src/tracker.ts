@@ -154,16 +154,12 @@ export class Tracker {
     return subscription;
   }
 
-  /** The circle that a subscription watches. */
-  areaOf(subscription: Subscription): CircleArea {
-    return subscription.area as Circle;
-  }
-
   /** Gives a subscription another circle or condition; what is absent stays as it is. */
-  update(subscription: Subscription, change: { area?: CircleArea; where?: Where }): void {
+  update(subscription: Subscription, { lat, lng, radius, where }: Partial<CircleArea> & { where?: Where }): void {
     const fleet = subscription.subject as Fleet;
-    const { area, where } = change;
-    const circle = area === undefined ? (subscription.area as Circle) : new Circle(area.lat, area.lng, area.radius);
+    const before = subscription.area as Circle;
+    const moves = lat !== undefined || lng !== undefined || radius !== undefined;
+    const circle = moves ? new Circle(lat ?? before.lat, lng ?? before.lng, radius ?? before.radius) : before;
     const test = where === undefined ? subscription.where : compileWhere(where);
     fleet.registry.update(subscription, circle, test, fleet.within(circle, test));
   }

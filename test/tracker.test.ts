@@ -201,7 +201,7 @@ test('what every subscription is told adds up to brute force, over random driver
       const watch = random.pick(watches);
       const circle = area();
       const condition = where();
-      tracker.update(watch.own, { area: circle, where: condition ?? {} });
+      tracker.update(watch.own, { ...circle, where: condition ?? {} });
       Object.assign(watch, circle, { where: condition });
     } else if (what < 94 && watches.length > 30) {
       const [watch] = watches.splice(random.below(watches.length), 1);

@@ -2,7 +2,6 @@ import { z } from 'zod';
 
 /** Everything that a token may allow. */
 export const SCOPES = ['positions:read', 'positions:write', 'positions:write:any', 'metrics:read'] as const;
-export type Scope = (typeof SCOPES)[number];
 
 /** The fleet of a token that names none. */
 export const DEFAULT_FLEET = 'default';

@@ -1,4 +1,5 @@
 import type { FastifyRequest, preHandlerHookHandler } from 'fastify';
+import { bearerToken } from '../auth/bearer.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
 import { DomainError } from '../errors.ts';
@@ -41,8 +42,8 @@ export function principalOf(request: FastifyRequest): Principal {
 }
 
 function tokenOf(request: FastifyRequest): string | undefined {
-  const header = request.headers.authorization;
-  if (header !== undefined) return /^Bearer +(\S+)$/i.exec(header)?.[1] ?? '';
+  const bearer = bearerToken(request.headers.authorization);
+  if (bearer !== undefined) return bearer;
   const inQuery = (request.query as { access_token?: unknown }).access_token;
   return request.method === 'GET' && typeof inQuery === 'string' ? inQuery : undefined;
 }

@@ -43,13 +43,11 @@ export async function useDocumentation(app: FastifyInstance, version: string): P
     uiConfig: { layout: 'BaseLayout' },
   });
 
-  let contract: string;
-  app.addHook('onReady', async () => {
-    contract = app.swagger({ yaml: true });
+  let contract: string | undefined;
+  app.get('/openapi.yaml', { schema: { hide: true } }, (_request, reply) => {
+    contract ??= app.swagger({ yaml: true });
+    return reply.type('application/yaml').send(contract);
   });
-  app.get('/openapi.yaml', { schema: { hide: true } }, (_request, reply) =>
-    reply.type('application/yaml').send(contract),
-  );
   app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/docs'));
 }
 

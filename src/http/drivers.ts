@@ -7,7 +7,7 @@ import { DomainError } from '../errors.ts';
 import { toCircle, whereSchema } from '../protocol/area.ts';
 import { parse } from '../protocol/faults.ts';
 import { driverIdSchema } from '../protocol/fix.ts';
-import { encodeFeature, encodeFeatureCollection } from '../protocol/geojson.ts';
+import { encodeFeature, encodeFeatureCollection, GEOJSON } from '../protocol/geojson.ts';
 import { roundDistance } from '../protocol/position.ts';
 import { whereInQuery } from '../protocol/query.ts';
 import {
@@ -29,7 +29,7 @@ export interface DriversDeps {
   readonly maxRadiusMeters: number;
 }
 
-const GEOJSON = 'application/geo+json';
+const conditionSchema = whereSchema.optional();
 
 const FILTERS = `Filters: \`attributes.NAME=VALUE\` keeps drivers whose attribute has that value; repeated, any of the values. Different names must all match.`;
 
@@ -59,7 +59,7 @@ export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps
     },
     (request, reply) => {
       const { query } = request;
-      const where = parse(whereSchema.optional(), whereInQuery(query));
+      const where = parse(conditionSchema, whereInQuery(query));
       const { fleet } = principalOf(request);
       const found = tracker.nearby(fleet, toCircle(query), query.limit, { where, maxAge: query.maxAge });
       if (wantsGeoJson(request, reply)) {

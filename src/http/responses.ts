@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { GEOJSON } from '../protocol/geojson.ts';
 import { problemSchema } from '../protocol/rest.ts';
 
 const PROBLEMS = {
@@ -23,7 +24,7 @@ export function answer(description: string, json: z.ZodType, geoJson?: z.ZodType
     description,
     content: {
       'application/json': { schema: json },
-      ...(geoJson === undefined ? {} : { 'application/geo+json': { schema: geoJson } }),
+      ...(geoJson === undefined ? {} : { [GEOJSON]: { schema: geoJson } }),
     },
   };
 }

@@ -2,6 +2,9 @@ import type { Position } from '../fix.ts';
 import type { Nearby } from '../tracker.ts';
 import { roundDistance } from './position.ts';
 
+/** The media type of GeoJSON (RFC 7946, 12). */
+export const GEOJSON = 'application/geo+json';
+
 // The only place on the wire where longitude comes first (RFC 7946, 3.1.1).
 
 /**

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DomainError } from '../errors.ts';
 import { circleFields, radiusSchema, whereSchema } from './area.ts';
 import { identifier, latitudeSchema, longitudeSchema } from './fix.ts';
 import { inQuery } from './query.ts';
@@ -79,3 +80,17 @@ export const subscribeQuerySchema = (maxRadius: number) => {
     ...notKnown,
   });
 };
+
+/** The object that a text frame holds, not yet checked. @throws {DomainError} `invalid` */
+export function parseFrame(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw DomainError.invalid([{ field: '', message: 'The message is not valid JSON' }]);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw DomainError.invalid([{ field: '', message: 'The message must be a JSON object' }]);
+  }
+  return value as Record<string, unknown>;
+}

@@ -8,6 +8,8 @@ import { inQuery } from './query.ts';
 /** How many drivers a query answers with when it names no limit, and at the most. */
 export const DEFAULT_LIMIT = 20;
 export const MAX_LIMIT = 1000;
+/** The most bytes of a request's body or a message: a thousand fixes with attributes fit. */
+export const MAX_BYTES = 1024 * 1024;
 /** The most fixes in one request or message. */
 export const MAX_POSITIONS = 1000;
 

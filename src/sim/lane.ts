@@ -52,11 +52,6 @@ export class Lane {
     return this.#link.losses;
   }
 
-  /** Fixes without a verdict. */
-  get unanswered(): number {
-    return this.#inFlight.size;
-  }
-
   /** Resolves when the first connection is open, or has failed. */
   async opened(): Promise<void> {
     while (!this.#everOpen && this.failure === undefined) await this.#change();

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { reachable } from '../address.ts';
 
 /** A Nearcast server that runs as a child process. */
 export interface ServerProcess {
@@ -75,9 +76,4 @@ async function stop(child: ChildProcess, ended: Promise<number>): Promise<number
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** An address to listen on that means all interfaces is no address to connect to. */
-function reachable(url: string): string {
-  return url.replace('//0.0.0.0', '//127.0.0.1').replace('//[::]', '//[::1]');
 }

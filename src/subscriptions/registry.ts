@@ -45,10 +45,12 @@ export class Registry {
 
   /** Gives a subscription another area and condition; `drivers` are all those that it then holds. */
   update(subscription: Subscription, area: Region, where: Test | undefined, drivers: Iterable<Driver>): void {
-    this.#unregister(subscription);
-    subscription.area = area;
     subscription.where = where;
-    this.#register(subscription);
+    if (area !== subscription.area) {
+      this.#unregister(subscription);
+      subscription.area = area;
+      this.#register(subscription);
+    }
     const after = new Set(drivers);
     for (const driver of subscription.inside) {
       if (after.has(driver)) continue;

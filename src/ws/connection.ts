@@ -11,6 +11,7 @@ import { parse } from '../protocol/faults.ts';
 import {
   authenticateMessageSchema,
   messageIdSchema,
+  parseFrame,
   pingMessageSchema,
   positionsMessageSchema,
   type subscribeMessageSchema,
@@ -147,7 +148,7 @@ export class Connection {
     const about: { id?: string | number; subscription?: string } = {};
     this.attempt(() => {
       if (isBinary) throw DomainError.invalid([{ field: '', message: 'Send text frames; this one is binary' }]);
-      this.#handle(parseObject(data.toString()), about);
+      this.#handle(parseFrame(data.toString()), about);
     }, about);
   }
 
@@ -226,10 +227,8 @@ export class Connection {
   }
 
   #update(fields: ReturnType<ConnectionDeps['updateSchema']['parse']>): void {
-    const subscription = this.#known(fields.subscription);
-    const { lat, lng, radius } = this.#deps.tracker.areaOf(subscription);
-    const area = { lat: fields.latitude ?? lat, lng: fields.longitude ?? lng, radius: fields.radius ?? radius };
-    this.#deps.tracker.update(subscription, { area, where: fields.where });
+    const { latitude: lat, longitude: lng, radius, where } = fields;
+    this.#deps.tracker.update(this.#known(fields.subscription), { lat, lng, radius, where });
   }
 
   #unsubscribe(id: string): void {
@@ -291,16 +290,3 @@ export class Connection {
 }
 
 const idFieldSchema = z.object({ id: messageIdSchema });
-
-function parseObject(text: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw DomainError.invalid([{ field: '', message: 'The message is not valid JSON' }]);
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw DomainError.invalid([{ field: '', message: 'The message must be a JSON object' }]);
-  }
-  return value as Record<string, unknown>;
-}

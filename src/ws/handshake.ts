@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { bearerToken } from '../auth/bearer.ts';
 
 /** The subprotocol that the server speaks. */
 export const SUBPROTOCOL = 'nearcast.v1';
@@ -9,8 +10,8 @@ const BEARER = 'bearer.';
  * `bearer.<token>` (browsers cannot set headers), `?access_token=`. Undefined: it is to come as the first message.
  */
 export function tokenOf(headers: IncomingHttpHeaders, query: Readonly<Record<string, unknown>>): string | undefined {
-  const { authorization } = headers;
-  if (authorization !== undefined) return /^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? '';
+  const inHeader = bearerToken(headers.authorization);
+  if (inHeader !== undefined) return inHeader;
   const protocols = headers['sec-websocket-protocol']?.split(',').map((protocol) => protocol.trim());
   const bearer = protocols?.find((protocol) => protocol.startsWith(BEARER));
   if (bearer !== undefined) return bearer.slice(BEARER.length);

@@ -6,6 +6,7 @@ import { parse } from '../protocol/faults.ts';
 import { subscribeMessageSchema, subscribeQuerySchema, updateMessageSchema } from '../protocol/messages.ts';
 import { rawProblem } from '../protocol/problem.ts';
 import { whereInQuery } from '../protocol/query.ts';
+import { MAX_BYTES } from '../protocol/rest.ts';
 import { Connection, type ConnectionDeps } from './connection.ts';
 import { chooseProtocol, tokenOf } from './handshake.ts';
 
@@ -14,8 +15,6 @@ export interface WebSocketDeps extends Omit<ConnectionDeps, 'subscribeSchema' | 
   readonly maxRadiusMeters: number;
 }
 
-/** A longer message closes the connection with 1009 before it is read; a thousand fixes with attributes fit. */
-const MAX_MESSAGE_BYTES = 1024 * 1024;
 /** How long a peer has to answer a close frame before the connection is cut, milliseconds. */
 const CLOSE_TIME = 2_000;
 const HEARTBEAT_INTERVAL = 25_000;
@@ -33,7 +32,8 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (app, { 
   const querySchema = subscribeQuerySchema(maxRadiusMeters);
 
   const options = {
-    maxPayload: MAX_MESSAGE_BYTES,
+    // A longer message closes the connection with 1009 before it is read.
+    maxPayload: MAX_BYTES,
     perMessageDeflate: false,
     handleProtocols: chooseProtocol,
     closeTimeout: CLOSE_TIME,
