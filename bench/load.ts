@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { mintToken } from '../src/auth/tokens.ts';
-import { numberArgument, readArguments, UsageError } from '../src/command-line.ts';
+import { readArguments, UsageError } from '../src/command-line.ts';
 import { distance } from '../src/geo/distance.ts';
 import { City, MANHATTAN } from '../src/sim/city.ts';
 import { Fleet, type SentFix } from '../src/sim/fleet.ts';
@@ -208,7 +208,7 @@ function pause(seconds: number): Promise<void> {
 type Options = ReturnType<typeof readOptions>;
 
 function readOptions(argv: readonly string[]) {
-  const { values } = readArguments(argv, {
+  const { values, number } = readArguments(argv, {
     values: [
       'drivers',
       'gateways',
@@ -223,8 +223,6 @@ function readOptions(argv: readonly string[]) {
       'database-url',
     ],
   });
-  const number = (name: string, fallback: number, bounds: Parameters<typeof numberArgument>[3]) =>
-    numberArgument(name, values[name], fallback, bounds);
   const radii = (values.radii ?? '250,500,1000,2000').split(',').map(Number);
   if (!radii.every((radius) => radius > 0)) throw new UsageError('--radii must be metres, such as 250,500,1000');
   const seed = number('seed', 1, { whole: true });
@@ -236,7 +234,7 @@ function readOptions(argv: readonly string[]) {
     radii,
     circles: Array.from({ length: watchers }, (_, n) => circle(city, radii[n % radii.length], memberSeed(~seed, n))),
     duration: number('duration', 60, { min: 1 }),
-    warmUp: number('warm-up', 5, {}),
+    warmUp: number('warm-up', 5),
     databaseUrl: values['database-url'],
     fleet: {
       drivers: number('drivers', 1000, { min: 1, max: 50_000, whole: true }),

@@ -6,11 +6,29 @@ export class UsageError extends Error {
   override name = 'UsageError';
 }
 
-/** The arguments of a command as text. `--help` is known to every command. @throws {UsageError} */
+/** What a number must be: bounds included; 0 and any size when absent. */
+interface NumberRule {
+  readonly min?: number;
+  readonly max?: number;
+  readonly whole?: boolean;
+}
+
+/** The arguments of a command. `--help` is known to every command. */
+export interface Arguments {
+  /** The options that have a value, as text. */
+  readonly values: Partial<Record<string, string>>;
+  /** The options that have none. */
+  readonly flags: ReadonlySet<string>;
+  readonly positionals: readonly string[];
+  /** An option's value as a number. @throws {UsageError} */
+  number(name: string, fallback: number, rule?: NumberRule): number;
+}
+
+/** Reads the arguments of a command. @throws {UsageError} */
 export function readArguments(
   argv: readonly string[],
   names: { values?: readonly string[]; flags?: readonly string[]; positionals?: number },
-): { values: Partial<Record<string, string>>; flags: ReadonlySet<string>; positionals: readonly string[] } {
+): Arguments {
   const options: ParseArgsOptionsConfig = { help: { type: 'boolean', short: 'h' } };
   for (const name of names.values ?? []) options[name] = { type: 'string' };
   for (const name of names.flags ?? []) options[name] = { type: 'boolean' };
@@ -23,10 +41,14 @@ export function readArguments(
   const surplus = parsed.positionals[names.positionals ?? 0];
   if (surplus !== undefined) throw new UsageError(`Unexpected argument '${surplus}'`);
   const all = Object.entries(parsed.values);
+  const values: Arguments['values'] = Object.fromEntries(
+    all.filter((option): option is [string, string] => typeof option[1] === 'string'),
+  );
   return {
-    values: Object.fromEntries(all.filter(([, value]) => typeof value === 'string')) as Record<string, string>,
+    values,
     flags: new Set(all.filter(([, value]) => value === true).map(([name]) => name)),
     positionals: parsed.positionals,
+    number: (name, fallback, rule) => numberArgument(name, values[name], fallback, rule),
   };
 }
 
@@ -35,7 +57,7 @@ export function numberArgument(
   name: string,
   text: string | undefined,
   fallback: number,
-  { min = 0, max = Number.MAX_SAFE_INTEGER, whole = false } = {},
+  { min = 0, max = Number.MAX_SAFE_INTEGER, whole = false }: NumberRule = {},
 ): number {
   if (text === undefined) return fallback;
   const value = text.trim() === '' ? Number.NaN : Number(text);

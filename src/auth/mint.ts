@@ -1,4 +1,4 @@
-import { numberArgument, readArguments, runCommand, UsageError } from '../command-line.ts';
+import { readArguments, runCommand, UsageError } from '../command-line.ts';
 import { loadConfig } from '../config.ts';
 import { claimsSchema, SCOPES } from './principal.ts';
 import { developmentSecret } from './secret.ts';
@@ -22,14 +22,14 @@ key in DATA_DIR (./data; of 'npm run demo' it is DATA_DIR=./data/demo).
 The token alone is printed: TOKEN=$(npm run -s token -- --sub me --scope positions:read)`;
 
 async function mint(argv: readonly string[]): Promise<number> {
-  const { values } = readArguments(argv, { values: ['sub', 'scope', 'fleet', 'ttl'] });
+  const { values, number } = readArguments(argv, { values: ['sub', 'scope', 'fleet', 'ttl'] });
   const { sub, scope, fleet } = values;
   if (sub === undefined) throw new UsageError('--sub is required');
   if (scope === undefined) throw new UsageError('--scope is required');
   for (const one of scope.split(' ')) {
     if (!(SCOPES as readonly string[]).includes(one)) throw new UsageError(`--scope: '${one}' is not a scope`);
   }
-  const ttlSeconds = numberArgument('ttl', values.ttl, 3600, { min: 1, whole: true });
+  const ttlSeconds = number('ttl', 3600, { min: 1, whole: true });
   const claims = claimsSchema.safeParse({ sub, scope, fleet, exp: ttlSeconds });
   if (!claims.success) {
     throw new UsageError(claims.error.issues.map(({ path, message }) => `--${path.join('.')}: ${message}`).join('; '));

@@ -1,6 +1,6 @@
 import { developmentSecret } from '../auth/secret.ts';
 import { mintToken } from '../auth/tokens.ts';
-import { numberArgument, placeArgument, readArguments, runCommand, UsageError } from '../command-line.ts';
+import { placeArgument, readArguments, runCommand, UsageError } from '../command-line.ts';
 import { loadConfig } from '../config.ts';
 import { City, MANHATTAN, MAX_CITY_RADIUS } from './city.ts';
 import { Fleet } from './fleet.ts';
@@ -91,7 +91,7 @@ async function demo(argv: readonly string[]): Promise<number> {
 }
 
 function readOptions(argv: readonly string[]) {
-  const { values } = readArguments(argv, {
+  const { values, number } = readArguments(argv, {
     values: [
       'drivers',
       'gateways',
@@ -108,8 +108,6 @@ function readOptions(argv: readonly string[]) {
       'database-url',
     ],
   });
-  const number = (name: string, fallback: number, bounds: Parameters<typeof numberArgument>[3]) =>
-    numberArgument(name, values[name], fallback, bounds);
   if (values.port !== undefined) number('port', 0, { max: 65_535, whole: true });
   const radius = number('radius', MANHATTAN.radius, { max: MAX_CITY_RADIUS });
   return {
@@ -121,7 +119,7 @@ function readOptions(argv: readonly string[]) {
         ...placeArgument('center', values.center, MANHATTAN),
         radius,
         // Only Midtown lies between two rivers.
-        width: number('width', values.center === undefined ? (MANHATTAN.width ?? 2 * radius) : 2 * radius, {}),
+        width: number('width', values.center === undefined ? (MANHATTAN.width ?? 2 * radius) : 2 * radius),
         bearing: number('bearing', MANHATTAN.bearing, { min: -360, max: 360 }),
         blockLength: number('block-length', MANHATTAN.blockLength, { min: 10 }),
         blockWidth: number('block-width', MANHATTAN.blockWidth, { min: 10 }),

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { developmentSecret } from '../auth/secret.ts';
 import { mintToken } from '../auth/tokens.ts';
-import { numberArgument, readArguments, runCommand, UsageError } from '../command-line.ts';
+import { readArguments, runCommand, UsageError } from '../command-line.ts';
 import { loadConfig } from '../config.ts';
 import { emptyTally, type Playback, play, type Tally } from './play.ts';
 import { Rate } from './rate.ts';
@@ -38,7 +38,7 @@ const PATIENCE = 120;
 const DAY = 86_400;
 
 async function replay(argv: readonly string[]): Promise<number> {
-  const { values, flags, positionals } = readArguments(argv, {
+  const { values, flags, positionals, number } = readArguments(argv, {
     values: ['speed', 'url', 'token', 'connections'],
     flags: ['keep-time'],
     positionals: 1,
@@ -59,8 +59,8 @@ async function replay(argv: readonly string[]): Promise<number> {
     file,
     url,
     token: tokenSource(values.token),
-    speed: numberArgument('speed', values.speed, 60, { min: 0.001, max: 1e9 }),
-    connections: numberArgument('connections', values.connections, 1, { min: 1, max: 1000, whole: true }),
+    speed: number('speed', 60, { min: 0.001, max: 1e9 }),
+    connections: number('connections', 1, { min: 1, max: 1000, whole: true }),
     keepTime: flags.has('keep-time'),
     patience: PATIENCE * 1000,
     signal: stop.signal,
