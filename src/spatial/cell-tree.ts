@@ -1,30 +1,36 @@
-import { distanceBetween } from '../geo/distance.ts';
-import { toEcef } from '../geo/ecef.ts';
+import { chordDistance, geodesicDistance, isCorrectable } from '../geo/distance.ts';
+import { normalToEcef, toNormal } from '../geo/ecef.ts';
 import { INSIDE, OUTSIDE, type Region } from '../geo/region.ts';
-import { Best, type Nearest } from './best.ts';
+import { Best } from './best.ts';
 import {
+  ancestor,
   BASE_CELLS,
   baseCell,
-  baseCells,
-  baseCentres,
   cellBounds,
   cellCentre,
-  cellOf,
-  childCell,
   digitAt,
   MAX_RESOLUTION,
-  splitCell,
+  sharedResolution,
 } from './cell.ts';
+import { BASE_FAMILIES, COUNT, EMPTY, FLOATS, INTS, inner, LINK, NodePool, SIBLINGS } from './node-pool.ts';
 import { NodeQueue } from './node-queue.ts';
+import { indexOf } from './point-index.ts';
+import { BLOCK_MASK, BLOCK_SHIFT, blockEnd, ecefAt, headEnd, PointPool, slotAt } from './point-pool.ts';
+import { resized } from './resized.ts';
 
 /** A leaf that holds more points than this is split, unless it is at the finest resolution. */
 const LEAF_CAPACITY = 32;
 /** A node whose points have become fewer than this is made a leaf again; well below the capacity, so that it does not flap. */
 const MERGE_BELOW = 12;
-/** Room at first, in slots and in nodes; doubled when it is full. A fleet of one driver should cost little. */
-const INITIAL = 32;
+/** Room for slots at first. A fleet of one driver should cost little. */
+const INITIAL_SLOTS = 32;
 const NONE = -1;
-const CHILDREN = 7;
+
+/** What a search found: slots, nearest first, and how far away each is in metres. */
+export interface Nearest {
+  readonly slots: number[];
+  readonly distances: number[];
+}
 
 /**
  * Points on the ellipsoid in a tree of H3 cells: base cell, then one digit a level. A leaf is any cell that holds few
@@ -33,141 +39,244 @@ const CHILDREN = 7;
  *
  * A search descends best-first by what each cell's bound (see `cellBounds`) proves of its points, so any radius from a
  * metre to the whole planet, the poles, the antimeridian and the pentagons need no special case.
- *
- * Long for one file: every part of it works on the same arrays.
  */
 export class CellTree {
   /** Number of points. */
   size = 0;
 
   readonly #order: (a: number, b: number) => number;
-
-  // Points, by slot.
-  #slots = INITIAL;
+  /** Of a slot, the place of its point; of a free slot, the next free one. */
+  #places = new Int32Array(INITIAL_SLOTS);
   #freeSlot = NONE;
-  #nextSlot = 0;
-  #ecef = new Float64Array(3 * this.#slots);
-  #degrees = new Float64Array(2 * this.#slots);
-  #cells = new Uint32Array(2 * this.#slots);
-  #leafOf = new Int32Array(this.#slots);
-  /** The next and the previous slot of the same leaf; of a free slot, `next` is the next free one. */
-  #next = new Int32Array(this.#slots);
-  #previous = new Int32Array(this.#slots);
+  #freshSlot = 0;
+  #points = new PointPool();
+  #nodes = new NodePool();
 
-  // Nodes.
-  #nodes = INITIAL;
-  #freeNode = NONE;
-  #nextNode = 0;
-  #nodesInUse = 0;
-  #children = new Int32Array(CHILDREN * this.#nodes);
-  #parent = new Int32Array(this.#nodes);
-  #resolution = new Uint8Array(this.#nodes);
-  #isLeaf = new Uint8Array(this.#nodes);
-  /** Points in the node and below. */
-  #count = new Int32Array(this.#nodes);
-  /** First slot of a leaf. */
-  #head = new Int32Array(this.#nodes);
-  #centre = new Float64Array(3 * this.#nodes);
-  #nodeCell = new Uint32Array(2 * this.#nodes);
-  readonly #base = new Int32Array(BASE_CELLS).fill(NONE);
+  /** The base cells that hold points. */
+  readonly #bases: number[] = [];
 
-  readonly #halves = new Uint32Array(2);
+  readonly #normal = new Float64Array(3);
+  readonly #centre = new Float64Array(3);
+  readonly #cell = new Uint32Array(2);
+  readonly #ancestor = new Uint32Array(2);
   readonly #queue = new NodeQueue();
+  readonly #best: Best;
 
   /**
    * @param order decides between slots at the same distance: negative when `a` comes first; must be a total order
    */
   constructor(order: (a: number, b: number) => number) {
     this.#order = order;
+    this.#best = new Best(
+      (a, b) => order(this.#slot(a), this.#slot(b)),
+      (a, b) => this.#samePoint(a, b),
+    );
   }
 
   /** Adds a point and returns its slot. O(depth). @param lat degrees, −90 … 90 @param lng degrees, −180 … 180 */
   add(lat: number, lng: number): number {
     const slot = this.#takeSlot();
-    this.#place(slot, lat, lng);
-    this.#insert(slot);
+    this.#locate(lat, lng);
+    this.#insert(NONE, slot, lat, lng);
     this.size++;
     return slot;
   }
 
-  /** Moves a point. O(1) while it stays in its leaf, otherwise O(depth). */
+  /** Moves a point. O(1) while it stays in its leaf, otherwise O(levels up to the cell that holds both places). */
   move(slot: number, lat: number, lng: number): void {
-    if (this.#degrees[2 * slot] === lat && this.#degrees[2 * slot + 1] === lng) return;
-    this.#place(slot, lat, lng);
-    const leaf = this.#leafOf[slot];
-    if (this.#covers(leaf, slot)) return;
-    this.#detach(slot, leaf);
-    this.#insert(slot);
+    const points = this.#points;
+    const place = this.#places[slot];
+    this.#locate(lat, lng);
+    const high = points.cells[2 * place];
+    const low = points.cells[2 * place + 1];
+    const shared = sharedResolution(high, low, this.#cell[0], this.#cell[1]);
+    const leaf = points.leaf(place);
+    if (shared >= this.#nodes.resolution(leaf)) this.#write(place, slot, lat, lng);
+    else this.#insert(this.#detach(place, shared), slot, lat, lng);
   }
 
   /** Removes a point; its slot may be given out again. O(depth). */
   remove(slot: number): void {
-    this.#detach(slot, this.#leafOf[slot]);
-    this.#next[slot] = this.#freeSlot;
+    this.#detach(this.#places[slot], NONE);
+    this.#places[slot] = this.#freeSlot;
     this.#freeSlot = slot;
     this.size--;
+    if (4 * this.#points.used < this.#points.capacity) this.compact();
   }
 
-  /** Nodes in use. */
+  /** Cells below the base cells that there are nodes for: those that hold points, and their siblings. */
   get nodes(): number {
-    return this.#nodesInUse;
+    return SIBLINGS * (this.#nodes.used - BASE_FAMILIES);
+  }
+
+  /** Bytes held. At most a small multiple of what the points need, and four for every slot that was ever in use. */
+  get bytes(): number {
+    return this.#places.byteLength + this.#points.bytes + this.#nodes.bytes;
   }
 
   /** The upper half of a point's H3 index at resolution 15. */
   cellHigh(slot: number): number {
-    return this.#cells[2 * slot];
+    return this.#points.cells[2 * this.#places[slot]];
   }
 
   /** The lower half of a point's H3 index at resolution 15. */
   cellLow(slot: number): number {
-    return this.#cells[2 * slot + 1];
+    return this.#points.cells[2 * this.#places[slot] + 1];
   }
 
-  /** One ECEF coordinate of a point in metres: `axis` 0 is x, 1 is y, 2 is z. */
-  ecef(slot: number, axis: 0 | 1 | 2): number {
-    return this.#ecef[3 * slot + axis];
+  /** Whether a region holds a point. */
+  isIn(region: Region, slot: number): boolean {
+    return this.#holds(region, this.#places[slot]);
   }
 
   /**
    * The points no further than `radius` metres from a place along the ellipsoid (closed), nearest first, at most
    * `limit` of them; among equally far ones the constructor's order decides, also about who is cut off.
    *
-   * @param accept is asked of every point that could still get into the answer; others cost nothing
+   * @param accept is asked of every point that could still get into the answer; others cost nothing. It must not search
+   * or change the tree.
    */
   nearest(lat: number, lng: number, radius: number, limit: number, accept?: (slot: number) => boolean): Nearest {
-    const at = new Float64Array(3);
-    toEcef(lat, lng, at, 0);
-    const [x, y, z] = at as unknown as [number, number, number];
-    const best = new Best(limit, radius, this.#order);
+    toNormal(lat, lng, this.#normal, 0);
+    normalToEcef(this.#normal[0], this.#normal[1], this.#normal[2], this.#centre, 0);
+    const most = Math.min(limit, this.size);
+    if (most === 0) return { slots: [], distances: [] };
+    this.#search(lat, lng, radius, most, accept, false);
+    if (!this.#best.decided()) this.#search(lat, lng, radius, most, accept, true);
+    return this.#sorted(lat, lng, radius);
+  }
+
+  /** Fills `#best` with the nearest. @param exact compares exact distances, not chords: slow; see `Best` */
+  #search(
+    lat: number,
+    lng: number,
+    radius: number,
+    limit: number,
+    accept: ((slot: number) => boolean) | undefined,
+    exact: boolean,
+  ): void {
+    const x = this.#centre[0];
+    const y = this.#centre[1];
+    const z = this.#centre[2];
+    const points = this.#points;
+    const ecef = points.floats;
+    const { floats, ints, resolutions } = this.#nodes;
+    const best = this.#best;
     const queue = this.#queue;
+    best.clear(limit, radius, exact);
     queue.clear();
-    for (let base = 0; base < BASE_CELLS; base++) {
-      const node = this.#base[base];
-      if (node !== NONE) this.#offer(node, x, y, z, best.reach);
+    for (const base of this.#bases) {
+      const dx = floats[FLOATS * base] - x;
+      const dy = floats[FLOATS * base + 1] - y;
+      const dz = floats[FLOATS * base + 2] - z;
+      const least = Math.sqrt(dx * dx + dy * dy + dz * dz) - cellBounds[0];
+      if (least <= best.reach) queue.push(base, least);
     }
-    while (queue.size > 0 && queue.least <= best.reach) {
-      const node = queue.pop();
-      if (this.#isLeaf[node] === 0) {
-        for (let digit = 0; digit < CHILDREN; digit++) {
-          const child = this.#children[CHILDREN * node + digit];
-          if (child !== NONE) this.#offer(child, x, y, z, best.reach);
+    // A node's nearest child is gone into at once while nothing in the queue is nearer; it need not pass through.
+    let node = NONE;
+    for (;;) {
+      if (node === NONE) {
+        if (queue.size === 0 || queue.least > best.reach) return;
+        node = queue.pop();
+      }
+      const link = ints[INTS * node + LINK];
+      if (link < EMPTY) {
+        const first = inner(link);
+        const bound = cellBounds[resolutions[(first / SIBLINGS) | 0]];
+        const reach = best.reach;
+        node = NONE;
+        let nodeLeast = 0;
+        for (let child = first; child < first + SIBLINGS; child++) {
+          if (ints[INTS * child + LINK] === EMPTY) continue;
+          const dx = floats[FLOATS * child] - x;
+          const dy = floats[FLOATS * child + 1] - y;
+          const dz = floats[FLOATS * child + 2] - z;
+          const least = Math.sqrt(dx * dx + dy * dy + dz * dz) - bound;
+          if (least > reach) continue;
+          if (node === NONE) {
+            node = child;
+            nodeLeast = least;
+          } else if (least < nodeLeast) {
+            queue.push(node, nodeLeast);
+            node = child;
+            nodeLeast = least;
+          } else queue.push(child, least);
+        }
+        if (node !== NONE && queue.size > 0 && queue.least < nodeLeast) {
+          queue.push(node, nodeLeast);
+          node = NONE;
         }
         continue;
       }
-      for (let slot = this.#head[node]; slot !== NONE; slot = this.#next[slot]) {
-        const px = this.#ecef[3 * slot];
-        const py = this.#ecef[3 * slot + 1];
-        const pz = this.#ecef[3 * slot + 2];
-        // The chord is never longer than the way along the ellipsoid.
-        const c2 = (px - x) ** 2 + (py - y) ** 2 + (pz - z) ** 2;
-        if (c2 > best.reach2) continue;
-        const slotLat = this.#degrees[2 * slot];
-        const slotLng = this.#degrees[2 * slot + 1];
-        const distance = distanceBetween(x, y, z, lat, lng, px, py, pz, slotLat, slotLng);
-        if (distance <= best.reach && (accept === undefined || accept(slot))) best.offer(slot, distance);
+      let end = headEnd(link, ints[INTS * node + COUNT]);
+      node = NONE;
+      for (let block = link; block !== NONE; block = points.next(block), end = blockEnd(block)) {
+        let at = ecefAt(block << BLOCK_SHIFT);
+        for (let place = block << BLOCK_SHIFT; place < end; place++, at += 3) {
+          const dx = ecef[at] - x;
+          const dy = ecef[at + 1] - y;
+          const dz = ecef[at + 2] - z;
+          // The chord is never longer than the way along the ellipsoid.
+          let key = dx * dx + dy * dy + dz * dz;
+          if (key > best.reach2) continue;
+          if (exact) {
+            const far = this.#distanceTo(lat, lng, place);
+            if (far > radius) continue;
+            key = far * far;
+          }
+          if (!best.admits(place, key)) continue;
+          if (accept === undefined || accept(this.#slot(place))) best.add(place, key);
+        }
       }
     }
-    return best.sorted();
+  }
+
+  /** What `#best` holds, by exact distance and the order; those whose chord is within the radius but not their way are left out. */
+  #sorted(lat: number, lng: number, radius: number): Nearest {
+    const { places, size } = this.#best;
+    const slots: number[] = [];
+    const distances: number[] = [];
+    let last = -1;
+    for (let i = 0; i < size; i++) {
+      const distance = this.#distanceTo(lat, lng, places[i]);
+      if (distance > radius) continue;
+      slots.push(this.#slot(places[i]));
+      distances.push(distance);
+      // Chords have them in order already, but for a few that differ by a hair.
+      if (distance <= last) this.#sink(slots, distances);
+      else last = distance;
+    }
+    return { slots, distances };
+  }
+
+  /** Moves the last entry of a list forward to where it belongs. */
+  #sink(slots: number[], distances: number[]): void {
+    const slot = slots[slots.length - 1];
+    const distance = distances[slots.length - 1];
+    let at = slots.length - 1;
+    for (; at > 0; at--) {
+      const before = distances[at - 1];
+      if (before < distance || (before === distance && this.#order(slots[at - 1], slot) < 0)) break;
+      slots[at] = slots[at - 1];
+      distances[at] = before;
+    }
+    slots[at] = slot;
+    distances[at] = distance;
+  }
+
+  /** Metres along the ellipsoid from the place that is searched around. */
+  #distanceTo(lat: number, lng: number, place: number): number {
+    const centre = this.#centre;
+    const { floats, degrees } = this.#points;
+    const at = ecefAt(place);
+    const x = floats[at];
+    const y = floats[at + 1];
+    const z = floats[at + 2];
+    // Degrees are elsewhere in memory, and are looked at for far points only.
+    if (isCorrectable(centre[0], centre[1], centre[2], x, y, z)) {
+      return chordDistance(centre[0], centre[1], centre[2], x, y, z);
+    }
+    return geodesicDistance(lat, lng, degrees[2 * place], degrees[2 * place + 1]);
   }
 
   /**
@@ -175,230 +284,238 @@ export class CellTree {
    * surely outside are passed by.
    */
   within(region: Region, visit: (slot: number) => void): void {
-    for (const node of this.#base) if (node !== NONE) this.#visitWithin(node, region, visit, false);
+    for (let base = 0; base < BASE_CELLS; base++) this.#visitWithin(base, region, visit, false);
   }
 
   #visitWithin(node: number, region: Region, visit: (slot: number) => void, whole: boolean): void {
+    const nodes = this.#nodes;
+    const link = nodes.ints[INTS * node + LINK];
+    if (link === EMPTY) return;
     let inside = whole;
     if (!inside) {
-      const bound = cellBounds[this.#resolution[node]];
-      const side = region.side(this.#centre[3 * node], this.#centre[3 * node + 1], this.#centre[3 * node + 2], bound);
+      const side = this.#side(node, region);
       if (side === OUTSIDE) return;
       inside = side === INSIDE;
     }
-    if (this.#isLeaf[node] === 0) {
-      for (let digit = 0; digit < CHILDREN; digit++) {
-        const child = this.#children[CHILDREN * node + digit];
-        if (child !== NONE) this.#visitWithin(child, region, visit, inside);
-      }
+    if (link < EMPTY) {
+      const first = inner(link);
+      for (let child = first; child < first + SIBLINGS; child++) this.#visitWithin(child, region, visit, inside);
       return;
     }
-    for (let slot = this.#head[node]; slot !== NONE; slot = this.#next[slot]) {
-      if (inside || this.#isIn(region, slot)) visit(slot);
-    }
-  }
-
-  #isIn(region: Region, slot: number): boolean {
-    return region.contains(
-      this.#ecef[3 * slot],
-      this.#ecef[3 * slot + 1],
-      this.#ecef[3 * slot + 2],
-      this.#degrees[2 * slot],
-      this.#degrees[2 * slot + 1],
-    );
-  }
-
-  /** Queues a node unless nothing in it can be within reach. */
-  #offer(node: number, x: number, y: number, z: number, reach: number): void {
-    const dx = this.#centre[3 * node] - x;
-    const dy = this.#centre[3 * node + 1] - y;
-    const dz = this.#centre[3 * node + 2] - z;
-    const least = Math.sqrt(dx * dx + dy * dy + dz * dz) - cellBounds[this.#resolution[node]];
-    if (least <= reach) this.#queue.push(node, least);
-  }
-
-  #place(slot: number, lat: number, lng: number): void {
-    toEcef(lat, lng, this.#ecef, 3 * slot);
-    this.#degrees[2 * slot] = lat;
-    this.#degrees[2 * slot + 1] = lng;
-    splitCell(cellOf(lat, lng), this.#halves);
-    this.#cells.set(this.#halves, 2 * slot);
-  }
-
-  /** Whether a slot's index descends from a node's cell. */
-  #covers(node: number, slot: number): boolean {
-    const high = this.#cells[2 * slot];
-    const low = this.#cells[2 * slot + 1];
-    const nodeHigh = this.#nodeCell[2 * node];
-    const nodeLow = this.#nodeCell[2 * node + 1];
-    const unused = (MAX_RESOLUTION - this.#resolution[node]) * 3;
-    // The bits of base cell and used digits are compared; mode and resolution, above bit 19, are not.
-    if (unused >= 32) return ((high ^ nodeHigh) & 0xfffff) >>> (unused - 32) === 0;
-    return ((high ^ nodeHigh) & 0xfffff) === 0 && (low ^ nodeLow) >>> unused === 0;
-  }
-
-  #insert(slot: number): void {
-    const high = this.#cells[2 * slot];
-    const low = this.#cells[2 * slot + 1];
-    const base = baseCell(high);
-    let node = this.#base[base];
-    if (node === NONE) {
-      node = this.#takeNode(NONE, 0, baseCells[2 * base], baseCells[2 * base + 1]);
-      this.#centre.set(baseCentres.subarray(3 * base, 3 * base + 3), 3 * node);
-      this.#base[base] = node;
-    }
-    this.#count[node]++;
-    while (this.#isLeaf[node] === 0) {
-      node = this.#childFor(node, high, low);
-      this.#count[node]++;
-    }
-    this.#link(slot, node);
-    while (this.#count[node] > LEAF_CAPACITY && this.#resolution[node] < MAX_RESOLUTION) {
-      this.#split(node);
-      // Only a child that got everything can still be too full.
-      node = this.#childFor(node, high, low);
-    }
-  }
-
-  /** The child of an inner node that a cell descends to; made if it is not there. */
-  #childFor(node: number, high: number, low: number): number {
-    const resolution = this.#resolution[node] + 1;
-    const digit = digitAt(high, low, resolution);
-    const known = this.#children[CHILDREN * node + digit];
-    if (known !== NONE) return known;
-    const halves = this.#halves;
-    childCell(this.#nodeCell[2 * node], this.#nodeCell[2 * node + 1], resolution, digit, halves);
-    const child = this.#takeNode(node, resolution, halves[0], halves[1]);
-    cellCentre(halves[0], halves[1], this.#centre, 3 * child);
-    this.#children[CHILDREN * node + digit] = child;
-    return child;
-  }
-
-  #split(node: number): void {
-    let slot = this.#head[node];
-    this.#head[node] = NONE;
-    this.#isLeaf[node] = 0;
-    while (slot !== NONE) {
-      const next = this.#next[slot];
-      const child = this.#childFor(node, this.#cells[2 * slot], this.#cells[2 * slot + 1]);
-      this.#count[child]++;
-      this.#link(slot, child);
-      slot = next;
-    }
-  }
-
-  #link(slot: number, leaf: number): void {
-    const head = this.#head[leaf];
-    this.#next[slot] = head;
-    this.#previous[slot] = NONE;
-    if (head !== NONE) this.#previous[head] = slot;
-    this.#head[leaf] = slot;
-    this.#leafOf[slot] = leaf;
-  }
-
-  /** Takes a slot out of its leaf; nodes left empty are given back, and the topmost that became sparse is made a leaf. */
-  #detach(slot: number, leaf: number): void {
-    const next = this.#next[slot];
-    const previous = this.#previous[slot];
-    if (next !== NONE) this.#previous[next] = previous;
-    if (previous !== NONE) this.#next[previous] = next;
-    else this.#head[leaf] = next;
-
-    let sparse = NONE;
-    for (let node = leaf; node !== NONE; ) {
-      const parent = this.#parent[node];
-      if (--this.#count[node] === 0) this.#giveBack(node);
-      else if (this.#isLeaf[node] === 0 && this.#count[node] < MERGE_BELOW) sparse = node;
-      node = parent;
-    }
-    if (sparse !== NONE) {
-      this.#gather(sparse, sparse);
-      this.#isLeaf[sparse] = 1;
-    }
-  }
-
-  /** Links every point below `node` to `leaf`, and gives the nodes below back. */
-  #gather(node: number, leaf: number): void {
-    for (let digit = 0; digit < CHILDREN; digit++) {
-      const child = this.#children[CHILDREN * node + digit];
-      if (child === NONE) continue;
-      this.#gather(child, leaf);
-      for (let slot = this.#head[child]; slot !== NONE; ) {
-        const next = this.#next[slot];
-        this.#link(slot, leaf);
-        slot = next;
+    let end = headEnd(link, nodes.ints[INTS * node + COUNT]);
+    for (let block = link; block !== NONE; block = this.#points.next(block), end = blockEnd(block)) {
+      for (let place = block << BLOCK_SHIFT; place < end; place++) {
+        if (inside || this.#holds(region, place)) visit(this.#slot(place));
       }
-      this.#giveBack(child);
     }
+  }
+
+  #side(node: number, region: Region): ReturnType<Region['side']> {
+    const { floats } = this.#nodes;
+    const at = FLOATS * node;
+    return region.side(floats[at], floats[at + 1], floats[at + 2], cellBounds[this.#nodes.resolution(node)]);
+  }
+
+  #holds(region: Region, place: number): boolean {
+    const { floats, degrees } = this.#points;
+    const at = ecefAt(place);
+    return region.contains(floats[at], floats[at + 1], floats[at + 2], degrees[2 * place], degrees[2 * place + 1]);
+  }
+
+  #samePoint(a: number, b: number): boolean {
+    const { floats } = this.#points;
+    const i = ecefAt(a);
+    const j = ecefAt(b);
+    return floats[i] === floats[j] && floats[i + 1] === floats[j + 1] && floats[i + 2] === floats[j + 2];
+  }
+
+  /** Whose place it is. */
+  #slot(place: number): number {
+    return this.#points.ints[slotAt(place)];
+  }
+
+  /** Works out the normal and the cell of a place, for {@link #write}. */
+  #locate(lat: number, lng: number): void {
+    const normal = this.#normal;
+    toNormal(lat, lng, normal, 0);
+    indexOf(normal[0], normal[1], normal[2], this.#cell, 0);
+  }
+
+  /** Puts the point that {@link #locate} looked at to a place. */
+  #write(place: number, slot: number, lat: number, lng: number): void {
+    const points = this.#points;
+    const normal = this.#normal;
+    normalToEcef(normal[0], normal[1], normal[2], points.floats, ecefAt(place));
+    points.degrees[2 * place] = lat;
+    points.degrees[2 * place + 1] = lng;
+    points.cells[2 * place] = this.#cell[0];
+    points.cells[2 * place + 1] = this.#cell[1];
+    points.ints[slotAt(place)] = slot;
+    this.#places[slot] = place;
+  }
+
+  /** Puts the point that {@link #locate} looked at into the tree, below a node that holds it, or from the top. */
+  #insert(above: number, slot: number, lat: number, lng: number): void {
+    const nodes = this.#nodes;
+    const high = this.#cell[0];
+    const low = this.#cell[1];
+    let node = above === NONE ? baseCell(high) : this.#childOf(above, high, low);
+    while (nodes.ints[INTS * node + LINK] < EMPTY) {
+      nodes.ints[INTS * node + COUNT]++;
+      node = this.#childOf(node, high, low);
+    }
+    if (nodes.ints[INTS * node + LINK] === EMPTY && node < BASE_CELLS) this.#bases.push(node);
+    this.#write(this.#append(node, high, low), slot, lat, lng);
+    while (nodes.ints[INTS * node + COUNT] > LEAF_CAPACITY && nodes.resolution(node) < MAX_RESOLUTION) {
+      this.#split(node);
+      // Only the child that got everything can still be too full.
+      node = this.#childOf(node, high, low);
+    }
+  }
+
+  /** The child of an inner node that an index descends to. */
+  #childOf(node: number, high: number, low: number): number {
+    const nodes = this.#nodes;
+    return inner(nodes.ints[INTS * node + LINK]) + digitAt(high, low, nodes.resolution(node) + 1);
+  }
+
+  /** Counts one point more in a leaf, to which its index descends, and returns the place for it. */
+  #append(leaf: number, high: number, low: number): number {
+    const nodes = this.#nodes;
+    const before = nodes.ints[INTS * leaf + COUNT]++;
+    if (before === 0 && Number.isNaN(nodes.floats[FLOATS * leaf])) {
+      ancestor(high, low, nodes.resolution(leaf), this.#ancestor);
+      cellCentre(this.#ancestor[0], this.#ancestor[1], nodes.floats, FLOATS * leaf);
+    }
+    if ((before & BLOCK_MASK) === 0)
+      nodes.ints[INTS * leaf + LINK] = this.#points.take(leaf, nodes.ints[INTS * leaf + LINK]);
+    return (nodes.ints[INTS * leaf + LINK] << BLOCK_SHIFT) + (before & BLOCK_MASK);
+  }
+
+  /** Makes a leaf an inner node, its points' new leaves below it. */
+  #split(node: number): void {
+    const nodes = this.#nodes;
+    const points = this.#points;
+    const head = nodes.ints[INTS * node + LINK];
+    const first = nodes.take(node);
+    nodes.ints[INTS * node + LINK] = inner(first);
+    let end = headEnd(head, nodes.ints[INTS * node + COUNT]);
+    for (let block = head; block !== NONE; ) {
+      for (let place = block << BLOCK_SHIFT; place < end; place++) {
+        const high = points.cells[2 * place];
+        const low = points.cells[2 * place + 1];
+        this.#moveTo(this.#append(this.#childOf(node, high, low), high, low), place);
+      }
+      block = points.giveBack(block);
+      end = blockEnd(block);
+    }
+  }
+
+  #moveTo(to: number, from: number): void {
+    this.#points.copy(this.#points, from, to);
+    this.#places[this.#slot(to)] = to;
+  }
+
+  /**
+   * Takes a point out of its leaf and out of the counts above it, as far as the cells that do not hold its new index: it
+   * shares the digits up to resolution `shared` (−1: nothing). Nodes left sparse are made leaves. Returns the node where
+   * the new index is to descend from, or −1 for the top.
+   */
+  #detach(place: number, shared: number): number {
+    const points = this.#points;
+    const nodes = this.#nodes;
+    const leaf = points.leaf(place);
+    const base = baseCell(points.cells[2 * place]);
+    const left = --nodes.ints[INTS * leaf + COUNT];
+    const head = nodes.ints[INTS * leaf + LINK];
+    const last = (head << BLOCK_SHIFT) + (left & BLOCK_MASK);
+    if (place !== last) this.#moveTo(place, last);
+    if ((left & BLOCK_MASK) === 0) {
+      nodes.ints[INTS * leaf + LINK] = points.giveBack(head);
+    }
+    let sparse = NONE;
+    let node = nodes.parent(leaf);
+    while (node !== NONE && nodes.resolution(node) > shared) {
+      if (--nodes.ints[INTS * node + COUNT] < MERGE_BELOW) sparse = node;
+      node = nodes.parent(node);
+    }
+    if (sparse !== NONE) this.#merge(sparse);
+    if (nodes.ints[INTS * base + LINK] === EMPTY) this.#bases.splice(this.#bases.indexOf(base), 1);
+    return node;
+  }
+
+  /** Makes an inner node a leaf that holds all the points below it. */
+  #merge(node: number): void {
+    const first = inner(this.#nodes.ints[INTS * node + LINK]);
+    this.#nodes.ints[INTS * node + LINK] = EMPTY;
+    this.#nodes.ints[INTS * node + COUNT] = 0;
+    this.#gather(first, node);
+  }
+
+  /** Moves all that is in and below a family to a leaf, and gives the family back. */
+  #gather(first: number, leaf: number): void {
+    const nodes = this.#nodes;
+    const points = this.#points;
+    for (let node = first; node < first + SIBLINGS; node++) {
+      const link = nodes.ints[INTS * node + LINK];
+      if (link < EMPTY) {
+        this.#gather(inner(link), leaf);
+        continue;
+      }
+      let end = headEnd(link, nodes.ints[INTS * node + COUNT]);
+      for (let block = link; block !== NONE; ) {
+        for (let place = block << BLOCK_SHIFT; place < end; place++) {
+          this.#moveTo(this.#append(leaf, 0, 0), place);
+        }
+        block = points.giveBack(block);
+        end = blockEnd(block);
+      }
+    }
+    nodes.giveBack(first);
   }
 
   #takeSlot(): number {
     if (this.#freeSlot !== NONE) {
       const slot = this.#freeSlot;
-      this.#freeSlot = this.#next[slot];
+      this.#freeSlot = this.#places[slot];
       return slot;
     }
-    if (this.#nextSlot === this.#slots) {
-      this.#slots *= 2;
-      this.#ecef = grown(this.#ecef);
-      this.#degrees = grown(this.#degrees);
-      this.#cells = grown(this.#cells);
-      this.#leafOf = grown(this.#leafOf);
-      this.#next = grown(this.#next);
-      this.#previous = grown(this.#previous);
-    }
-    return this.#nextSlot++;
+    if (this.#freshSlot === this.#places.length) this.#places = resized(this.#places, 2 * this.#freshSlot);
+    return this.#freshSlot++;
   }
 
-  #takeNode(parent: number, resolution: number, high: number, low: number): number {
-    this.#nodesInUse++;
-    let node: number;
-    if (this.#freeNode !== NONE) {
-      node = this.#freeNode;
-      this.#freeNode = this.#parent[node];
-    } else {
-      if (this.#nextNode === this.#nodes) {
-        this.#nodes *= 2;
-        this.#children = grown(this.#children);
-        this.#parent = grown(this.#parent);
-        this.#resolution = grown(this.#resolution);
-        this.#isLeaf = grown(this.#isLeaf);
-        this.#count = grown(this.#count);
-        this.#head = grown(this.#head);
-        this.#centre = grown(this.#centre);
-        this.#nodeCell = grown(this.#nodeCell);
+  /** Lays everything out anew, without gaps, node by node. O(n), paid for by the removals since the last time. */
+  compact(): void {
+    const points = new PointPool();
+    const nodes = new NodePool();
+    for (let base = 0; base < BASE_CELLS; base++) this.#transfer(base, base, points, nodes);
+    this.#points = points;
+    this.#nodes = nodes;
+  }
+
+  #transfer(from: number, to: number, points: PointPool, nodes: NodePool): void {
+    const old = this.#nodes;
+    const count = old.ints[INTS * from + COUNT];
+    const link = old.ints[INTS * from + LINK];
+    nodes.ints[INTS * to + COUNT] = count;
+    for (let axis = 0; axis < 3; axis++) nodes.floats[FLOATS * to + axis] = old.floats[FLOATS * from + axis];
+    if (link < EMPTY) {
+      const first = nodes.take(to);
+      nodes.ints[INTS * to + LINK] = inner(first);
+      for (let digit = 0; digit < SIBLINGS; digit++) this.#transfer(inner(link) + digit, first + digit, points, nodes);
+      return;
+    }
+    let head = NONE;
+    let end = headEnd(link, count);
+    let moved = 0;
+    for (let block = link; block !== NONE; block = this.#points.next(block), end = blockEnd(block)) {
+      for (let place = block << BLOCK_SHIFT; place < end; place++, moved++) {
+        if ((moved & BLOCK_MASK) === 0) head = points.take(to, head);
+        const at = (head << BLOCK_SHIFT) + (moved & BLOCK_MASK);
+        points.copy(this.#points, place, at);
+        this.#places[points.ints[slotAt(at)]] = at;
       }
-      node = this.#nextNode++;
     }
-    this.#children.fill(NONE, CHILDREN * node, CHILDREN * (node + 1));
-    this.#parent[node] = parent;
-    this.#resolution[node] = resolution;
-    this.#isLeaf[node] = 1;
-    this.#count[node] = 0;
-    this.#head[node] = NONE;
-    this.#nodeCell[2 * node] = high;
-    this.#nodeCell[2 * node + 1] = low;
-    return node;
+    nodes.ints[INTS * to + LINK] = head;
   }
-
-  #giveBack(node: number): void {
-    const parent = this.#parent[node];
-    const resolution = this.#resolution[node];
-    const high = this.#nodeCell[2 * node];
-    if (parent === NONE) this.#base[baseCell(high)] = NONE;
-    else {
-      const digit = digitAt(high, this.#nodeCell[2 * node + 1], resolution);
-      this.#children[CHILDREN * parent + digit] = NONE;
-    }
-    this.#parent[node] = this.#freeNode;
-    this.#freeNode = node;
-    this.#nodesInUse--;
-  }
-}
-
-/** A copy of twice the length. */
-function grown<T extends Float64Array | Int32Array | Uint32Array | Uint8Array>(array: T): T {
-  const copy = new (array.constructor as new (length: number) => T)(2 * array.length);
-  copy.set(array);
-  return copy;
 }

@@ -1,4 +1,4 @@
-import { cellToLatLng, getPentagons, getRes0Cells, latLngToCell } from 'h3-js';
+import { cellToLatLng, getPentagons, getRes0Cells } from 'h3-js';
 import { toEcef } from '../geo/ecef.ts';
 import { MAX_CURVATURE_RADIUS } from '../geo/ellipsoid.ts';
 
@@ -43,9 +43,24 @@ export function childCell(high: number, low: number, resolution: number, digit: 
   out[1] = low & ~lowShift;
 }
 
-/** The cell of a point at the finest resolution, as h3-js writes it. */
-export function cellOf(lat: number, lng: number): string {
-  return latLngToCell(lat, lng, MAX_RESOLUTION);
+/** The index of the cell at a resolution that an index at resolution 15 descends from, in two halves. */
+export function ancestor(high: number, low: number, resolution: number, out: Uint32Array): void {
+  // Digits that are not used are 7.
+  const unused = (MAX_RESOLUTION - resolution) * 3;
+  const highUnused = unused > 32 ? (1 << (unused - 32)) - 1 : 0;
+  const lowUnused = unused >= 32 ? -1 : (1 << unused) - 1;
+  out[0] = (high & ~(15 << 20)) | (resolution << 20) | highUnused;
+  out[1] = low | lowUnused;
+}
+
+/** The finest resolution at which two indexes at resolution 15 descend from the same cell; −1 when at none. */
+export function sharedResolution(high1: number, low1: number, high2: number, low2: number): number {
+  // Mode and resolution, above bit 19, are not compared. The first differing bit tells the first differing digit.
+  const high = (high1 ^ high2) & 0xfffff;
+  if (high >>> 13 !== 0) return -1;
+  if (high !== 0) return Math.floor((Math.clz32(high) - 19) / 3);
+  const low = low1 ^ low2;
+  return low === 0 ? MAX_RESOLUTION : Math.floor((Math.clz32(low) + 13) / 3);
 }
 
 /** Writes the centre of a cell, as ECEF metres, to `out[offset …]`. */

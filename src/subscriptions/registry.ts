@@ -105,10 +105,7 @@ export class Registry {
 
   /** Whether a subscription's area holds a driver, whatever its attributes. */
   #holds(subscription: Subscription, driver: Driver): boolean {
-    const tree = this.#tree;
-    const { lat, lng } = driver.position;
-    const slot = driver.slot;
-    return subscription.area.contains(tree.ecef(slot, 0), tree.ecef(slot, 1), tree.ecef(slot, 2), lat, lng);
+    return this.#tree.isIn(subscription.area, driver.slot);
   }
 
   #register(subscription: Subscription): void {

@@ -1,6 +1,7 @@
+import { latLngToCell } from 'h3-js';
 import { expect, test } from 'vitest';
 import { Circle } from '../../src/geo/circle.ts';
-import { cellOf, splitCell } from '../../src/spatial/cell.ts';
+import { splitCell } from '../../src/spatial/cell.ts';
 import { cover } from '../../src/spatial/cover.ts';
 import { Subscription } from '../../src/subscriptions/subscription.ts';
 import { WatchTree } from '../../src/subscriptions/watch-tree.ts';
@@ -20,7 +21,7 @@ test('a look-up visits each subscription that holds the place once, and nodes th
   const halves = new Uint32Array(2);
   const visited = (lat: number, lng: number) => {
     const found: string[] = [];
-    splitCell(cellOf(lat, lng), halves);
+    splitCell(latLngToCell(lat, lng, 15), halves);
     tree.visit(halves[0], halves[1], ({ id }) => found.push(id));
     expect(new Set(found).size).toBe(found.length);
     return found;
