@@ -12,19 +12,22 @@ import {
   MAX_RESOLUTION,
   sharedResolution,
 } from './cell.ts';
-import { BASE_FAMILIES, COUNT, EMPTY, FLOATS, INTS, inner, LINK, NodePool, SIBLINGS } from './node-pool.ts';
+import { BASE_FAMILIES, CENTRE_ERROR, EMPTY, inner, LINK, NodePool, SIBLINGS, WORDS } from './node-pool.ts';
 import { NodeQueue } from './node-queue.ts';
 import { indexOf } from './point-index.ts';
-import { BLOCK_MASK, BLOCK_SHIFT, blockEnd, ecefAt, headEnd, PointPool, slotAt } from './point-pool.ts';
+import { BLOCK_SHIFT, ecefAt, PointPool, slotAt } from './point-pool.ts';
 import { resized } from './resized.ts';
 
 /** A leaf that holds more points than this is split, unless it is at the finest resolution. */
-const LEAF_CAPACITY = 32;
+const LEAF_CAPACITY = 64;
 /** A node whose points have become fewer than this is made a leaf again; well below the capacity, so that it does not flap. */
-const MERGE_BELOW = 12;
+const MERGE_BELOW = 24;
 /** Room for slots at first. A fleet of one driver should cost little. */
 const INITIAL_SLOTS = 32;
 const NONE = -1;
+
+/** How far from its node's rounded centre a point can be, by resolution, metres. */
+const reachOf = cellBounds.map((bound) => bound + CENTRE_ERROR);
 
 /** What a search found: slots, nearest first, and how far away each is in metres. */
 export interface Nearest {
@@ -59,6 +62,7 @@ export class CellTree {
   readonly #centre = new Float64Array(3);
   readonly #cell = new Uint32Array(2);
   readonly #ancestor = new Uint32Array(2);
+  readonly #leafCentre = new Float64Array(3);
   readonly #queue = new NodeQueue();
   readonly #best: Best;
 
@@ -68,7 +72,7 @@ export class CellTree {
   constructor(order: (a: number, b: number) => number) {
     this.#order = order;
     this.#best = new Best(
-      (a, b) => order(this.#slot(a), this.#slot(b)),
+      (a, b) => order(this.#points.slot(a), this.#points.slot(b)),
       (a, b) => this.#samePoint(a, b),
     );
   }
@@ -159,17 +163,17 @@ export class CellTree {
     const y = this.#centre[1];
     const z = this.#centre[2];
     const points = this.#points;
-    const ecef = points.floats;
-    const { floats, ints, resolutions } = this.#nodes;
+    const ecef = points.ecef;
+    const { centres, ints, resolutions } = this.#nodes;
     const best = this.#best;
     const queue = this.#queue;
     best.clear(limit, radius, exact);
     queue.clear();
     for (const base of this.#bases) {
-      const dx = floats[FLOATS * base] - x;
-      const dy = floats[FLOATS * base + 1] - y;
-      const dz = floats[FLOATS * base + 2] - z;
-      const least = Math.sqrt(dx * dx + dy * dy + dz * dz) - cellBounds[0];
+      const dx = centres[WORDS * base] - x;
+      const dy = centres[WORDS * base + 1] - y;
+      const dz = centres[WORDS * base + 2] - z;
+      const least = Math.sqrt(dx * dx + dy * dy + dz * dz) - reachOf[0];
       if (least <= best.reach) queue.push(base, least);
     }
     // A node's nearest child is gone into at once while nothing in the queue is nearer; it need not pass through.
@@ -179,18 +183,18 @@ export class CellTree {
         if (queue.size === 0 || queue.least > best.reach) return;
         node = queue.pop();
       }
-      const link = ints[INTS * node + LINK];
+      const link = ints[WORDS * node + LINK];
       if (link < EMPTY) {
         const first = inner(link);
-        const bound = cellBounds[resolutions[(first / SIBLINGS) | 0]];
+        const bound = reachOf[resolutions[(first / SIBLINGS) | 0]];
         const reach = best.reach;
         node = NONE;
         let nodeLeast = 0;
         for (let child = first; child < first + SIBLINGS; child++) {
-          if (ints[INTS * child + LINK] === EMPTY) continue;
-          const dx = floats[FLOATS * child] - x;
-          const dy = floats[FLOATS * child + 1] - y;
-          const dz = floats[FLOATS * child + 2] - z;
+          if (ints[WORDS * child + LINK] === EMPTY) continue;
+          const dx = centres[WORDS * child] - x;
+          const dy = centres[WORDS * child + 1] - y;
+          const dz = centres[WORDS * child + 2] - z;
           const least = Math.sqrt(dx * dx + dy * dy + dz * dz) - bound;
           if (least > reach) continue;
           if (node === NONE) {
@@ -208,9 +212,9 @@ export class CellTree {
         }
         continue;
       }
-      let end = headEnd(link, ints[INTS * node + COUNT]);
       node = NONE;
-      for (let block = link; block !== NONE; block = points.next(block), end = blockEnd(block)) {
+      for (let block = link; block !== NONE; block = points.next(block)) {
+        const end = points.end(block);
         let at = ecefAt(block << BLOCK_SHIFT);
         for (let place = block << BLOCK_SHIFT; place < end; place++, at += 3) {
           const dx = ecef[at] - x;
@@ -225,7 +229,7 @@ export class CellTree {
             key = far * far;
           }
           if (!best.admits(place, key)) continue;
-          if (accept === undefined || accept(this.#slot(place))) best.add(place, key);
+          if (accept === undefined || accept(points.slot(place))) best.add(place, key);
         }
       }
     }
@@ -240,7 +244,7 @@ export class CellTree {
     for (let i = 0; i < size; i++) {
       const distance = this.#distanceTo(lat, lng, places[i]);
       if (distance > radius) continue;
-      slots.push(this.#slot(places[i]));
+      slots.push(this.#points.slot(places[i]));
       distances.push(distance);
       // Chords have them in order already, but for a few that differ by a hair.
       if (distance <= last) this.#sink(slots, distances);
@@ -267,11 +271,11 @@ export class CellTree {
   /** Metres along the ellipsoid from the place that is searched around. */
   #distanceTo(lat: number, lng: number, place: number): number {
     const centre = this.#centre;
-    const { floats, degrees } = this.#points;
+    const { ecef, degrees } = this.#points;
     const at = ecefAt(place);
-    const x = floats[at];
-    const y = floats[at + 1];
-    const z = floats[at + 2];
+    const x = ecef[at];
+    const y = ecef[at + 1];
+    const z = ecef[at + 2];
     // Degrees are elsewhere in memory, and are looked at for far points only.
     if (isCorrectable(centre[0], centre[1], centre[2], x, y, z)) {
       return chordDistance(centre[0], centre[1], centre[2], x, y, z);
@@ -289,7 +293,7 @@ export class CellTree {
 
   #visitWithin(node: number, region: Region, visit: (slot: number) => void, whole: boolean): void {
     const nodes = this.#nodes;
-    const link = nodes.ints[INTS * node + LINK];
+    const link = nodes.link(node);
     if (link === EMPTY) return;
     let inside = whole;
     if (!inside) {
@@ -302,36 +306,32 @@ export class CellTree {
       for (let child = first; child < first + SIBLINGS; child++) this.#visitWithin(child, region, visit, inside);
       return;
     }
-    let end = headEnd(link, nodes.ints[INTS * node + COUNT]);
-    for (let block = link; block !== NONE; block = this.#points.next(block), end = blockEnd(block)) {
+    const points = this.#points;
+    for (let block = link; block !== NONE; block = points.next(block)) {
+      const end = points.end(block);
       for (let place = block << BLOCK_SHIFT; place < end; place++) {
-        if (inside || this.#holds(region, place)) visit(this.#slot(place));
+        if (inside || this.#holds(region, place)) visit(points.slot(place));
       }
     }
   }
 
   #side(node: number, region: Region): ReturnType<Region['side']> {
-    const { floats } = this.#nodes;
-    const at = FLOATS * node;
-    return region.side(floats[at], floats[at + 1], floats[at + 2], cellBounds[this.#nodes.resolution(node)]);
+    const { centres } = this.#nodes;
+    const at = WORDS * node;
+    return region.side(centres[at], centres[at + 1], centres[at + 2], reachOf[this.#nodes.resolution(node)]);
   }
 
   #holds(region: Region, place: number): boolean {
-    const { floats, degrees } = this.#points;
+    const { ecef, degrees } = this.#points;
     const at = ecefAt(place);
-    return region.contains(floats[at], floats[at + 1], floats[at + 2], degrees[2 * place], degrees[2 * place + 1]);
+    return region.contains(ecef[at], ecef[at + 1], ecef[at + 2], degrees[2 * place], degrees[2 * place + 1]);
   }
 
   #samePoint(a: number, b: number): boolean {
-    const { floats } = this.#points;
+    const { ecef } = this.#points;
     const i = ecefAt(a);
     const j = ecefAt(b);
-    return floats[i] === floats[j] && floats[i + 1] === floats[j + 1] && floats[i + 2] === floats[j + 2];
-  }
-
-  /** Whose place it is. */
-  #slot(place: number): number {
-    return this.#points.ints[slotAt(place)];
+    return ecef[i] === ecef[j] && ecef[i + 1] === ecef[j + 1] && ecef[i + 2] === ecef[j + 2];
   }
 
   /** Works out the normal and the cell of a place, for {@link #write}. */
@@ -345,7 +345,7 @@ export class CellTree {
   #write(place: number, slot: number, lat: number, lng: number): void {
     const points = this.#points;
     const normal = this.#normal;
-    normalToEcef(normal[0], normal[1], normal[2], points.floats, ecefAt(place));
+    normalToEcef(normal[0], normal[1], normal[2], points.ecef, ecefAt(place));
     points.degrees[2 * place] = lat;
     points.degrees[2 * place + 1] = lng;
     points.cells[2 * place] = this.#cell[0];
@@ -360,13 +360,13 @@ export class CellTree {
     const high = this.#cell[0];
     const low = this.#cell[1];
     let node = above === NONE ? baseCell(high) : this.#childOf(above, high, low);
-    while (nodes.ints[INTS * node + LINK] < EMPTY) {
-      nodes.ints[INTS * node + COUNT]++;
+    while (nodes.link(node) < EMPTY) {
+      nodes.counts[node]++;
       node = this.#childOf(node, high, low);
     }
-    if (nodes.ints[INTS * node + LINK] === EMPTY && node < BASE_CELLS) this.#bases.push(node);
+    if (nodes.link(node) === EMPTY && node < BASE_CELLS) this.#bases.push(node);
     this.#write(this.#append(node, high, low), slot, lat, lng);
-    while (nodes.ints[INTS * node + COUNT] > LEAF_CAPACITY && nodes.resolution(node) < MAX_RESOLUTION) {
+    while (nodes.counts[node] > LEAF_CAPACITY && nodes.resolution(node) < MAX_RESOLUTION) {
       this.#split(node);
       // Only the child that got everything can still be too full.
       node = this.#childOf(node, high, low);
@@ -376,44 +376,43 @@ export class CellTree {
   /** The child of an inner node that an index descends to. */
   #childOf(node: number, high: number, low: number): number {
     const nodes = this.#nodes;
-    return inner(nodes.ints[INTS * node + LINK]) + digitAt(high, low, nodes.resolution(node) + 1);
+    return inner(nodes.link(node)) + digitAt(high, low, nodes.resolution(node) + 1);
   }
 
   /** Counts one point more in a leaf, to which its index descends, and returns the place for it. */
   #append(leaf: number, high: number, low: number): number {
     const nodes = this.#nodes;
-    const before = nodes.ints[INTS * leaf + COUNT]++;
-    if (before === 0 && Number.isNaN(nodes.floats[FLOATS * leaf])) {
+    if (!nodes.hasCentre(leaf)) {
       ancestor(high, low, nodes.resolution(leaf), this.#ancestor);
-      cellCentre(this.#ancestor[0], this.#ancestor[1], nodes.floats, FLOATS * leaf);
+      cellCentre(this.#ancestor[0], this.#ancestor[1], this.#leafCentre, 0);
+      nodes.setCentre(leaf, this.#leafCentre, 0);
     }
-    if ((before & BLOCK_MASK) === 0)
-      nodes.ints[INTS * leaf + LINK] = this.#points.take(leaf, nodes.ints[INTS * leaf + LINK]);
-    return (nodes.ints[INTS * leaf + LINK] << BLOCK_SHIFT) + (before & BLOCK_MASK);
+    nodes.counts[leaf]++;
+    const place = this.#points.take(leaf, nodes.link(leaf));
+    nodes.setLink(leaf, place >> BLOCK_SHIFT);
+    return place;
   }
 
   /** Makes a leaf an inner node, its points' new leaves below it. */
   #split(node: number): void {
     const nodes = this.#nodes;
     const points = this.#points;
-    const head = nodes.ints[INTS * node + LINK];
-    const first = nodes.take(node);
-    nodes.ints[INTS * node + LINK] = inner(first);
-    let end = headEnd(head, nodes.ints[INTS * node + COUNT]);
-    for (let block = head; block !== NONE; ) {
+    let block = nodes.link(node);
+    nodes.setLink(node, inner(nodes.take(node)));
+    while (block !== NONE) {
+      const end = points.end(block);
       for (let place = block << BLOCK_SHIFT; place < end; place++) {
         const high = points.cells[2 * place];
         const low = points.cells[2 * place + 1];
         this.#moveTo(this.#append(this.#childOf(node, high, low), high, low), place);
       }
-      block = points.giveBack(block);
-      end = blockEnd(block);
+      block = points.giveBackBlock(block);
     }
   }
 
   #moveTo(to: number, from: number): void {
     this.#points.copy(this.#points, from, to);
-    this.#places[this.#slot(to)] = to;
+    this.#places[this.#points.slot(to)] = to;
   }
 
   /**
@@ -426,29 +425,27 @@ export class CellTree {
     const nodes = this.#nodes;
     const leaf = points.leaf(place);
     const base = baseCell(points.cells[2 * place]);
-    const left = --nodes.ints[INTS * leaf + COUNT];
-    const head = nodes.ints[INTS * leaf + LINK];
-    const last = (head << BLOCK_SHIFT) + (left & BLOCK_MASK);
+    const head = nodes.link(leaf);
+    const last = points.end(head) - 1;
     if (place !== last) this.#moveTo(place, last);
-    if ((left & BLOCK_MASK) === 0) {
-      nodes.ints[INTS * leaf + LINK] = points.giveBack(head);
-    }
+    nodes.setLink(leaf, points.giveBack(head));
+    nodes.counts[leaf]--;
     let sparse = NONE;
     let node = nodes.parent(leaf);
     while (node !== NONE && nodes.resolution(node) > shared) {
-      if (--nodes.ints[INTS * node + COUNT] < MERGE_BELOW) sparse = node;
+      if (--nodes.counts[node] < MERGE_BELOW) sparse = node;
       node = nodes.parent(node);
     }
     if (sparse !== NONE) this.#merge(sparse);
-    if (nodes.ints[INTS * base + LINK] === EMPTY) this.#bases.splice(this.#bases.indexOf(base), 1);
+    if (nodes.link(base) === EMPTY) this.#bases.splice(this.#bases.indexOf(base), 1);
     return node;
   }
 
   /** Makes an inner node a leaf that holds all the points below it. */
   #merge(node: number): void {
-    const first = inner(this.#nodes.ints[INTS * node + LINK]);
-    this.#nodes.ints[INTS * node + LINK] = EMPTY;
-    this.#nodes.ints[INTS * node + COUNT] = 0;
+    const first = inner(this.#nodes.link(node));
+    this.#nodes.setLink(node, EMPTY);
+    this.#nodes.counts[node] = 0;
     this.#gather(first, node);
   }
 
@@ -457,18 +454,15 @@ export class CellTree {
     const nodes = this.#nodes;
     const points = this.#points;
     for (let node = first; node < first + SIBLINGS; node++) {
-      const link = nodes.ints[INTS * node + LINK];
-      if (link < EMPTY) {
-        this.#gather(inner(link), leaf);
+      let block = nodes.link(node);
+      if (block < EMPTY) {
+        this.#gather(inner(block), leaf);
         continue;
       }
-      let end = headEnd(link, nodes.ints[INTS * node + COUNT]);
-      for (let block = link; block !== NONE; ) {
-        for (let place = block << BLOCK_SHIFT; place < end; place++) {
-          this.#moveTo(this.#append(leaf, 0, 0), place);
-        }
-        block = points.giveBack(block);
-        end = blockEnd(block);
+      while (block !== NONE) {
+        const end = points.end(block);
+        for (let place = block << BLOCK_SHIFT; place < end; place++) this.#moveTo(this.#append(leaf, 0, 0), place);
+        block = points.giveBackBlock(block);
       }
     }
     nodes.giveBack(first);
@@ -495,27 +489,23 @@ export class CellTree {
 
   #transfer(from: number, to: number, points: PointPool, nodes: NodePool): void {
     const old = this.#nodes;
-    const count = old.ints[INTS * from + COUNT];
-    const link = old.ints[INTS * from + LINK];
-    nodes.ints[INTS * to + COUNT] = count;
-    for (let axis = 0; axis < 3; axis++) nodes.floats[FLOATS * to + axis] = old.floats[FLOATS * from + axis];
+    const link = old.link(from);
+    nodes.counts[to] = old.counts[from];
+    nodes.setCentre(to, old.centres, WORDS * from);
     if (link < EMPTY) {
       const first = nodes.take(to);
-      nodes.ints[INTS * to + LINK] = inner(first);
+      nodes.setLink(to, inner(first));
       for (let digit = 0; digit < SIBLINGS; digit++) this.#transfer(inner(link) + digit, first + digit, points, nodes);
       return;
     }
-    let head = NONE;
-    let end = headEnd(link, count);
-    let moved = 0;
-    for (let block = link; block !== NONE; block = this.#points.next(block), end = blockEnd(block)) {
-      for (let place = block << BLOCK_SHIFT; place < end; place++, moved++) {
-        if ((moved & BLOCK_MASK) === 0) head = points.take(to, head);
-        const at = (head << BLOCK_SHIFT) + (moved & BLOCK_MASK);
+    for (let block = link; block !== NONE; block = this.#points.next(block)) {
+      const end = this.#points.end(block);
+      for (let place = block << BLOCK_SHIFT; place < end; place++) {
+        const at = points.take(to, nodes.link(to));
+        nodes.setLink(to, at >> BLOCK_SHIFT);
         points.copy(this.#points, place, at);
-        this.#places[points.ints[slotAt(at)]] = at;
+        this.#places[points.slot(at)] = at;
       }
     }
-    nodes.ints[INTS * to + LINK] = head;
   }
 }

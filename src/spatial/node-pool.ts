@@ -10,28 +10,29 @@ const NONE = -1;
 /** What a node without points links to. */
 export const EMPTY = -1;
 
-/** Numbers of a node in {@link NodePool.floats}: the cell's centre, and room for two integers. */
-export const FLOATS = 4;
-/** Integers of a node in {@link NodePool.ints}: the centre's room, then link and count. */
-export const INTS = 2 * FLOATS;
-export const LINK = 6;
-export const COUNT = 7;
+/** Numbers of a node in {@link NodePool.centres}, and in {@link NodePool.ints} as well. */
+export const WORDS = 4;
+/** Where a node's link is in {@link NodePool.ints}: behind the centre's three coordinates. */
+export const LINK = 3;
+/** The most that the rounding of a centre to single precision moves it, metres: half a unit of 0.5 m along each axis. */
+export const CENTRE_ERROR = 0.45;
 
 /**
  * The nodes of a cell tree: cells of H3, kept in families of siblings. A search finds all that it needs of the seven
- * children of a cell side by side in memory, 32 bytes each. A node that is there may be without points.
+ * children of a cell side by side in memory, 16 bytes each. A node that is there may be without points.
  *
- * Fields are open to the tree, which reads them in its hot loops.
+ * Arrays are open to the tree, which reads them in its hot loops.
  */
 export class NodePool {
-  /** Of each node, from {@link FLOATS} · node: the cell's centre, ECEF metres; NaN until it is first needed. */
-  floats = new Float64Array(FLOATS * SIBLINGS * INITIAL_FAMILIES);
+  /** Of each node, from {@link WORDS} · node: the cell's centre, ECEF metres, rounded; NaN until it is first needed. */
+  centres = new Float32Array(WORDS * SIBLINGS * INITIAL_FAMILIES);
   /**
-   * The same memory. Of each node, at {@link INTS} · node + {@link LINK}: of a leaf the first block of its points, 0 or
-   * more, or {@link EMPTY}; of an inner node its children's family, as {@link inner} writes it. At + {@link COUNT}: the
-   * points in the node and below.
+   * The same memory. At {@link WORDS} · node + {@link LINK}: of a leaf the first block of its points, 0 or more, or
+   * {@link EMPTY}; of an inner node its children's family, as {@link inner} writes it.
    */
-  ints = new Int32Array(this.floats.buffer);
+  ints = new Int32Array(this.centres.buffer);
+  /** Points in a node and below. */
+  counts = new Int32Array(SIBLINGS * INITIAL_FAMILIES);
   /** The parent of a family; of a free family, the next free one. */
   parents = new Int32Array(INITIAL_FAMILIES).fill(NONE);
   /** The resolution of a family. */
@@ -44,7 +45,7 @@ export class NodePool {
   constructor() {
     for (let base = 0; base < SIBLINGS * BASE_FAMILIES; base++) {
       this.#clear(base);
-      if (base < BASE_CELLS) this.floats.set(baseCentres.subarray(3 * base, 3 * base + 3), FLOATS * base);
+      if (base < BASE_CELLS) this.centres.set(baseCentres.subarray(3 * base, 3 * base + 3), WORDS * base);
     }
   }
 
@@ -55,7 +56,16 @@ export class NodePool {
 
   /** Bytes held. */
   get bytes(): number {
-    return this.floats.byteLength + this.parents.byteLength + this.resolutions.byteLength;
+    const { centres, counts, parents, resolutions } = this;
+    return centres.byteLength + counts.byteLength + parents.byteLength + resolutions.byteLength;
+  }
+
+  link(node: number): number {
+    return this.ints[WORDS * node + LINK];
+  }
+
+  setLink(node: number, link: number): void {
+    this.ints[WORDS * node + LINK] = link;
   }
 
   /** The node above, or −1 for a base cell. */
@@ -67,12 +77,24 @@ export class NodePool {
     return this.resolutions[(node / SIBLINGS) | 0];
   }
 
+  /** Whether the centre was set. */
+  hasCentre(node: number): boolean {
+    return !Number.isNaN(this.centres[WORDS * node]);
+  }
+
+  /** Sets the centre to the three numbers of a list from `offset`. */
+  setCentre(node: number, from: ArrayLike<number>, offset: number): void {
+    this.centres[WORDS * node] = from[offset];
+    this.centres[WORDS * node + 1] = from[offset + 1];
+    this.centres[WORDS * node + 2] = from[offset + 2];
+  }
+
   /** Takes a family of empty leaves below a node and returns the first of them. */
   take(parent: number): number {
     let family = this.#free;
     if (family !== NONE) this.#free = this.parents[family];
     else {
-      if (this.#fresh === this.capacity) this.#resize(Math.ceil(1.5 * this.capacity));
+      if (this.#fresh === this.capacity) this.#resize(Math.ceil(1.25 * this.capacity));
       family = this.#fresh++;
     }
     this.used++;
@@ -92,14 +114,15 @@ export class NodePool {
   }
 
   #clear(node: number): void {
-    this.floats[FLOATS * node] = Number.NaN;
-    this.ints[INTS * node + LINK] = EMPTY;
-    this.ints[INTS * node + COUNT] = 0;
+    this.centres[WORDS * node] = Number.NaN;
+    this.setLink(node, EMPTY);
+    this.counts[node] = 0;
   }
 
   #resize(families: number): void {
-    this.floats = resized(this.floats, FLOATS * SIBLINGS * families);
-    this.ints = new Int32Array(this.floats.buffer);
+    this.centres = resized(this.centres, WORDS * SIBLINGS * families);
+    this.ints = new Int32Array(this.centres.buffer);
+    this.counts = resized(this.counts, SIBLINGS * families);
     this.parents = resized(this.parents, families);
     this.resolutions = resized(this.resolutions, families);
   }

@@ -1,32 +1,34 @@
 import { resized } from './resized.ts';
 
 /** log₂ of the places in a block. */
-export const BLOCK_SHIFT = 3;
-const BLOCK = 1 << BLOCK_SHIFT;
-export const BLOCK_MASK = BLOCK - 1;
+export const BLOCK_SHIFT = 4;
+/** Places in a block. */
+export const BLOCK = 1 << BLOCK_SHIFT;
 const INITIAL_BLOCKS = 4;
 const NONE = -1;
 
-/** Numbers of a block in {@link PointPool.floats}: three coordinates a place, and room for integers. 256 bytes. */
-const FLOATS = 4 * BLOCK;
-/** Integers of a block in {@link PointPool.ints}: the coordinates' room, then whose places they are, then next and leaf. */
-const INTS = 2 * FLOATS;
-const SLOTS = 6 * BLOCK;
-const NEXT = SLOTS + BLOCK;
-const LEAF = NEXT + 1;
+/**
+ * Integers of a block in {@link PointPool.ints}: the next block of its chain, its leaf, and how many of its places are
+ * taken; then room for three coordinates a place; then whose places they are. 512 bytes, with those left over.
+ */
+const INTS = 8 * BLOCK;
+const NEXT = 0;
+const LEAF = 1;
+const TAKEN = 2;
+const SLOTS = 4 + 6 * BLOCK;
 
 /**
- * The points of all leaves, in blocks of 8 places. A leaf owns a chain of blocks, all full but its head; a block that
- * becomes empty is given back. All of a block that a search reads lies together, in four cache lines: with many points,
- * most of a search's time is waiting for memory.
+ * The points of all leaves, in blocks of places. A leaf owns a chain of blocks, all full but its head; a block that
+ * becomes empty is given back. All of a block that a search reads lies together, since with many points most of a
+ * search's time is waiting for memory.
  *
  * Arrays are open to the tree, which reads them in its hot loops.
  */
 export class PointPool {
   /** ECEF metres of a place, three numbers from {@link ecefAt}. */
-  floats = new Float64Array(FLOATS * INITIAL_BLOCKS);
-  /** The same memory. The slot of a place at {@link slotAt}. */
-  ints = new Int32Array(this.floats.buffer);
+  ecef = new Float64Array((INTS / 2) * INITIAL_BLOCKS);
+  /** The same memory, for the rest of a block. */
+  ints = new Int32Array(this.ecef.buffer);
   /** Latitude and longitude of a place, from twice its number. */
   degrees = new Float64Array(2 * BLOCK * INITIAL_BLOCKS);
   /** The two halves of the H3 index at resolution 15, from twice the place's number. */
@@ -38,12 +40,12 @@ export class PointPool {
 
   /** Blocks that there is room for. */
   get capacity(): number {
-    return this.floats.length / FLOATS;
+    return this.ints.length / INTS;
   }
 
   /** Bytes held. */
   get bytes(): number {
-    return this.floats.byteLength + this.degrees.byteLength + this.cells.byteLength;
+    return this.ecef.byteLength + this.degrees.byteLength + this.cells.byteLength;
   }
 
   /** The block after this one in its leaf's chain, or −1. */
@@ -51,27 +53,35 @@ export class PointPool {
     return this.ints[INTS * block + NEXT];
   }
 
+  /** The place after the last one taken in a block; those taken come first. */
+  end(block: number): number {
+    return (block << BLOCK_SHIFT) + this.ints[INTS * block + TAKEN];
+  }
+
   /** The leaf whose place it is. */
   leaf(place: number): number {
     return this.ints[INTS * (place >> BLOCK_SHIFT) + LEAF];
   }
 
-  /** Takes a block for a leaf and puts it before `next` in its chain. Its places hold what was left in them. */
-  take(leaf: number, next: number): number {
-    let block = this.#free;
-    if (block !== NONE) this.#free = this.next(block);
-    else {
-      if (this.#fresh === this.capacity) this.#resize(Math.ceil(1.5 * this.capacity));
-      block = this.#fresh++;
-    }
-    this.used++;
-    this.ints[INTS * block + NEXT] = next;
-    this.ints[INTS * block + LEAF] = leaf;
-    return block;
+  /** Whose place it is. */
+  slot(place: number): number {
+    return this.ints[slotAt(place)];
   }
 
-  /** Gives a block back and returns the one that came after it. */
-  giveBack(block: number): number {
+  /** Takes one place more for a leaf, in the first block of its chain or a new one before it. */
+  take(leaf: number, head: number): number {
+    const isFull = head === NONE || this.ints[INTS * head + TAKEN] === BLOCK;
+    const block = isFull ? this.#takeBlock(leaf, head) : head;
+    return (block << BLOCK_SHIFT) + this.ints[INTS * block + TAKEN]++;
+  }
+
+  /** Gives the last place taken in a chain's first block back. Returns the first block that is left, or −1. */
+  giveBack(head: number): number {
+    return --this.ints[INTS * head + TAKEN] === 0 ? this.giveBackBlock(head) : head;
+  }
+
+  /** Gives a whole block back and returns the one that came after it. */
+  giveBackBlock(block: number): number {
     const next = this.next(block);
     this.used--;
     this.ints[INTS * block + NEXT] = this.#free;
@@ -83,9 +93,9 @@ export class PointPool {
   copy(from: PointPool, source: number, target: number): void {
     const a = ecefAt(source);
     const b = ecefAt(target);
-    this.floats[b] = from.floats[a];
-    this.floats[b + 1] = from.floats[a + 1];
-    this.floats[b + 2] = from.floats[a + 2];
+    this.ecef[b] = from.ecef[a];
+    this.ecef[b + 1] = from.ecef[a + 1];
+    this.ecef[b + 2] = from.ecef[a + 2];
     this.ints[slotAt(target)] = from.ints[slotAt(source)];
     this.degrees[2 * target] = from.degrees[2 * source];
     this.degrees[2 * target + 1] = from.degrees[2 * source + 1];
@@ -93,30 +103,34 @@ export class PointPool {
     this.cells[2 * target + 1] = from.cells[2 * source + 1];
   }
 
+  #takeBlock(leaf: number, next: number): number {
+    let block = this.#free;
+    if (block !== NONE) this.#free = this.next(block);
+    else {
+      if (this.#fresh === this.capacity) this.#resize(Math.ceil(1.25 * this.capacity));
+      block = this.#fresh++;
+    }
+    this.used++;
+    this.ints[INTS * block + NEXT] = next;
+    this.ints[INTS * block + LEAF] = leaf;
+    this.ints[INTS * block + TAKEN] = 0;
+    return block;
+  }
+
   #resize(blocks: number): void {
-    this.floats = resized(this.floats, FLOATS * blocks);
-    this.ints = new Int32Array(this.floats.buffer);
+    this.ecef = resized(this.ecef, (INTS / 2) * blocks);
+    this.ints = new Int32Array(this.ecef.buffer);
     this.degrees = resized(this.degrees, 2 * BLOCK * blocks);
     this.cells = resized(this.cells, 2 * BLOCK * blocks);
   }
 }
 
-/** Where the coordinates of a place begin. */
+/** Where the coordinates of a place begin in {@link PointPool.ecef}. */
 export function ecefAt(place: number): number {
-  return 3 * place + BLOCK * (place >> BLOCK_SHIFT);
+  return 2 + 3 * place + BLOCK * (place >> BLOCK_SHIFT);
 }
 
-/** Where the slot of a place is. */
+/** Where the slot of a place is in {@link PointPool.ints}. */
 export function slotAt(place: number): number {
-  return INTS * (place >> BLOCK_SHIFT) + SLOTS + (place & BLOCK_MASK);
-}
-
-/** The place after the last of a leaf's head block. @param count points of the leaf, at least 1 */
-export function headEnd(head: number, count: number): number {
-  return (head << BLOCK_SHIFT) + ((count - 1) & BLOCK_MASK) + 1;
-}
-
-/** The place after the last of any other block: those are full. */
-export function blockEnd(block: number): number {
-  return (block + 1) << BLOCK_SHIFT;
+  return SLOTS + INTS * (place >> BLOCK_SHIFT) + (place & (BLOCK - 1));
 }
