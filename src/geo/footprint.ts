@@ -12,25 +12,21 @@ const HAIR_DEGREES = 1e-10;
 const MAX_CHORD = 1.25e7;
 
 /**
- * Where, in the plane of degrees, the points of the surface within a ball can be: a rectangle and, in it, an ellipse,
- * both around the same centre. One object is used again and again, so nothing is allocated.
+ * Where, in the plane of degrees, the points of the surface within a ball can be: in a rectangle and an ellipse around one
+ * centre, and in an octagon around both. One object is used again and again, so nothing is allocated.
  */
 export class Footprint {
-  /** Degrees, −90 … 90. */
+  /** The centre, degrees. */
   lat = 0;
-  /** Degrees, −180 … 180. */
   lng = 0;
-  /** Degrees; −90 or less when the ball reaches the south pole. */
-  south = 0;
-  /** Degrees; 90 or more when the ball reaches the north pole. */
-  north = 0;
-  /** Whether the points can be at any longitude. The rectangle is then as wide as the plane, and there is no ellipse. */
-  everyLongitude = false;
-  /** Half the rectangle's width in degrees, at most 90 and a hair; unless `everyLongitude`. */
+  /** Half the rectangle's height, degrees: how far the points' latitudes can be from the centre's. */
+  halfHeight = 0;
+  /** Half its width: how far their longitudes can be; without end when it can be any. */
   halfWidth = 0;
-  /** 1 / the ellipse's semi-axis along the meridian, in degrees. */
+  /** How far the sum of latitude and longitude, or their difference, can be from the centre's; without end likewise. */
+  halfDiagonal = 0;
+  /** 1 / the ellipse's semi-axes along the meridian and along the parallel, degrees; 0 likewise. */
   perLat = 0;
-  /** 1 / the ellipse's semi-axis along the parallel, in degrees. */
   perLng = 0;
 
   /**
@@ -57,29 +53,38 @@ export class Footprint {
     this.lng = Math.atan2(y, x) * DEGREES;
     // Also when the point is the centre of the earth, where scale is 0 and the chord no number.
     if (!(chord < MAX_CHORD)) {
-      this.everyLongitude = true;
-      this.south = -90;
-      this.north = 90;
+      this.#anyLongitude(180);
       return;
     }
     const sinHalf = chord / (2 * MIN_CURVATURE_RADIUS);
     const angle = 2 * Math.asin(sinHalf);
     const halfHeight = angle * DEGREES + HAIR_DEGREES;
-    this.south = this.lat - halfHeight;
-    this.north = this.lat + halfHeight;
-
     const n = Math.sqrt(w * w + z * z);
     const cosLat = w / n;
     // Rounded up, as asin is steep near 1.
     const sinAngle = 2 * sinHalf * Math.sqrt(1 - sinHalf * sinHalf) * (1 + 1e-14);
     // Rounded down, as it may be the small difference of large numbers.
     const cosFarthest = cosLat * (1 - 2 * sinHalf * sinHalf) - (Math.abs(z) / n) * sinAngle - 1e-15;
-    this.everyLongitude = this.north >= 90 || this.south <= -90 || sinAngle >= cosLat || cosFarthest <= 0;
-    if (this.everyLongitude) return;
-    const halfWidth = Math.asin(sinAngle / cosLat);
-    this.halfWidth = halfWidth * DEGREES + HAIR_DEGREES;
-    const semiAxis = (2 * sinHalf) / ((1 - (halfWidth * halfWidth) / 24) * Math.sqrt(cosLat * cosFarthest));
+    if (Math.abs(this.lat) + halfHeight >= 90 || sinAngle >= cosLat || cosFarthest <= 0) {
+      this.#anyLongitude(halfHeight);
+      return;
+    }
+    const turn = Math.asin(sinAngle / cosLat);
+    const halfWidth = turn * DEGREES + HAIR_DEGREES;
+    const semiAxis =
+      (2 * sinHalf * DEGREES) / ((1 - (turn * turn) / 24) * Math.sqrt(cosLat * cosFarthest)) + HAIR_DEGREES;
+    this.halfHeight = halfHeight;
+    this.halfWidth = halfWidth;
+    this.halfDiagonal = Math.min(halfHeight + halfWidth, Math.sqrt(halfHeight * halfHeight + semiAxis * semiAxis));
     this.perLat = 1 / halfHeight;
-    this.perLng = 1 / (semiAxis * DEGREES + HAIR_DEGREES);
+    this.perLng = 1 / semiAxis;
+  }
+
+  #anyLongitude(halfHeight: number): void {
+    this.halfHeight = halfHeight;
+    this.halfWidth = Number.POSITIVE_INFINITY;
+    this.halfDiagonal = Number.POSITIVE_INFINITY;
+    this.perLat = 0;
+    this.perLng = 0;
   }
 }

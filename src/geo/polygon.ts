@@ -1,5 +1,7 @@
-import { CLEAR, CROSSED, Edges, type Meeting, SEAM } from './edges.ts';
+import { Box } from './box.ts';
+import { type EdgeTree, edgeTree } from './edge-tree.ts';
 import { B, E2 } from './ellipsoid.ts';
+import { holds, SEAM, sideOf } from './even-odd.ts';
 import { Footprint } from './footprint.ts';
 import { EDGE, INSIDE, OUTSIDE, type Region, type Side } from './region.ts';
 
@@ -24,7 +26,14 @@ const footprint = new Footprint();
  * A point is on an edge when floating point cannot tell on which side of it it is (some nanometres).
  */
 export class Polygon implements Region {
-  readonly #edges: Edges;
+  readonly #tree: EdgeTree;
+  /** Degrees; the rectangle of all vertices. */
+  readonly #south: number;
+  readonly #north: number;
+  readonly #west: number;
+  readonly #east: number;
+  /** The same rectangle on the surface, which costs less to look at than edges. */
+  readonly #bounds: Box;
 
   /**
    * O(n). The input is taken as valid: it is checked where it enters.
@@ -34,57 +43,65 @@ export class Polygon implements Region {
    * across the antimeridian may go on beyond 180 as well as be cut in two there. At least one polygon.
    */
   constructor(polygons: readonly (readonly ArrayLike<number>[])[]) {
-    this.#edges = new Edges(polygons);
+    this.#tree = edgeTree(polygons);
+    const [south, north, west, east] = this.#tree.spans;
+    this.#south = south;
+    this.#north = north;
+    this.#west = west;
+    this.#east = east;
+    // Somewhat less than a turn will do, so that no rounding can make nearly everything a sliver.
+    const everyLongitude = east - west > 359;
+    this.#bounds = new Box(everyLongitude ? -180 : named(west), south, everyLongitude ? 180 : named(east), north);
   }
 
   /** Whether a point is inside, exactly. Only its degrees matter (longitude −180 … 180). O(log n) for most rings. */
   contains(_x: number, _y: number, _z: number, lat: number, lng: number): boolean {
-    const edges = this.#edges;
-    if (lat < edges.south || lat > edges.north) return false;
+    if (lat < this.#south || lat > this.#north) return false;
     if (lat === 90 || lat === -90) return true;
     return this.#holds(lat, lng);
   }
 
-  /** The same for a latitude that is reached, and is no pole's. */
+  /** The same for a latitude that no pole has. */
   #holds(lat: number, lng: number): boolean {
-    const edges = this.#edges;
-    if (lng >= edges.west && lng <= edges.east && edges.hold(lat, lng, 0)) return true;
-    const before = lng - TURN;
-    if (before >= edges.west - TURN_SLACK && edges.hold(lat, before, TURN_SLACK)) return true;
-    const after = lng + TURN;
-    return after <= edges.east + TURN_SLACK && edges.hold(lat, after, TURN_SLACK);
+    const tree = this.#tree;
+    const west = this.#west;
+    const east = this.#east;
+    if (lng >= west && lng <= east && holds(tree, lat, lng, 0)) return true;
+    if (lng - TURN >= west - TURN_SLACK && holds(tree, lat, lng - TURN, TURN_SLACK)) return true;
+    return lng + TURN <= east + TURN_SLACK && holds(tree, lat, lng + TURN, TURN_SLACK);
   }
 
   /**
    * How the polygons lie to a ball around (x, y, z): never wrong where it says inside or outside. It is certain where
    * no edge meets the ball's footprint, for then the polygons hold all of it or nothing. O(log n) for most rings.
    *
-   * Edges along ±180° are no border where another polygon goes on beyond them (RFC 7946, 3.1.9 has polygons cut there),
+   * Edges along ±180° are no border where another polygon goes on beyond them (RFC 7946, 3.1.9, has polygons cut there),
    * nor are those along a pole, a line in the plane and a point on the surface: footprints that only they meet are
    * inside when what is on either side is.
    */
   side(x: number, y: number, z: number, bound: number): Side {
-    const edges = this.#edges;
+    if (this.#bounds.side(x, y, z, bound) === OUTSIDE) return OUTSIDE;
+    const tree = this.#tree;
     footprint.set(x, y, z, bound);
-    const { south, north } = footprint;
-    if (south > edges.north || north < edges.south) return OUTSIDE;
-
-    if (footprint.everyLongitude) {
-      const meeting = edges.meet(footprint, 0);
-      if (meeting === CLEAR) return OUTSIDE;
-      // No edge but seams: what holds one point between them holds all, from seam to seam.
-      return meeting === SEAM && this.#holds(middle(south, north), 0) ? INSIDE : EDGE;
+    const { lat, lng, halfHeight, halfWidth } = footprint;
+    if (halfWidth > 180) {
+      const side = sideOf(tree, footprint, 0);
+      if (side !== SEAM) return side;
+      // What holds one point between the seams holds all, from one to the other.
+      const middle = (Math.max(lat - halfHeight, -90) + Math.min(lat + halfHeight, 90)) / 2;
+      return this.#holds(middle, 0) ? INSIDE : EDGE;
     }
 
-    const { lat, lng, halfWidth } = footprint;
-    let meeting: Meeting = CLEAR;
+    let inside = false;
+    let seam = false;
     for (let shift = -TURN; shift <= TURN; shift += TURN) {
-      if (lng + shift - halfWidth > edges.east || lng + shift + halfWidth < edges.west) continue;
-      const here = edges.meet(footprint, shift);
-      if (here === CROSSED) return EDGE;
-      if (here === SEAM) meeting = SEAM;
+      if (lng + shift + halfWidth < this.#west || lng + shift - halfWidth > this.#east) continue;
+      const side = sideOf(tree, footprint, shift);
+      if (side === EDGE) return EDGE;
+      inside ||= side === INSIDE;
+      seam ||= side === SEAM;
     }
-    if (meeting === CLEAR) return this.#holds(lat, lng) ? INSIDE : OUTSIDE;
+    if (inside || !seam) return inside ? INSIDE : OUTSIDE;
     // The antimeridian goes through it: one point on either side.
     const west = lng > 0 ? lng - halfWidth : lng - halfWidth + TURN;
     const east = lng > 0 ? lng + halfWidth - TURN : lng + halfWidth;
@@ -92,9 +109,10 @@ export class Polygon implements Region {
   }
 }
 
-/** The middle of a range of latitudes, as far as there are such. */
-function middle(south: number, north: number): number {
-  return (Math.max(south, -90) + Math.min(north, 90)) / 2;
+/** A longitude's name between −180 and 180. */
+function named(lng: number): number {
+  if (lng > 180) return lng - TURN;
+  return lng < -180 ? lng + TURN : lng;
 }
 
 /**
