@@ -142,7 +142,7 @@ describe('a polygon', () => {
   test('may have 10,000 vertices, or be 2,500 islands in any order', () => {
     const random = seeded('large polygon');
     const islands = Array.from({ length: 2_500 }, () => [
-      star(random, 3, random.between(-30, 30), random.between(-30, 30), [0.5, 0.5]),
+      star(random, 3, random.between(-30, 30), random.between(-30, 30), [1, 1]),
     ]);
     for (const polygons of [[[star(random, 10_000, 0, 0, [40, 40], 0.3)]], islands]) {
       const polygon = new Polygon(polygons);
