@@ -84,7 +84,6 @@ export function holds(tree: EdgeTree, lat: number, lng: number, slack: number): 
       if (tree.polygon[node] !== polygon) {
         if (odd) return true;
         polygon = tree.polygon[node];
-        odd = false;
       }
       odd = !odd;
     }

@@ -154,6 +154,8 @@ describe('the side of a ball to a box', () => {
       ]) {
         expect(new Box(w, s, e, n).side(x, y, z, bound), `${[w, s, e, n]} ${lat} ${lng} ${bound}`).toBe(OUTSIDE);
       }
+      // All but a meridian's width on the other side of the planet.
+      expect(new Box(named(lng + 180.000001), -90, named(lng + 180), 90).side(x, y, z, bound)).toBe(INSIDE);
     }
   });
 

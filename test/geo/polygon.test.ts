@@ -158,21 +158,17 @@ describe('a polygon', () => {
   });
 
   test('counts as on an edge exactly the points that floating point cannot tell from it', () => {
-    // Where rounding is worst: a grid as fine as floating point itself, beside a long edge.
-    const polygon = new Polygon([[[12, 12, 24, 24, 24, 0, 12, 12]]]);
-    let near = 0;
-    for (let i = 0; i < 100; i++) {
-      for (let j = 0; j < 100; j++) {
-        const [lat, lng] = [16 + i * 2 ** -48, 16.000000000000178 + j * 2 ** -48];
-        const inside = lng <= lat;
-        const held = contains(polygon, lat, lng);
-        if (inside) expect(held).toBe(true);
-        // The error's bound is 3.3e-16 times two products of about 4 by 8, the edge 17 degrees long.
-        else if (held) expect(lng - lat).toBeLessThan(3e-15);
-        if (inside !== held) near++;
+    // Where rounding is worst: a grid as fine as floating point itself, beside a long edge, lng = 3·lat.
+    const polygon = new Polygon([[[-12, -36, 24, 72, 24, -36, -12, -36]]]);
+    for (let i = 0; i < 150; i++) {
+      for (let j = 0; j < 300; j++) {
+        const [lat, lng] = [0.5 + i * 2 ** -53, 1.5 + j * 2 ** -52];
+        const outside = 2 * j - 3 * i;
+        if (outside <= 0) expect(contains(polygon, lat, lng), `${i} ${j}`).toBe(true);
+        // Twice the error's bound: 3.3e-16 times two products of 37.5 by 23.5, the edge 36 degrees high.
+        else if (contains(polygon, lat, lng)) expect(outside * 2 ** -53).toBeLessThan(3.3e-14);
       }
     }
-    expect(near).toBeLessThan(300);
   });
 });
 
@@ -225,11 +221,18 @@ describe('a polygon across the antimeridian', () => {
   });
 
   test('holds its upright edges, though a turn is not exact', () => {
-    for (let tenth = 1; tenth < 1_000; tenth++) {
-      const east = Math.round(-1800 + tenth) / 10;
-      const spelled = Math.round(1800 + tenth) / 10;
+    const random = seeded('upright edges');
+    for (let i = 0; i < 3_000; i++) {
+      // 180 … 350 in as many decimals as GPS has, and the same place as −180 … −10.
+      const millionths = random.below(170_000_000);
+      const [spelled, east] = [180_000_000 + millionths, -180_000_000 + millionths].map((it) => it / 1e6);
       const [beyond, before] = [[[boxRing(179, -1, spelled, 1)]], [[boxRing(-spelled, -1, -179, 1)]]];
-      expect(held(beyond, [0, east], [1, east], [-1, east], [0.3, east])).toEqual([true, true, true, true]);
+      expect(held(beyond, [0, east], [1, east], [-1, east], [0.3, east]), `${spelled}`).toEqual([
+        true,
+        true,
+        true,
+        true,
+      ]);
       expect(held(before, [0, -east], [1, -east], [-1, -east], [0.3, -east])).toEqual([true, true, true, true]);
       expect(held(beyond, [0, east + 1e-9])).toEqual([false]);
     }
