@@ -6,9 +6,10 @@ export const SPANS = 8;
 const SUM_ROUNDING = 1e-12;
 
 /**
- * The edges of many polygons, straight in the plane of degrees, under a packed tree of octagons over consecutive edges.
- * Rings are drawn in order, so edges that follow each other are near each other. Nodes are in preorder, so that a search is
- * one pass that skips what it need not see, without a stack, and comes to each polygon's edges in one go.
+ * The edges of many polygons, straight in the plane of degrees, under a packed tree of octagons over consecutive
+ * edges. Rings are drawn in order, so edges that follow each other are near each other. Nodes are in preorder, so
+ * that a search is one pass that skips what it need not see, without a stack, and comes to each polygon's edges in
+ * one go.
  */
 export interface EdgeTree {
   /** Number of nodes. */
@@ -23,8 +24,8 @@ export interface EdgeTree {
   /** The node that follows when a node is passed by with all below it. After a leaf, the very next one. */
   readonly skip: Int32Array;
   /**
-   * The vertices between which a node's edges are drawn in one go, each leading to the next. Twice the same vertex when the
-   * edges are several whole rings, −1 when they are pieces of several. A leaf has edges of one ring.
+   * The vertices between which a node's edges are drawn in one go, each leading to the next. Twice the same vertex
+   * when the edges are several whole rings, −1 when they are pieces of several. A leaf has edges of one ring.
    */
   readonly from: Int32Array;
   readonly to: Int32Array;

@@ -10,16 +10,16 @@ export const SEAM = 3;
 
 /**
  * Relative error of the orientation of three points in floating point.
- * Source: J. R. Shewchuk, *Adaptive precision floating-point arithmetic and fast robust geometric predicates*, Discrete &
- * Computational Geometry 18 (1997), 305–363: `ccwerrboundA`.
+ * Source: J. R. Shewchuk, *Adaptive precision floating-point arithmetic and fast robust geometric predicates*,
+ * Discrete & Computational Geometry 18 (1997), 305–363: `ccwerrboundA`.
  */
 const ORIENTATION_ERROR = (3 + 16 * 2 ** -53) * 2 ** -53;
 
-// Both searches send a ray east from a point and count, for each polygon by itself, the edges that it crosses; a point from
-// which a polygon's edges are crossed an odd number of times is inside. Consecutive edges that are beyond some line east of
-// the point cross the ray an odd number of times when the first begins on one side of it and the last ends on the other,
-// and those beyond a line west, north or south of the point cross it no time: so only octagons around the point itself are
-// looked into.
+// Both searches send a ray east from a point and count, for each polygon by itself, the edges that it crosses; a
+// point from which a polygon's edges are crossed an odd number of times is inside. Consecutive edges that are beyond
+// some line east of the point cross the ray an odd number of times when the first begins on one side of it and the
+// last ends on the other, and those beyond a line west, north or south of the point cross it no time: so only
+// octagons around the point itself are looked into.
 
 /**
  * Whether a point is in a polygon or on an edge.
@@ -93,8 +93,8 @@ export function holds(tree: EdgeTree, lat: number, lng: number, slack: number): 
 }
 
 /**
- * How polygons lie to a footprint whose longitudes are reckoned `shift` degrees further: as its centre does when no edge
- * meets it, {@link EDGE} when one does, {@link SEAM} when only such do.
+ * How polygons lie to a footprint whose longitudes are reckoned `shift` degrees further: as its centre does when no
+ * edge meets it, {@link EDGE} when one does, {@link SEAM} when only such do.
  */
 export function sideOf(tree: EdgeTree, footprint: Footprint, shift: number): Side | typeof SEAM {
   const { nodes, vertices, spans, skip } = tree;

@@ -12,8 +12,8 @@ const HAIR_DEGREES = 1e-10;
 const MAX_CHORD = 1.25e7;
 
 /**
- * Where, in the plane of degrees, the points of the surface within a ball can be: in a rectangle and an ellipse around one
- * centre, and in an octagon around both. One object is used again and again, so nothing is allocated.
+ * Where, in the plane of degrees, the points of the surface within a ball can be: in a rectangle and an ellipse
+ * around one centre, and in an octagon around both. One object is used again and again, so nothing is allocated.
  */
 export class Footprint {
   /** The centre, degrees. */
@@ -32,13 +32,13 @@ export class Footprint {
   /**
    * Takes the footprint of the ball of `bound` metres around an ECEF point.
    *
-   * Why it holds. Scaled to the ellipsoid, the point keeps its latitude and longitude; the way of that is added to the
-   * bound. Along a geodesic the normal turns by at most ds/r, r = b²/a being the smallest radius of curvature, and a way
-   * of length s ≤ πr has a chord of at least 2r·sin(s/2r) (see `safeChord` in distance.ts; longer ones, up to half
-   * a meridian, end at most 101 km nearer than 2r). So the normals of all points within chord c turn by at most δ =
-   * 2·asin(c/2r) from the centre's: on the unit sphere of normals, whose coordinates geodetic latitude and longitude are,
-   * they are in a cap of radius δ. Such a cap is within latitude φ ± δ, and, unless it holds a pole, within
-   * longitude λ ± Δ, sin Δ = sin δ / cos φ (Napier's rule).
+   * Why it holds. Scaled to the ellipsoid, the point keeps its latitude and longitude; the way of that is added to
+   * the bound. Along a geodesic the normal turns by at most ds/r, r = b²/a being the smallest radius of curvature,
+   * and a way of length s ≤ πr has a chord of at least 2r·sin(s/2r) (see `safeChord` in distance.ts; longer ones, up
+   * to half a meridian, end at most 101 km nearer than 2r). So the normals of all points within chord c turn by at
+   * most δ = 2·asin(c/2r) from the centre's: on the unit sphere of normals, whose coordinates geodetic latitude and
+   * longitude are, they are in a cap of radius δ. Such a cap is within latitude φ ± δ, and, unless it holds a pole,
+   * within longitude λ ± Δ, sin Δ = sin δ / cos φ (Napier's rule).
    *
    * The ellipse: by the haversine formula, sin²(dφ/2) + cos φ·cos φ′·sin²(dλ/2) ≤ sin²(δ/2) in the cap. There cos φ′ ≥
    * cos(|φ| + δ), and as sin t / t falls, sin(dφ/2) ≥ dφ·sin(δ/2)/δ and sin(dλ/2) ≥ (1 − Δ²/24)·dλ/2. Put in, that is
@@ -63,9 +63,10 @@ export class Footprint {
     const cosLat = w / n;
     // Rounded up, as asin is steep near 1.
     const sinAngle = 2 * sinHalf * Math.sqrt(1 - sinHalf * sinHalf) * (1 + 1e-14);
-    // Rounded down, as it may be the small difference of large numbers.
+    // cos(|φ| + δ), rounded down, as it may be the small difference of large numbers. Not positive when a pole is
+    // reached.
     const cosFarthest = cosLat * (1 - 2 * sinHalf * sinHalf) - (Math.abs(z) / n) * sinAngle - 1e-15;
-    if (Math.abs(this.lat) + halfHeight >= 90 || sinAngle >= cosLat || cosFarthest <= 0) {
+    if (cosFarthest <= 0 || sinAngle >= cosLat) {
       this.#anyLongitude(halfHeight);
       return;
     }

@@ -18,10 +18,10 @@ const TURN_SLACK = 6e-14;
 const footprint = new Footprint();
 
 /**
- * Every point in one of many polygons with holes. Edges are straight lines in the plane of degrees, as RFC 7946, 3.1.1
- * says. Closed: edges are inside, those of holes too. What an odd number of a polygon's rings go round is inside it; what
- * is in one polygon is inside whatever the others say. −180° and 180° are one meridian, and a pole is one point, inside when
- * a polygon reaches its latitude.
+ * Every point in one of many polygons with holes. Edges are straight lines in the plane of degrees, as RFC 7946,
+ * 3.1.1 says. Closed: edges are inside, those of holes too. What an odd number of a polygon's rings go round is
+ * inside it; what is in one polygon is inside whatever the others say. −180° and 180° are one meridian, and a pole is
+ * one point, inside when a polygon reaches its latitude.
  *
  * A point is on an edge also where floating point cannot tell on which side of it the point is.
  */
@@ -75,9 +75,9 @@ export class Polygon implements Region {
    * How the polygons lie to a ball around (x, y, z): never wrong where it says inside or outside. It is certain where
    * no edge meets the ball's footprint, for then the polygons hold all of it or nothing. O(log n) for most rings.
    *
-   * Edges along ±180° are no border where another polygon goes on beyond them (RFC 7946, 3.1.9, has polygons cut there),
-   * nor are those along a pole, a line in the plane and a point on the surface: footprints that only they meet are
-   * inside when what is on either side is.
+   * Edges along ±180° are no border where another polygon goes on beyond them (RFC 7946, 3.1.9, has polygons cut
+   * there), nor are those along a pole, a line in the plane and a point on the surface: footprints that only they
+   * meet are inside when what is on either side is.
    */
   side(x: number, y: number, z: number, bound: number): Side {
     if (this.#bounds.side(x, y, z, bound) === OUTSIDE) return OUTSIDE;
@@ -116,13 +116,14 @@ function named(lng: number): number {
 }
 
 /**
- * The area of polygons with straight edges in the plane of degrees, in km², holes taken off, right to 0.02 %. What several
- * polygons hold counts several times. O(n).
+ * The area of polygons with straight edges in the plane of degrees, in km², holes taken off, right to 0.02 %. What
+ * several polygons hold counts several times. O(n).
  *
- * By Green's theorem it is ∮ Z(φ) dλ along the rings, Z(φ) = ∫ M·N·cos φ dφ being the area of the zone from the equator to
- * latitude φ a radian wide. As M·N = b² / (1 − e² sin²φ)², Z = b²(sin φ + ⅔e² sin³φ + ⅗e⁴ sin⁵φ + …) (Snyder, *Map
- * Projections: A Working Manual* (1987), eq. 3-12, as a series), of which the first two terms are taken, and sin³φ = ¾ sin φ −
- * ¼ sin 3φ. Along an edge, where φ is linear in λ, ∫ sin kφ dλ = Δλ · sin kφₘ · sin(kΔφ/2) / (kΔφ/2), φₘ being the middle.
+ * By Green's theorem it is ∮ Z(φ) dλ along the rings, Z(φ) = ∫ M·N·cos φ dφ being the area of the zone from the
+ * equator to latitude φ a radian wide. As M·N = b² / (1 − e² sin²φ)², Z = b²(sin φ + ⅔e² sin³φ + ⅗e⁴ sin⁵φ + …)
+ * (Snyder, *Map Projections: A Working Manual* (1987), eq. 3-12, as a series), of which the first two terms are
+ * taken, and sin³φ = ¾ sin φ − ¼ sin 3φ. Along an edge, where φ is linear in λ, ∫ sin kφ dλ = Δλ · sin kφₘ ·
+ * sin(kΔφ/2) / (kΔφ/2), φₘ being the middle.
  */
 export function areaOf(polygons: readonly (readonly ArrayLike<number>[])[]): number {
   let area = 0;

@@ -178,7 +178,8 @@ describe('a polygon across the antimeridian', () => {
     const [south, north] = [-random.below(20) - 1, random.below(20) + 1];
     const latitudes = (count: number) =>
       Array.from({ length: count }, () => south + ((north - south) * random.below(17)) / 16).sort((a, b) => a - b);
-    // Chains from the cut's south to its north in the east, and back in the west; tenths of degrees, which are not exact.
+    // Chains from the cut's south to its north in the east, and back in the west; tenths of degrees, which are not
+    // exact.
     const tenths = (from: number) => from + Math.round(random.between(1, 150)) / 10;
     const eastern = latitudes(random.below(6)).flatMap((lat) => [lat, tenths(180)]);
     const western = latitudes(random.below(6) + 1)
