@@ -1,6 +1,7 @@
 import type { Position } from './fix.ts';
 import type { Region } from './geo/region.ts';
-import { CellTree, type Nearest } from './spatial/cell-tree.ts';
+import { CellTree } from './spatial/cell-tree.ts';
+import type { Nearest } from './spatial/nearest.ts';
 import { Driver, type EncodePosition } from './subscriptions/driver.ts';
 import { Registry } from './subscriptions/registry.ts';
 import type { Subject } from './subscriptions/subscription.ts';

@@ -43,6 +43,11 @@ export class PointPool {
     return this.ints.length / INTS;
   }
 
+  /** Whether most of the room is not used, and more than at first. */
+  get isSparse(): boolean {
+    return 4 * this.used < this.capacity && this.capacity > INITIAL_BLOCKS;
+  }
+
   /** Bytes held. */
   get bytes(): number {
     return this.ecef.byteLength + this.degrees.byteLength + this.cells.byteLength;
