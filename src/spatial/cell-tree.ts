@@ -81,6 +81,11 @@ export class CellTree {
     this.#places[slot] = this.#freeSlot;
     this.#freeSlot = slot;
     this.size--;
+    if (this.size === 0) {
+      this.#places = new Int32Array(INITIAL_SLOTS);
+      this.#freeSlot = NONE;
+      this.#freshSlot = 0;
+    }
     if (this.#layout.points.isSparse) this.compact();
   }
 
@@ -89,7 +94,10 @@ export class CellTree {
     return SIBLINGS * (this.#layout.nodes.used - BASE_FAMILIES);
   }
 
-  /** Bytes held. At most a small multiple of what the points need, and four for every slot that was ever in use. */
+  /**
+   * Bytes held. At most a small multiple of what the points need, and four for every slot that was in use since the tree
+   * was last empty.
+   */
   get bytes(): number {
     return this.#places.byteLength + this.#layout.bytes;
   }
@@ -307,7 +315,10 @@ export class CellTree {
     return this.#freshSlot++;
   }
 
-  /** Lays everything out anew, without gaps, node by node. O(n), paid for by the removals since the last time. */
+  /**
+   * Lays everything out anew, without gaps, node by node: for less memory, and for quicker searches where points came in
+   * no order of place. O(n). The tree does it itself when most points have left.
+   */
   compact(): void {
     const points = new PointPool();
     const nodes = new NodePool();
