@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Most of the time goes into waiting for databases to start.
     maxWorkers: 2,
+    // CommonJS packages are imported as Node imports them.
+    deps: { interopDefault: false },
     // Tests of the embedded database start whole processes.
     testTimeout: 60_000,
     hookTimeout: 60_000,

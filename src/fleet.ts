@@ -1,11 +1,45 @@
+import { compareIds } from './compare-ids.ts';
 import type { Position } from './fix.ts';
 import type { Region } from './geo/region.ts';
+import { Roster } from './roster.ts';
+import { splitCell } from './spatial/cell.ts';
 import { CellTree } from './spatial/cell-tree.ts';
 import type { Nearest } from './spatial/nearest.ts';
 import { Driver, type EncodePosition } from './subscriptions/driver.ts';
 import { Registry } from './subscriptions/registry.ts';
 import type { Subject } from './subscriptions/subscription.ts';
 import type { Test } from './subscriptions/where.ts';
+
+/** The most drivers that are looked at for one page of a list. */
+const MAX_LOOKS = 20_000;
+
+/** Some of a fleet's drivers, by id. */
+export interface Page {
+  readonly drivers: readonly Driver[];
+  /** The next page is of those after this id; absent on the last one. */
+  readonly next?: string;
+}
+
+/** How many drivers are in one cell. */
+export interface CellCount {
+  /** The cell's H3 index, as h3-js writes it. */
+  readonly cell: string;
+  readonly count: number;
+}
+
+/** Some of the cells in which a fleet's drivers are, by index. */
+export interface CellPage {
+  readonly cells: readonly CellCount[];
+  /** The next page is of those after this cell; absent on the last one. */
+  readonly next?: string;
+}
+
+/** What to leave out of an answer. */
+export interface Conditions {
+  readonly where?: Test;
+  /** Positions with an older timestamp (epoch milliseconds) are left out. */
+  readonly since?: number;
+}
 
 /**
  * All that is known of one fleet: its drivers, where they are, and who watches them. Fleets share nothing, so that
@@ -17,6 +51,7 @@ export class Fleet implements Subject {
   readonly #tree: CellTree;
   /** Drivers by slot of the tree. */
   readonly #bySlot: (Driver | undefined)[] = [];
+  readonly #roster = new Roster();
   readonly #epoch: string;
   readonly #encode: EncodePosition;
   #revision = 0;
@@ -28,7 +63,7 @@ export class Fleet implements Subject {
   constructor(epoch: string, encode: EncodePosition) {
     this.#epoch = epoch;
     this.#encode = encode;
-    this.#tree = new CellTree((a, b) => (this.at(a).id < this.at(b).id ? -1 : 1));
+    this.#tree = new CellTree((a, b) => compareIds(this.at(a).id, this.at(b).id));
     this.registry = new Registry(this.#tree);
   }
 
@@ -51,6 +86,7 @@ export class Fleet implements Subject {
       driver = new Driver(slot, position, this.#encode);
       this.#bySlot[slot] = driver;
       this.drivers.set(driver.id, driver);
+      this.#roster.add(driver);
       this.#append(driver);
     } else {
       driver.position = position;
@@ -61,9 +97,9 @@ export class Fleet implements Subject {
     return driver;
   }
 
-  /** The two halves of the H3 index, at resolution 15, of where a driver is. */
-  cellOf(driver: Driver): readonly [high: number, low: number] {
-    return [this.#tree.cellHigh(driver.slot), this.#tree.cellLow(driver.slot)];
+  /** The H3 cell, at resolution 15, of where a driver is. */
+  cellOf(driver: Driver): string {
+    return cellName(this.#tree.cellHigh(driver.slot), this.#tree.cellLow(driver.slot));
   }
 
   /** Takes note that something was received of a driver. */
@@ -91,21 +127,15 @@ export class Fleet implements Subject {
       this.#tree.remove(driver.slot);
       this.#bySlot[driver.slot] = undefined;
       this.drivers.delete(driver.id);
+      this.#roster.remove(driver);
       this.registry.removed(driver, 'stale');
     }
   }
 
-  /**
-   * The drivers within `radius` metres of a place, nearest first, equally far ones by driverId.
-   *
-   * @param since leaves out positions with an older timestamp (epoch milliseconds)
-   */
-  nearest(lat: number, lng: number, radius: number, limit: number, where?: Test, since?: number): Nearest {
-    if (where === undefined && since === undefined) return this.#tree.nearest(lat, lng, radius, limit);
-    return this.#tree.nearest(lat, lng, radius, limit, (slot) => {
-      const { attributes, timestamp } = this.at(slot).position;
-      return (since === undefined || timestamp >= since) && (where === undefined || where(attributes));
-    });
+  /** The drivers within `radius` metres of a place, nearest first, equally far ones by driverId. */
+  nearest(lat: number, lng: number, radius: number, limit: number, conditions: Conditions = {}): Nearest {
+    if (isEmpty(conditions)) return this.#tree.nearest(lat, lng, radius, limit);
+    return this.#tree.nearest(lat, lng, radius, limit, (slot) => meets(this.at(slot), conditions));
   }
 
   /** The driver in a slot that {@link nearest} gave. */
@@ -123,6 +153,100 @@ export class Fleet implements Subject {
     return drivers;
   }
 
+  /**
+   * The first `limit` drivers of a region, or of everywhere, whose ids come after the given one. Whoever is inside while
+   * one page after the other is asked for comes exactly once.
+   *
+   * At most {@link MAX_LOOKS} drivers are looked at, so a page may have fewer than `limit`, even none, and another after
+   * it.
+   *
+   * There are two ways to a page: to walk the ids, which with n of N drivers inside finds it after about limit·N/n of
+   * them, and to gather all that are inside. Where few enough are to be gathered, the walk is given up when it has cost
+   * as much, as it will where hardly anybody meets the conditions.
+   */
+  page(region: Region | undefined, conditions: Conditions, limit: number, after?: string): Page {
+    const inside = region === undefined ? Number.POSITIVE_INFINITY : this.#tree.atMost(region, MAX_LOOKS + 1);
+    if (region === undefined || inside > MAX_LOOKS) return this.#walk(region, conditions, limit, after, MAX_LOOKS);
+    if (inside * inside > limit * this.drivers.size) {
+      const page = this.#walk(region, conditions, limit, after, inside);
+      if (!page.gaveUp) return page;
+    }
+    return this.#gather(region, conditions, limit, after);
+  }
+
+  /**
+   * How many drivers of a region, or of everywhere, are in each H3 cell of a resolution: the first `limit` cells, by index,
+   * after the given one. A driver is in the cell that its index at resolution 15 descends from.
+   */
+  cells(
+    region: Region | undefined,
+    conditions: Conditions,
+    resolution: number,
+    limit: number,
+    after?: string,
+  ): CellPage {
+    const cells: CellCount[] = [];
+    this.#tree.census({
+      resolution,
+      region,
+      accept: isEmpty(conditions) ? undefined : (slot) => meets(this.at(slot), conditions),
+      after: after === undefined ? undefined : halvesOf(after),
+      // One more than asked for tells whether there are more.
+      visit: (high, low, count) => cells.push({ cell: cellName(high, low), count }) <= limit,
+    });
+    if (cells.length <= limit) return { cells };
+    cells.length = limit;
+    return { cells, next: cells[limit - 1].cell };
+  }
+
+  /** A page found by walking the ids. It is given up, to be gone on with by another page, after `looks` of them. */
+  #walk(
+    region: Region | undefined,
+    conditions: Conditions,
+    limit: number,
+    after: string | undefined,
+    looks: number,
+  ): Page & { readonly gaveUp?: true } {
+    const drivers: Driver[] = [];
+    let left = looks;
+    let last = after;
+    for (const driver of this.#roster.after(after)) {
+      if (left-- === 0) return { drivers, next: last, gaveUp: true };
+      last = driver.id;
+      if (!meets(driver, conditions) || (region !== undefined && !this.#tree.isIn(region, driver.slot))) continue;
+      // One more than asked for tells whether there are more.
+      if (drivers.length === limit) return { drivers, next: drivers[limit - 1].id };
+      drivers.push(driver);
+    }
+    return { drivers };
+  }
+
+  /** A page found by gathering all drivers of a region. */
+  #gather(region: Region, conditions: Conditions, limit: number, after: string | undefined): Page {
+    const drivers: Driver[] = [];
+    let last: string | undefined;
+    const cut = () => {
+      drivers.sort((a, b) => compareIds(a.id, b.id));
+      if (drivers.length <= limit) return;
+      // One more than asked for tells whether there are more.
+      drivers.length = limit + 1;
+      last = drivers[limit].id;
+    };
+    this.#tree.within(region, (slot) => {
+      const driver = this.at(slot);
+      if (after !== undefined && compareIds(driver.id, after) <= 0) return;
+      if (last !== undefined && compareIds(driver.id, last) > 0) return;
+      if (!meets(driver, conditions)) return;
+      drivers.push(driver);
+      // Now and then, so that what is gathered and sorted stays small.
+      if (drivers.length === 2 * limit + 2) cut();
+    });
+    cut();
+    if (drivers.length <= limit) return { drivers };
+    drivers.length = limit;
+    return { drivers, next: drivers[limit - 1].id };
+  }
+
   #append(driver: Driver): void {
     driver.olderHeard = this.#newest;
     driver.newerHeard = undefined;
@@ -137,4 +261,23 @@ export class Fleet implements Subject {
     if (driver.newerHeard !== undefined) driver.newerHeard.olderHeard = driver.olderHeard;
     else this.#newest = driver.olderHeard;
   }
+}
+
+/** The text of an H3 index that is given in two halves, as h3-js writes it. */
+function cellName(high: number, low: number): string {
+  return high.toString(16) + low.toString(16).padStart(8, '0');
+}
+
+function halvesOf(cell: string): [high: number, low: number] {
+  const halves = new Uint32Array(2);
+  splitCell(cell, halves);
+  return [halves[0], halves[1]];
+}
+
+function isEmpty({ where, since }: Conditions): boolean {
+  return where === undefined && since === undefined;
+}
+
+function meets({ position }: Driver, { where, since }: Conditions): boolean {
+  return (since === undefined || position.timestamp >= since) && (where === undefined || where(position.attributes));
 }

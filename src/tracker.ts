@@ -1,6 +1,8 @@
 import type { Fix } from './fix.ts';
-import { Fleet } from './fleet.ts';
+import { type CellPage, type Conditions, Fleet, type Page } from './fleet.ts';
 import { Circle } from './geo/circle.ts';
+import { distance } from './geo/distance.ts';
+import type { Region } from './geo/region.ts';
 import type { OnStored } from './store/group-commit.ts';
 import type { StoredPosition } from './store/store.ts';
 import type { Driver, EncodePosition } from './subscriptions/driver.ts';
@@ -38,6 +40,15 @@ export interface Nearby {
   readonly distances: readonly number[];
   readonly cursor: string;
   /** More drivers were within the radius than asked for. */
+  readonly truncated: boolean;
+}
+
+/** Some of the drivers within an area, by driverId. */
+export interface Within extends Page {
+  /** Metres from the centre, when the area is a circle. */
+  readonly distances?: readonly number[];
+  readonly cursor: string;
+  /** There is another page. */
   readonly truncated: boolean;
 }
 
@@ -105,7 +116,7 @@ export class Tracker {
     const position = { ...fix, timestamp, attributes, receivedAt: now };
     const driver = fleet.place(position);
     driver.stamped = fix.timestamp === undefined;
-    this.#writer.write({ ...position, fleet: fleetName, cell: cellName(fleet.cellOf(driver)) }, onStored);
+    this.#writer.write({ ...position, fleet: fleetName, cell: fleet.cellOf(driver) }, onStored);
     return 'accepted';
   }
 
@@ -130,10 +141,9 @@ export class Tracker {
   /** The drivers nearest to a place, answered from memory alone. */
   nearby(fleetName: string, area: CircleArea, limit: number, filters: Filters = {}): Nearby {
     const fleet = this.#fleets.get(fleetName);
-    if (fleet === undefined) return { drivers: [], distances: [], cursor: `${this.#instance}.0`, truncated: false };
-    const since = filters.maxAge === undefined ? undefined : this.#now() - filters.maxAge * 1000;
+    if (fleet === undefined) return { drivers: [], distances: [], cursor: this.#noCursor, truncated: false };
     // One more than asked for tells whether there are more.
-    const found = fleet.nearest(area.lat, area.lng, area.radius, limit + 1, compileWhere(filters.where), since);
+    const found = fleet.nearest(area.lat, area.lng, area.radius, limit + 1, this.#conditions(filters));
     const truncated = found.slots.length > limit;
     if (truncated) found.slots.length = limit;
     return {
@@ -142,6 +152,33 @@ export class Tracker {
       cursor: fleet.cursor,
       truncated,
     };
+  }
+
+  /**
+   * The drivers within a region, or of the whole fleet, in the order of their ids: at most `limit`, and perhaps fewer, of
+   * those after the given id. Answered from memory alone.
+   */
+  within(fleetName: string, region: Region | undefined, filters: Filters, limit: number, after?: string): Within {
+    const fleet = this.#fleets.get(fleetName);
+    if (fleet === undefined) return { drivers: [], cursor: this.#noCursor, truncated: false };
+    const { drivers, next } = fleet.page(region, this.#conditions(filters), limit, after);
+    const to = (circle: Circle) =>
+      drivers.map(({ position: { lat, lng } }) => distance(circle.lat, circle.lng, lat, lng));
+    const distances = region instanceof Circle ? to(region) : undefined;
+    return { drivers, distances, cursor: fleet.cursor, truncated: next !== undefined, next };
+  }
+
+  /** How many drivers within a region, or of the whole fleet, are in each H3 cell, in the order of the cells' indexes. */
+  cells(
+    fleetName: string,
+    region: Region | undefined,
+    resolution: number,
+    filters: Filters,
+    limit: number,
+    after?: string,
+  ): CellPage {
+    const fleet = this.#fleets.get(fleetName);
+    return fleet?.cells(region, this.#conditions(filters), resolution, limit, after) ?? { cells: [] };
   }
 
   /** Watches a circle: the recipient is woken at once for the snapshot, then for every change. */
@@ -178,6 +215,15 @@ export class Tracker {
     }
   }
 
+  /** The cursor of a fleet of which nothing is known. */
+  get #noCursor(): string {
+    return `${this.#instance}.0`;
+  }
+
+  #conditions({ where, maxAge }: Filters): Conditions {
+    return { where: compileWhere(where), since: maxAge === undefined ? undefined : this.#now() - maxAge * 1000 };
+  }
+
   #fleet(name: string): Fleet {
     let fleet = this.#fleets.get(name);
     if (fleet === undefined) {
@@ -196,8 +242,4 @@ function stamp(now: number, known: Driver | undefined): number {
   if (known === undefined) return now;
   const last = known.position.timestamp;
   return last === now || (known.stamped && last > now) ? last + 1 : now;
-}
-
-function cellName([high, low]: readonly [number, number]): string {
-  return high.toString(16) + low.toString(16).padStart(8, '0');
 }
