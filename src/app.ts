@@ -4,12 +4,14 @@ import jwt from '@fastify/jwt';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { authenticator } from './auth/tokens.ts';
 import type { Config } from './config.ts';
+import { cellRoutes } from './http/cells.ts';
 import { useDocumentation } from './http/documentation.ts';
 import { driverRoutes } from './http/drivers.ts';
 import { healthRoutes } from './http/health.ts';
 import { positionRoutes } from './http/positions.ts';
 import { handleClientError, handleError, useProblems } from './http/problem.ts';
 import { validatorCompiler } from './http/validation.ts';
+import { withinRoutes } from './http/within.ts';
 import { Ingest } from './ingest.ts';
 import { messageEncoder } from './protocol/encode.ts';
 import { MAX_BYTES } from './protocol/rest.ts';
@@ -91,7 +93,10 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     maxSubscriptions: config.maxSubscriptions,
     maxRadiusMeters: config.maxRadiusMeters,
   });
-  await app.register(driverRoutes, { tracker, authenticate, now, maxRadiusMeters: config.maxRadiusMeters });
+  const queries = { tracker, authenticate, now, maxRadiusMeters: config.maxRadiusMeters };
+  await app.register(driverRoutes, queries);
+  await app.register(withinRoutes, queries);
+  await app.register(cellRoutes, queries);
   await app.register(positionRoutes, { ingest, authenticate });
   await app.register(healthRoutes, { ready: deps.ready });
   return app;

@@ -3,7 +3,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 
-const DESCRIPTION = `Who is near, now? Drivers send positions; this API says who is near a point.
+const DESCRIPTION = `Who is near, now? Drivers send positions; this API says who is near a point, or within an area.
 
 Positions are sent and watched over the WebSocket at \`/ws\` (see docs/protocol.md in the repository); they can also be sent
 over HTTP. Every call but health, contract and documentation needs a token: \`Authorization: Bearer TOKEN\`, or

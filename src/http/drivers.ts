@@ -1,15 +1,13 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Principal } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
 import { DomainError } from '../errors.ts';
-import { toCircle, whereSchema } from '../protocol/area.ts';
-import { parse } from '../protocol/faults.ts';
+import { conditionInQuery, toCircle } from '../protocol/area.ts';
 import { driverIdSchema } from '../protocol/fix.ts';
 import { encodeFeature, encodeFeatureCollection, GEOJSON } from '../protocol/geojson.ts';
-import { roundDistance } from '../protocol/position.ts';
-import { whereInQuery } from '../protocol/query.ts';
+import { encodeAnswer } from '../protocol/list.ts';
+import { FILTERS } from '../protocol/query.ts';
 import {
   driverAnswerSchema,
   featureCollectionSchema,
@@ -17,7 +15,8 @@ import {
   nearbyAnswerSchema,
   nearbyQuerySchema,
 } from '../protocol/rest.ts';
-import type { Nearby, Tracker } from '../tracker.ts';
+import type { Tracker } from '../tracker.ts';
+import { wantsGeoJson } from './accept.ts';
 import { allow, principalOf } from './access.ts';
 import { answer, responses } from './responses.ts';
 
@@ -28,10 +27,6 @@ export interface DriversDeps {
   readonly now: () => number;
   readonly maxRadiusMeters: number;
 }
-
-const conditionSchema = whereSchema.optional();
-
-const FILTERS = `Filters: \`attributes.NAME=VALUE\` keeps drivers whose attribute has that value; repeated, any of the values. Different names must all match.`;
 
 /** `GET /v1/drivers/nearby` and `GET /v1/drivers/{driverId}`. */
 export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps) => {
@@ -59,13 +54,13 @@ export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps
     },
     (request, reply) => {
       const { query } = request;
-      const where = parse(conditionSchema, whereInQuery(query));
+      const where = conditionInQuery(query);
       const { fleet } = principalOf(request);
       const found = tracker.nearby(fleet, toCircle(query), query.limit, { where, maxAge: query.maxAge });
       if (wantsGeoJson(request, reply)) {
         return reply.type(GEOJSON).send(encodeFeatureCollection(found, now()));
       }
-      return reply.type('application/json').send(encodeNearby(found, now()));
+      return reply.type('application/json').send(encodeAnswer(found, now()));
     },
   );
 
@@ -98,17 +93,3 @@ export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps
     },
   );
 };
-
-/** Positions are kept encoded, so the answer is put together from them and no serializer walks it. */
-function encodeNearby({ drivers, distances, cursor, truncated }: Nearby, serverTime: number): string {
-  let list = '';
-  for (let i = 0; i < drivers.length; i++) {
-    list += `${i === 0 ? '' : ','}${drivers[i].encoded},"distance":${roundDistance(distances[i])}}`;
-  }
-  return `{"serverTime":${serverTime},"cursor":"${cursor}"${truncated ? ',"truncated":true' : ''},"drivers":[${list}]}`;
-}
-
-function wantsGeoJson(request: FastifyRequest, reply: FastifyReply): boolean {
-  reply.header('vary', 'accept');
-  return request.headers.accept?.includes(GEOJSON) ?? false;
-}

@@ -38,7 +38,13 @@ export function handleError(error: FastifyError | DomainError, request: FastifyR
     sendProblem(reply, codeOf(status), 'The server failed. Quote the requestId when you report it.', [], status);
     return;
   }
-  sendProblem(reply, codeOf(status), error.message, [], status);
+  sendProblem(reply, codeOf(status), status === 415 ? wantedTypes(request) : error.message, [], status);
+}
+
+/** What a route that was sent another content type takes. */
+function wantedTypes(request: FastifyRequest): string {
+  const { consumes = ['application/json'] } = request.routeOptions.schema ?? {};
+  return `The content type must be ${consumes.join(' or ')}.`;
 }
 
 /** Answers what Node could not read as HTTP: no request, no reply, just a socket. */

@@ -1,5 +1,5 @@
 import type { Position } from '../fix.ts';
-import type { Nearby } from '../tracker.ts';
+import { encodeHead, encodeNext, type Found } from './list.ts';
 import { roundDistance } from './position.ts';
 
 /** The media type of GeoJSON (RFC 7946, 12). */
@@ -25,9 +25,12 @@ export function encodeFeature(position: Position, more: { distance?: number; ser
   });
 }
 
-/** The drivers near a place as a GeoJSON FeatureCollection. */
-export function encodeFeatureCollection(found: Nearby, serverTime: number): string {
-  const features = found.drivers.map(({ position }, i) => encodeFeature(position, { distance: found.distances[i] }));
-  const head = `{"type":"FeatureCollection","serverTime":${serverTime},"cursor":"${found.cursor}"`;
-  return `${head}${found.truncated ? ',"truncated":true' : ''},"features":[${features}]}`;
+/**
+ * A list of drivers as a GeoJSON FeatureCollection; what else the answer says are foreign members (RFC 7946, 6.1).
+ *
+ * @param next the path to the next page
+ */
+export function encodeFeatureCollection(found: Found, serverTime: number, next?: string): string {
+  const features = found.drivers.map(({ position }, i) => encodeFeature(position, { distance: found.distances?.[i] }));
+  return `{"type":"FeatureCollection",${encodeHead(found, serverTime)},"features":[${features}]${encodeNext(next)}}`;
 }

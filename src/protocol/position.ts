@@ -48,10 +48,19 @@ export function encodePosition(position: Position): string {
   return JSON.stringify({ driverId, ...fields }).slice(0, -1);
 }
 
-/** The wire forms of many positions, as the inside of a JSON list. */
-export function encodeList(drivers: Iterable<{ readonly encoded: string }>): string {
+/**
+ * The wire forms of many positions, as the inside of a JSON list. Positions are kept encoded, so it is put together from
+ * them and no serializer walks it.
+ *
+ * @param distances metres, one for each
+ */
+export function encodeList(drivers: Iterable<{ readonly encoded: string }>, distances?: readonly number[]): string {
   let list = '';
-  for (const { encoded } of drivers) list += list === '' ? `${encoded}}` : `,${encoded}}`;
+  let i = 0;
+  for (const { encoded } of drivers) {
+    const distance = distances === undefined ? '' : `,"distance":${roundDistance(distances[i++])}`;
+    list += `${list === '' ? '' : ','}${encoded}${distance}}`;
+  }
   return list;
 }
 

@@ -4,12 +4,21 @@ import type { Where } from '../subscriptions/where.ts';
 // No two parts can match the same digits, so that a long one costs no more than its length.
 const DECIMAL = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 
+/** Whether a text is a plain decimal, as numbers in a query string must be. */
+export function isDecimal(text: string): boolean {
+  return DECIMAL.test(text);
+}
+
 /** A number in a query string: a plain decimal, checked by `schema`. Anything else is left for the schema to refuse. */
 export function inQuery<T extends z.ZodType>(schema: T) {
-  return z.preprocess((value) => (typeof value === 'string' && DECIMAL.test(value) ? Number(value) : value), schema);
+  return z.preprocess((value) => (typeof value === 'string' && isDecimal(value) ? Number(value) : value), schema);
 }
 
 const PREFIX = 'attributes.';
+
+/** What the contract says of {@link whereInQuery}: parameters with names of a client's choice have no place in it. */
+export const FILTERS =
+  'Filters: `attributes.NAME=VALUE` keeps drivers whose attribute has that value; repeated, any of the values. Different names must all match.';
 
 /**
  * The condition in a query string: `attributes.status=available`, repeated for other allowed values. `undefined` when
@@ -23,4 +32,30 @@ export function whereInQuery(query: Readonly<Record<string, unknown>>): Where | 
     where[name.slice(PREFIX.length)] = Array.isArray(value) ? value.map(String) : [String(value)];
   }
   return where;
+}
+
+/**
+ * The path to ask for the next page: the same query, but after another one. Parameters are passed on as they were written;
+ * `access_token` and whatever is not of the call are left out.
+ *
+ * @param path without a query
+ * @param url of the request
+ * @param own the names of the call's parameters, beside filters and `after`
+ */
+export function nextPath(path: string, url: string, own: readonly string[], after: string): string {
+  const at = url.indexOf('?');
+  const kept = (at === -1 ? [] : url.slice(at + 1).split('&')).filter((pair) => {
+    const name = nameOf(pair);
+    return own.includes(name) || name.startsWith(PREFIX);
+  });
+  return `${path}?${[...kept, `after=${encodeURIComponent(after)}`].join('&')}`;
+}
+
+/** The name of a parameter; '' where it cannot be told, which is the name of none. */
+function nameOf(pair: string): string {
+  try {
+    return decodeURIComponent(pair.split('=', 1)[0]);
+  } catch {
+    return '';
+  }
 }

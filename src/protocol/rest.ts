@@ -5,18 +5,41 @@ import { fixSchema, latitudeSchema, longitudeSchema, number } from './fix.ts';
 import { positionAtDistanceSchema, positionSchema } from './position.ts';
 import { inQuery } from './query.ts';
 
-/** How many drivers a query answers with when it names no limit, and at the most. */
-export const DEFAULT_LIMIT = 20;
+/** How many drivers `nearby` answers with when it names no limit. */
+const DEFAULT_LIMIT = 20;
+/** The most drivers in one answer. */
 export const MAX_LIMIT = 1000;
 /** The most bytes of a request's body or a message: a thousand fixes with attributes fit. */
 export const MAX_BYTES = 1024 * 1024;
 /** The most fixes in one request or message. */
 export const MAX_POSITIONS = 1000;
 
-const serverTime = z.int().meta({
+export const serverTime = z.int().meta({
   description: 'The server’s clock, epoch milliseconds; `serverTime − timestamp` is a position’s age.',
 });
-const cursor = z.string().meta({ description: 'Opaque mark of this moment in the fleet’s stream of changes.' });
+export const cursor = z.string().meta({ description: 'Opaque mark of this moment in the fleet’s stream of changes.' });
+
+const limitRule = 'must be a whole number from 1';
+
+/**
+ * How many to answer with.
+ *
+ * @param what is counted
+ * @param fallback how many when there is no limit, for the contract: it is for the caller to put in
+ */
+export const limitSchema = (what: string, fallback: number, max: number) =>
+  number(limitRule)
+    .int({ error: limitRule })
+    .min(1, { error: limitRule })
+    .meta({
+      description: `The most ${what} to answer with; ${fallback} when absent. More than ${max} is taken as ${max}.`,
+      default: fallback,
+    })
+    .transform((limit) => Math.min(limit, max));
+
+export const maxAgeSchema = number('must be a number of seconds')
+  .min(0, { error: 'must be at least 0' })
+  .meta({ description: 'Leaves out positions whose timestamp is older than this many seconds.' });
 
 /** @param maxRadius MAX_RADIUS_METERS */
 export const nearbyQuerySchema = (maxRadius: number) =>
@@ -28,20 +51,8 @@ export const nearbyQuerySchema = (maxRadius: number) =>
         .default(Math.min(DEFAULT_RADIUS, maxRadius))
         .meta({ description: 'Metres along the WGS84 ellipsoid. The rim is inside.', example: 2000 }),
     ),
-    limit: inQuery(
-      number('must be a whole number from 1')
-        .int({ error: 'must be a whole number from 1' })
-        .min(1, { error: 'must be a whole number from 1' })
-        .default(DEFAULT_LIMIT)
-        .transform((limit) => Math.min(limit, MAX_LIMIT))
-        .meta({ description: `The most drivers to answer with. More than ${MAX_LIMIT} is taken as ${MAX_LIMIT}.` }),
-    ),
-    maxAge: inQuery(
-      number('must be a number of seconds')
-        .min(0, { error: 'must be at least 0' })
-        .optional()
-        .meta({ description: 'Leaves out positions whose timestamp is older than this many seconds.' }),
-    ),
+    limit: inQuery(limitSchema('drivers', DEFAULT_LIMIT, MAX_LIMIT).default(DEFAULT_LIMIT)),
+    maxAge: inQuery(maxAgeSchema.optional()),
   });
 
 export const nearbyAnswerSchema = z

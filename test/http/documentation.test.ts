@@ -19,7 +19,8 @@ test('the contract and its page are served, with nothing from elsewhere', async 
 
 test('every route of the API is in the contract, and every reference in it resolves', async () => {
   const document = await contract();
-  for (const path of ['/v1/drivers/nearby', '/v1/drivers/{driverId}', '/v1/positions', '/livez', '/readyz']) {
+  const paths = ['drivers', 'drivers/nearby', 'drivers/search', 'drivers/{driverId}', 'cells', 'positions'];
+  for (const path of [...paths.map((path) => `/v1/${path}`), '/livez', '/readyz']) {
     expect(document).toContain(`\n  ${path}:\n`);
   }
   for (const [, name] of document.matchAll(/#\/components\/schemas\/(\w+)/g))

@@ -1,0 +1,56 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { conditionInQuery, toRegion } from '../protocol/area.ts';
+import {
+  CELL_PARAMETERS,
+  cellCollectionSchema,
+  cellsAnswerSchema,
+  cellsQuerySchema,
+  DEFAULT_CELLS,
+  encodeCellCollection,
+  encodeCells,
+} from '../protocol/cells.ts';
+import { GEOJSON } from '../protocol/geojson.ts';
+import { FILTERS, nextPath } from '../protocol/query.ts';
+import { wantsGeoJson } from './accept.ts';
+import { allow, principalOf } from './access.ts';
+import { answer, responses } from './responses.ts';
+import type { WithinDeps } from './within.ts';
+
+const PATH = '/v1/cells';
+
+/** `GET /v1/cells`. */
+export const cellRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps) => {
+  const { tracker, now } = deps;
+
+  app.get(
+    PATH,
+    {
+      onRequest: allow(deps.authenticate, (principal) => principal.canRead, 'positions:read'),
+      schema: {
+        operationId: 'cells',
+        tags: ['drivers'],
+        summary: 'How many are where: drivers counted by H3 cell',
+        description: `The drivers within a box (\`bbox\`), a circle (\`latitude\`, \`longitude\` and \`radius\`) or, with neither, of the whole fleet, counted by the H3 cell that they are in. Cells without drivers are left out. At the area's edge only the drivers inside count, not all of the cell. In the order of the cells' indexes, a page at a time: ask for \`next\`, as it is, until an answer has none. ${FILTERS}`,
+        security: [{ token: [] }, { tokenInQuery: [] }],
+        querystring: cellsQuerySchema(deps.maxRadiusMeters),
+        response: responses(
+          { 200: answer('A page, by cell.', cellsAnswerSchema, cellCollectionSchema) },
+          400,
+          401,
+          403,
+        ),
+      },
+    },
+    (request, reply) => {
+      const { query } = request;
+      const { resolution, limit = DEFAULT_CELLS, maxAge, after } = query;
+      const filters = { where: conditionInQuery(query), maxAge };
+      const found = tracker.cells(principalOf(request).fleet, toRegion(query), resolution, filters, limit, after);
+      const next = found.next === undefined ? undefined : nextPath(PATH, request.url, CELL_PARAMETERS, found.next);
+      if (wantsGeoJson(request, reply)) {
+        return reply.type(GEOJSON).send(encodeCellCollection(found.cells, resolution, now(), next));
+      }
+      return reply.type('application/json').send(encodeCells(found.cells, resolution, now(), next));
+    },
+  );
+};
