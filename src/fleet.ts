@@ -110,8 +110,9 @@ export class Fleet implements Subject {
     this.#append(driver);
   }
 
-  /** Puts the list of drivers by when they were heard in order, after positions were placed in any. O(n log n). */
-  sortHeard(): void {
+  /** Puts in order what takes its order from that in which positions were placed, after they were placed in any. O(n log n). */
+  settle(): void {
+    this.#tree.compact();
     const drivers = [...this.drivers.values()].sort((a, b) => a.heardAt - b.heardAt);
     this.#oldest = undefined;
     this.#newest = undefined;

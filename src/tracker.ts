@@ -130,7 +130,7 @@ export class Tracker {
     for await (const rows of batches) {
       for (const { fleet, cell: _, ...position } of rows) this.#fleet(fleet).place(position);
     }
-    for (const fleet of this.#fleets.values()) fleet.sortHeard();
+    for (const fleet of this.#fleets.values()) fleet.settle();
   }
 
   /** A driver of a fleet, or undefined. */
