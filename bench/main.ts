@@ -11,6 +11,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'drivers and watchers on a real server: how long a fix takes to a watcher',
     load: () => import('./load.ts'),
   },
+  core: {
+    about: 'the index alone: queries and updates a second, against what one would take instead',
+    load: () => import('./core.ts'),
+  },
 };
 
 const HELP = `Measures Nearcast.
