@@ -15,6 +15,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'the index alone: queries and updates a second, against what one would take instead',
     load: () => import('./core.ts'),
   },
+  rest: {
+    about: 'nearby over HTTP, against a bare Fastify route that sends the same bytes',
+    load: () => import('./rest.ts'),
+  },
 };
 
 const HELP = `Measures Nearcast.
