@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { loadavg } from 'node:os';
 import { readArguments, UsageError } from '../src/command-line.ts';
 import { memberSeed } from '../src/sim/random.ts';
 import { findPostgres } from '../test/support/postgres.ts';
@@ -43,6 +44,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const options = readOptions(argv);
   const { pace, seed } = options;
   const startedAt = performance.now();
+  const busy = loadavg()[0].toFixed(1);
   let stop: string | undefined;
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => (stop = signal));
   const progress = (text: string) => {
@@ -87,10 +89,12 @@ export async function run(argv: readonly string[]): Promise<number> {
     for (const server of servers) await server.close?.();
   }
   const took = Math.round((performance.now() - startedAt) / 1000);
-  const conditions = `seed ${seed} · ${pace.seconds} s a figure in ${pace.rounds} rounds, medians · ${took} s in all`;
+  const conditions =
+    `seed ${seed} · ${pace.seconds} s a figure in ${pace.rounds} rounds, medians · ${took} s in all · ` +
+    `load average before: ${busy}`;
   console.log(report(`Core: ${machine()}`, conditions, figures, growth, notes));
   if (options.json !== undefined) {
-    const all = { machine: machine(), seed, pace, figures, growth, notes };
+    const all = { machine: machine(), loadAverage: Number(busy), seed, pace, figures, growth, notes };
     await writeFile(options.json, `${JSON.stringify(all, null, 2)}\n`);
   }
   return 0;

@@ -60,8 +60,10 @@ export async function load(
         sentAt = performance.now();
         socket.write(request.bytes);
       };
+      let done = false;
       const fail = (fault: string) => {
-        faults.push(fault);
+        if (!done) faults.push(fault);
+        done = true;
         socket.destroy();
         resolve();
       };
@@ -79,6 +81,7 @@ export async function load(
           if (fault !== undefined) return fail(fault);
         }
         if (now < endsAt && faults.length === 0) return send();
+        done = true;
         socket.end();
         resolve();
       };

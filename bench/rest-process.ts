@@ -1,0 +1,43 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { RestServerOptions, RestServerRequest } from './rest-server.ts';
+
+const SERVER = fileURLToPath(new URL('rest-server.ts', import.meta.url));
+
+/** A server in a process of its own; it ends with this one. */
+export class RestServer {
+  readonly port: number;
+  readonly #child: ChildProcess;
+
+  private constructor(port: number, child: ChildProcess) {
+    this.port = port;
+    this.#child = child;
+  }
+
+  static async start(options: RestServerOptions): Promise<RestServer> {
+    const child = fork(SERVER, [JSON.stringify(options)]);
+    return new RestServer((await RestServer.#message(child)).port as number, child);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  async request(request: RestServerRequest): Promise<void> {
+    this.#child.send(request);
+    await RestServer.#message(this.#child);
+  }
+
+  stop(): void {
+    this.#child.kill();
+  }
+
+  static async #message(child: ChildProcess): Promise<{ readonly port?: number }> {
+    const ended = once(child, 'exit').then(([code]) => {
+      throw new Error(`a server ended with ${code}`);
+    });
+    const [message] = await Promise.race([once(child, 'message'), ended]);
+    return message;
+  }
+}
