@@ -1,9 +1,21 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { RestServerOptions, RestServerRequest } from './rest-server.ts';
 
 const SERVER = fileURLToPath(new URL('rest-server.ts', import.meta.url));
+
+/**
+ * Keeps a process, with all its threads, to one processor: the load to the first, a server to the last. Some virtual
+ * machines put what is not busy all the time on one processor together, and then each is in the other's way.
+ *
+ * @throws {Error} where there is no taskset
+ */
+export function pin(pid: number, processor: 'first' | 'last'): void {
+  const number = processor === 'first' ? 0 : cpus().length - 1;
+  execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', String(number), String(pid)], { stdio: 'ignore' });
+}
 
 /** A server in a process of its own; it ends with this one. */
 export class RestServer {

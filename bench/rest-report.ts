@@ -10,6 +10,8 @@ import type { Samples } from './samples.ts';
 import { count, milliseconds } from './table.ts';
 
 const TOP = 25;
+/** Of a core: with less than this a server was not what held the requests up. */
+const SATURATED = 0.9;
 
 /** One line of the table: who is asked, what, and what came of it. */
 export interface Line {
@@ -54,6 +56,9 @@ export function report(lines: readonly Line[]): string {
     'p50, p99: from sending to the last byte; each connection asks again at once. body: bytes. server, load: of a core.',
     'Every answer was 200 and of the right length; samples were compared byte by byte, and with GeographicLib by brute',
     'force. Drivers stand still, so each is encoded once.',
+    ...(lines.every(({ used }) => used.server / used.clock >= SATURATED)
+      ? []
+      : ['NOTE: servers had time to spare, or were kept waiting for a processor: go by the CPU time, or see --pin.']),
   ].join('\n');
 }
 

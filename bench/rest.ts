@@ -5,7 +5,7 @@ import { readArguments } from '../src/command-line.ts';
 import { type HttpRequest, load } from './http-load.ts';
 import { usageOf } from './process-usage.ts';
 import { restFleet } from './rest-fleet.ts';
-import { RestServer } from './rest-process.ts';
+import { pin, RestServer } from './rest-process.ts';
 import { ask, RADIUS, request, SCENARIOS, timeless } from './rest-queries.ts';
 import { type Line, profiled, report } from './rest-report.ts';
 import type { RestServerOptions } from './rest-server.ts';
@@ -23,6 +23,7 @@ what is left of Fastify's speed?
   --connections N    kept alive, each with one request at a time (50)
   --drivers N        in a city of about 100 km across (100000)
   --profile          then profiles Nearcast and the bare route under the same load, and prints where their time goes
+  --pin              keeps the load to the first processor and the servers to the last (Linux: taskset)
   --seed N           the same seed gives the same drivers and queries (1)
   --help
 
@@ -45,9 +46,11 @@ export async function run(argv: readonly string[]): Promise<number> {
   const start = async (serverOptions: RestServerOptions) => {
     const server = await RestServer.start(serverOptions);
     servers.push(server);
+    if (options.pin) pin(server.pid, 'last');
     return server;
   };
   try {
+    if (options.pin) pin(process.pid, 'first');
     await measure(options, start);
     return 0;
   } catch (error) {
@@ -104,7 +107,7 @@ async function measure(options: Options, start: (of: RestServerOptions) => Promi
   }
   const conditions = [
     `${count(drivers)} drivers in the city, radius ${RADIUS / 1000} km, ${connections} connections, bearer token`,
-    `seed ${seed} · ${rounds} rounds of ${seconds} s, medians · load average before: ${busy}`,
+    `seed ${seed} · ${rounds} rounds of ${seconds} s, medians · ${options.pin ? 'pinned · ' : ''}load average before: ${busy}`,
   ];
   console.log([`REST: ${machine()}`, ...conditions, '', report(lines)].join('\n'));
   if (!options.profile) return;
@@ -146,7 +149,7 @@ type Options = ReturnType<typeof readOptions>;
 function readOptions(argv: readonly string[]) {
   const { flags, number } = readArguments(argv, {
     values: ['rounds', 'seconds', 'connections', 'drivers', 'seed'],
-    flags: ['quick', 'profile'],
+    flags: ['quick', 'profile', 'pin'],
   });
   const quick = flags.has('quick');
   return {
@@ -155,6 +158,7 @@ function readOptions(argv: readonly string[]) {
     connections: number('connections', 50, { min: 1, max: 1000, whole: true }),
     drivers: number('drivers', 100_000, { min: 1000, max: 2_000_000, whole: true }),
     profile: flags.has('profile'),
+    pin: flags.has('pin'),
     seed: number('seed', 1, { whole: true }),
   };
 }
