@@ -1,5 +1,4 @@
 import cors from '@fastify/cors';
-import helmet from '@fastify/helmet';
 import jwt from '@fastify/jwt';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { authenticator } from './auth/tokens.ts';
@@ -7,6 +6,7 @@ import type { Config } from './config.ts';
 import { cellRoutes } from './http/cells.ts';
 import { useDocumentation } from './http/documentation.ts';
 import { driverRoutes } from './http/drivers.ts';
+import { useApiHeaders } from './http/headers.ts';
 import { healthRoutes } from './http/health.ts';
 import { positionRoutes } from './http/positions.ts';
 import { handleClientError, handleError, useProblems } from './http/problem.ts';
@@ -53,12 +53,6 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   // Answers are sent as text that was encoded ahead; nothing is left to serialize.
   app.setSerializerCompiler(() => JSON.stringify);
   useProblems(app);
-  await app.register(helmet, {
-    contentSecurityPolicy: {
-      // `upgrade-insecure-requests` would break plain HTTP on any host but localhost; the docs page styles inline.
-      directives: { upgradeInsecureRequests: null, styleSrc: ["'self'", "'unsafe-inline'"] },
-    },
-  });
   if (config.corsOrigins.length > 0) {
     await app.register(cors, { origin: config.corsOrigins.includes('*') ? '*' : [...config.corsOrigins] });
   }
@@ -73,13 +67,11 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
         ...(config.jwtIssuer === undefined ? [] : ['iss']),
         ...(config.jwtAudience === undefined ? [] : ['aud']),
       ],
-      // A token is verified once; its times are looked at each time. Entries.
-      cache: 1000,
       ...(config.jwtIssuer === undefined ? {} : { allowedIss: config.jwtIssuer }),
       ...(config.jwtAudience === undefined ? {} : { allowedAud: config.jwtAudience }),
     },
   });
-  const authenticate = authenticator((token) => app.jwt.verify(token));
+  const authenticate = authenticator((token) => app.jwt.verify(token), now);
   const ingest = new Ingest(tracker, config.maxFutureSeconds);
 
   await useDocumentation(app, VERSION);
@@ -94,10 +86,15 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     maxRadiusMeters: config.maxRadiusMeters,
   });
   const queries = { tracker, authenticate, now, maxRadiusMeters: config.maxRadiusMeters };
-  await app.register(driverRoutes, queries);
-  await app.register(withinRoutes, queries);
-  await app.register(cellRoutes, queries);
-  await app.register(positionRoutes, { ingest, authenticate });
-  await app.register(healthRoutes, { ready: deps.ready });
+  await app.register(async (api) => {
+    useApiHeaders(api);
+    // A logger for each request takes longer than most answers; who logs names the request.
+    api.setChildLoggerFactory((logger) => logger);
+    await api.register(driverRoutes, queries);
+    await api.register(withinRoutes, queries);
+    await api.register(cellRoutes, queries);
+    await api.register(positionRoutes, { ingest, authenticate });
+    await api.register(healthRoutes, { ready: deps.ready });
+  });
   return app;
 }

@@ -22,20 +22,43 @@ export function mintToken(secret: string, { sub, scope, fleet, ttlSeconds }: Tok
 /** Turns a token into its principal. @throws {DomainError} `unauthorized`, with the reason */
 export type Authenticate = (token: string) => Principal;
 
-/** @param verify checks signature, algorithm, expiry, issuer and audience, and throws what is wrong */
-export function authenticator(verify: (token: string) => unknown): Authenticate {
+/** How many tokens are remembered. */
+const REMEMBERED = 10_000;
+
+/**
+ * Tokens that were verified are remembered until they end, so that a client that asks again and again is not verified
+ * again: that takes longer than to answer.
+ *
+ * @param verify checks signature, algorithm, expiry, issuer and audience, and throws what is wrong
+ * @param now the server's clock, epoch milliseconds
+ */
+export function authenticator(verify: (token: string) => unknown, now: () => number): Authenticate {
+  const remembered = new Map<string, Principal>();
   return (token) => {
-    let payload: unknown;
-    try {
-      payload = verify(token);
-    } catch (error) {
-      throw new DomainError('unauthorized', reason(error));
+    const known = remembered.get(token);
+    if (known !== undefined) {
+      if (now() < known.expiresAt) return known;
+      remembered.delete(token);
     }
-    const claims = claimsSchema.safeParse(payload);
-    if (claims.success) return new Principal(claims.data);
-    const wrong = claims.error.issues.map(({ path }) => path.join('.')).join(', ');
-    throw new DomainError('unauthorized', `The token’s claims are not as they must be: ${wrong}.`);
+    const principal = principalOf(token, verify);
+    // Those that came first give way, used or not: they are verified once more.
+    if (remembered.size === REMEMBERED) remembered.delete(remembered.keys().next().value as string);
+    remembered.set(token, principal);
+    return principal;
   };
+}
+
+function principalOf(token: string, verify: (token: string) => unknown): Principal {
+  let payload: unknown;
+  try {
+    payload = verify(token);
+  } catch (error) {
+    throw new DomainError('unauthorized', reason(error));
+  }
+  const claims = claimsSchema.safeParse(payload);
+  if (claims.success) return new Principal(claims.data);
+  const wrong = claims.error.issues.map(({ path }) => path.join('.')).join(', ');
+  throw new DomainError('unauthorized', `The token’s claims are not as they must be: ${wrong}.`);
 }
 
 /** Says what is wrong with a token in our own words: a verifier’s message may quote the token. */

@@ -1,3 +1,4 @@
+import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
@@ -36,11 +37,19 @@ export async function useDocumentation(app: FastifyInstance, version: string): P
     transform: jsonSchemaTransform,
     transformObject: (document) => tidy(jsonSchemaTransformObject(document)),
   });
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    theme: { title: 'Nearcast API' },
-    // Without the bar that offers to look at other documents.
-    uiConfig: { layout: 'BaseLayout' },
+  await app.register(async (pages) => {
+    await pages.register(helmet, {
+      contentSecurityPolicy: {
+        // `upgrade-insecure-requests` would break plain HTTP on any host but localhost; the page styles inline.
+        directives: { upgradeInsecureRequests: null, styleSrc: ["'self'", "'unsafe-inline'"] },
+      },
+    });
+    await pages.register(swaggerUi, {
+      routePrefix: '/docs',
+      theme: { title: 'Nearcast API' },
+      // Without the bar that offers to look at other documents.
+      uiConfig: { layout: 'BaseLayout' },
+    });
   });
 
   let contract: string | undefined;

@@ -7,18 +7,14 @@ import { conditionInQuery, toCircle } from '../protocol/area.ts';
 import { driverIdSchema } from '../protocol/fix.ts';
 import { encodeFeature, encodeFeatureCollection, GEOJSON } from '../protocol/geojson.ts';
 import { encodeAnswer } from '../protocol/list.ts';
+import { nearbyQuerySchema, readNearbyQuery } from '../protocol/nearby-query.ts';
 import { FILTERS } from '../protocol/query.ts';
-import {
-  driverAnswerSchema,
-  featureCollectionSchema,
-  featureSchema,
-  nearbyAnswerSchema,
-  nearbyQuerySchema,
-} from '../protocol/rest.ts';
+import { driverAnswerSchema, featureCollectionSchema, featureSchema, nearbyAnswerSchema } from '../protocol/rest.ts';
 import type { Tracker } from '../tracker.ts';
 import { wantsGeoJson } from './accept.ts';
 import { allow, principalOf } from './access.ts';
 import { answer, responses } from './responses.ts';
+import { quickly } from './validation.ts';
 
 /** What the routes of drivers need. */
 export interface DriversDeps {
@@ -37,6 +33,7 @@ export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps
     '/v1/drivers/nearby',
     {
       onRequest: canRead,
+      validatorCompiler: quickly((query) => readNearbyQuery(query, deps.maxRadiusMeters)),
       schema: {
         operationId: 'nearby',
         tags: ['drivers'],

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError, type ErrorCode, type Fault } from '../errors.ts';
 import { encodeProblem, rawProblem, STATUS } from '../protocol/problem.ts';
+import { setApiHeaders } from './headers.ts';
 
 /** What an HTTP status that Fastify chose means in our codes. */
 function codeOf(status: number): ErrorCode {
@@ -18,6 +19,7 @@ export function sendProblem(
   faults: readonly Fault[] = [],
   status: number = STATUS[code],
 ): FastifyReply {
+  setApiHeaders(reply);
   if (status === 401) reply.header('www-authenticate', 'Bearer');
   if (status === 503) reply.header('retry-after', '1');
   return reply
@@ -34,7 +36,7 @@ export function handleError(error: FastifyError | DomainError, request: FastifyR
   }
   const status = error.statusCode ?? 500;
   if (status >= 500) {
-    request.log.error({ err: error }, 'request failed');
+    request.log.error({ err: error, reqId: request.id }, 'request failed');
     sendProblem(reply, codeOf(status), 'The server failed. Quote the requestId when you report it.', [], status);
     return;
   }

@@ -52,7 +52,8 @@ const filtersSchema = z.object({ attributes: whereSchema.optional() });
 
 /** The condition in a query string, checked; `undefined` when there is none. @throws {DomainError} `invalid` */
 export function conditionInQuery(query: Readonly<Record<string, unknown>>): Where | undefined {
-  return parse(filtersSchema, { attributes: whereInQuery(query) }).attributes;
+  const attributes = whereInQuery(query);
+  return attributes === undefined ? undefined : parse(filtersSchema, { attributes }).attributes;
 }
 
 /** The fields of a circle, all required. */

@@ -16,6 +16,11 @@ export function inQuery<T extends z.ZodType>(schema: T) {
 
 const PREFIX = 'attributes.';
 
+/** Whether a parameter is a part of a condition. */
+export function isFilter(name: string): boolean {
+  return name.startsWith(PREFIX);
+}
+
 /** What the contract says of {@link whereInQuery}: parameters with names of a client's choice have no place in it. */
 export const FILTERS =
   'Filters: `attributes.NAME=VALUE` keeps drivers whose attribute has that value; repeated, any of the values. Different names must all match.';
@@ -26,8 +31,9 @@ export const FILTERS =
  */
 export function whereInQuery(query: Readonly<Record<string, unknown>>): Where | undefined {
   let where: Record<string, string[]> | undefined;
-  for (const [name, value] of Object.entries(query)) {
-    if (!name.startsWith(PREFIX)) continue;
+  for (const name in query) {
+    if (!isFilter(name)) continue;
+    const value = query[name];
     where ??= Object.create(null) as Record<string, string[]>;
     where[name.slice(PREFIX.length)] = Array.isArray(value) ? value.map(String) : [String(value)];
   }
@@ -46,7 +52,7 @@ export function nextPath(path: string, url: string, own: readonly string[], afte
   const at = url.indexOf('?');
   const kept = (at === -1 ? [] : url.slice(at + 1).split('&')).filter((pair) => {
     const name = nameOf(pair);
-    return own.includes(name) || name.startsWith(PREFIX);
+    return own.includes(name) || isFilter(name);
   });
   return `${path}?${[...kept, `after=${encodeURIComponent(after)}`].join('&')}`;
 }

@@ -1,12 +1,8 @@
 import { z } from 'zod';
 import { ERROR_CODES, type ErrorCode } from '../errors.ts';
-import { DEFAULT_RADIUS, radiusSchema } from './area.ts';
-import { fixSchema, latitudeSchema, longitudeSchema, number } from './fix.ts';
+import { fixSchema, number } from './fix.ts';
 import { positionAtDistanceSchema, positionSchema } from './position.ts';
-import { inQuery } from './query.ts';
 
-/** How many drivers `nearby` answers with when it names no limit. */
-const DEFAULT_LIMIT = 20;
 /** The most drivers in one answer. */
 export const MAX_LIMIT = 1000;
 /** The most bytes of a request's body or a message: a thousand fixes with attributes fit. */
@@ -40,20 +36,6 @@ export const limitSchema = (what: string, fallback: number, max: number) =>
 export const maxAgeSchema = number('must be a number of seconds')
   .min(0, { error: 'must be at least 0' })
   .meta({ description: 'Leaves out positions whose timestamp is older than this many seconds.' });
-
-/** @param maxRadius MAX_RADIUS_METERS */
-export const nearbyQuerySchema = (maxRadius: number) =>
-  z.looseObject({
-    latitude: inQuery(latitudeSchema),
-    longitude: inQuery(longitudeSchema),
-    radius: inQuery(
-      radiusSchema(maxRadius)
-        .default(Math.min(DEFAULT_RADIUS, maxRadius))
-        .meta({ description: 'Metres along the WGS84 ellipsoid. The rim is inside.', example: 2000 }),
-    ),
-    limit: inQuery(limitSchema('drivers', DEFAULT_LIMIT, MAX_LIMIT).default(DEFAULT_LIMIT)),
-    maxAge: inQuery(maxAgeSchema.optional()),
-  });
 
 export const nearbyAnswerSchema = z
   .object({

@@ -13,15 +13,23 @@ export type Test = (attributes: Attributes | undefined) => boolean;
  */
 export function compileWhere(where: Where | undefined): Test | undefined {
   if (where === undefined) return undefined;
-  const conditions = Object.entries(where).map(
-    ([key, allowed]) => [key, new Set((Array.isArray(allowed) ? allowed : [allowed]).map(String))] as const,
-  );
+  const conditions = Object.entries(where).map(([key, allowed]) => compileCondition(key, allowed));
   if (conditions.length === 0) return undefined;
+  if (conditions.length === 1) return conditions[0];
   return (attributes) => {
-    if (attributes === undefined) return false;
-    for (const [key, allowed] of conditions) {
-      if (!Object.hasOwn(attributes, key) || !allowed.has(String(attributes[key]))) return false;
-    }
+    for (const condition of conditions) if (!condition(attributes)) return false;
     return true;
+  };
+}
+
+function compileCondition(key: string, allowed: AttributeValue | readonly AttributeValue[]): Test {
+  const texts = new Set((Array.isArray(allowed) ? allowed : [allowed]).map(String));
+  const [first] = texts;
+  const isAllowed = texts.size === 1 ? (text: string) => text === first : (text: string) => texts.has(text);
+  return (attributes) => {
+    const value = attributes?.[key];
+    // What an object has beside its own keys, such as `constructor`, is never of these types.
+    if (typeof value === 'string') return isAllowed(value);
+    return (typeof value === 'number' || typeof value === 'boolean') && isAllowed(String(value));
   };
 }

@@ -41,8 +41,15 @@ test('readiness does not wait for a store that hangs', async () => {
 test('security headers are set, and cross-origin calls are closed unless opened by setting', async () => {
   const closed = await startServer();
   const headers = (await closed.get('/livez', { origin: 'https://a.example' })).headers;
-  expect(headers.get('content-security-policy')).toContain("default-src 'self'");
-  expect(headers.get('x-content-type-options')).toBe('nosniff');
+  const page = (await closed.get('/docs/', {})).headers;
+  expect(page.get('content-security-policy')).toContain("default-src 'self'");
+  expect(page.get('x-content-type-options')).toBe('nosniff');
+  for (const path of ['/livez', '/v1/drivers', '/v1/drivers/nearby', '/nowhere']) {
+    const data = (await closed.get(path, {})).headers;
+    expect(data.get('content-security-policy')).toBe("default-src 'none'; frame-ancestors 'none'");
+    expect(data.get('x-content-type-options')).toBe('nosniff');
+    expect(data.get('cache-control')).toBe('no-store');
+  }
   expect(headers.get('access-control-allow-origin')).toBeNull();
   const open = await startServer({ env: { CORS_ORIGINS: 'https://a.example,https://b.example' } });
   const allowed = (await open.get('/livez', { origin: 'https://a.example' })).headers;
