@@ -1,10 +1,10 @@
 import { compareIds } from './compare-ids.ts';
-import type { Position } from './fix.ts';
+import type { Attributes, Position } from './fix.ts';
 import type { Region } from './geo/region.ts';
 import { Roster } from './roster.ts';
 import { splitCell } from './spatial/cell.ts';
 import { CellTree } from './spatial/cell-tree.ts';
-import type { Nearest } from './spatial/nearest.ts';
+import type { Accept, Nearest } from './spatial/nearest.ts';
 import { Driver, type EncodePosition } from './subscriptions/driver.ts';
 import { Registry } from './subscriptions/registry.ts';
 import type { Subject } from './subscriptions/subscription.ts';
@@ -51,6 +51,8 @@ export class Fleet implements Subject {
   readonly #tree: CellTree;
   /** Drivers by slot of the tree. */
   readonly #bySlot: (Driver | undefined)[] = [];
+  /** Their attributes, which a search with a condition asks of many drivers, and of most nothing else. */
+  readonly #attributes: (Attributes | undefined)[] = [];
   readonly #roster = new Roster();
   readonly #epoch: string;
   readonly #encode: EncodePosition;
@@ -93,6 +95,7 @@ export class Fleet implements Subject {
       this.#tree.move(driver.slot, position.lat, position.lng);
       this.heard(driver, position.receivedAt);
     }
+    this.#attributes[driver.slot] = position.attributes;
     this.registry.moved(driver);
     return driver;
   }
@@ -127,6 +130,7 @@ export class Fleet implements Subject {
       this.#unlink(driver);
       this.#tree.remove(driver.slot);
       this.#bySlot[driver.slot] = undefined;
+      this.#attributes[driver.slot] = undefined;
       this.drivers.delete(driver.id);
       this.#roster.remove(driver);
       this.registry.removed(driver, 'stale');
@@ -135,8 +139,7 @@ export class Fleet implements Subject {
 
   /** The drivers within `radius` metres of a place, nearest first, equally far ones by driverId. */
   nearest(lat: number, lng: number, radius: number, limit: number, conditions: Conditions = {}): Nearest {
-    if (isEmpty(conditions)) return this.#tree.nearest(lat, lng, radius, limit);
-    return this.#tree.nearest(lat, lng, radius, limit, (slot) => meets(this.at(slot), conditions));
+    return this.#tree.nearest(lat, lng, radius, limit, this.#accept(conditions));
   }
 
   /** The driver in a slot that {@link nearest} gave. */
@@ -190,7 +193,7 @@ export class Fleet implements Subject {
     this.#tree.census({
       resolution,
       region,
-      accept: isEmpty(conditions) ? undefined : (slot) => meets(this.at(slot), conditions),
+      accept: this.#accept(conditions),
       after: after === undefined ? undefined : halvesOf(after),
       // One more than asked for tells whether there are more.
       visit: (high, low, count) => cells.push({ cell: cellName(high, low), count }) <= limit,
@@ -248,6 +251,14 @@ export class Fleet implements Subject {
     return { drivers, next: drivers[limit - 1].id };
   }
 
+  /** Asks the driver in a slot for conditions; `undefined` where there are none. */
+  #accept({ where, since }: Conditions): Accept | undefined {
+    if (where === undefined && since === undefined) return undefined;
+    return (slot) =>
+      (where === undefined || where(this.#attributes[slot])) &&
+      (since === undefined || this.at(slot).position.timestamp >= since);
+  }
+
   #append(driver: Driver): void {
     driver.olderHeard = this.#newest;
     driver.newerHeard = undefined;
@@ -273,10 +284,6 @@ function halvesOf(cell: string): [high: number, low: number] {
   const halves = new Uint32Array(2);
   splitCell(cell, halves);
   return [halves[0], halves[1]];
-}
-
-function isEmpty({ where, since }: Conditions): boolean {
-  return where === undefined && since === undefined;
 }
 
 function meets({ position }: Driver, { where, since }: Conditions): boolean {

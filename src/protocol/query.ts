@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { Where } from '../subscriptions/where.ts';
 
 // No two parts can match the same digits, so that a long one costs no more than its length.
 const DECIMAL = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
@@ -29,7 +28,7 @@ export const FILTERS =
  * The condition in a query string: `attributes.status=available`, repeated for other allowed values. `undefined` when
  * there is none.
  */
-export function whereInQuery(query: Readonly<Record<string, unknown>>): Where | undefined {
+export function whereInQuery(query: Readonly<Record<string, unknown>>): Record<string, string[]> | undefined {
   let where: Record<string, string[]> | undefined;
   for (const name in query) {
     if (!isFilter(name)) continue;
