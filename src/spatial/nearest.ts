@@ -78,12 +78,14 @@ export class NearestSearch {
     const queue = this.#queue;
     best.clear(limit, radius, exact);
     queue.clear();
-    for (const base of tops) {
+    const furthest = (best.reach + reaches[0]) ** 2;
+    for (let i = 0; i < tops.length; i++) {
+      const base = tops[i];
       const dx = centres[WORDS * base] - x;
       const dy = centres[WORDS * base + 1] - y;
       const dz = centres[WORDS * base + 2] - z;
-      const least = Math.sqrt(dx * dx + dy * dy + dz * dz) - reaches[0];
-      if (least <= best.reach) queue.push(base, least);
+      const c2 = dx * dx + dy * dy + dz * dz;
+      if (c2 <= furthest) queue.push(base, Math.sqrt(c2) - reaches[0]);
     }
     // A node's nearest child is gone into at once while nothing in the queue is nearer; it need not pass through.
     let node = NONE;
@@ -96,16 +98,17 @@ export class NearestSearch {
       if (link < EMPTY) {
         const first = inner(link);
         const bound = reaches[resolutions[(first / SIBLINGS) | 0]];
-        const reach = best.reach;
+        const furthest = (best.reach + bound) ** 2;
         node = NONE;
         let nodeLeast = 0;
         for (let child = first; child < first + SIBLINGS; child++) {
-          if (ints[WORDS * child + LINK] === EMPTY) continue;
           const dx = centres[WORDS * child] - x;
           const dy = centres[WORDS * child + 1] - y;
           const dz = centres[WORDS * child + 2] - z;
-          const least = Math.sqrt(dx * dx + dy * dy + dz * dz) - bound;
-          if (least > reach) continue;
+          const c2 = dx * dx + dy * dy + dz * dz;
+          // Not the other way round: a child that never held a point has no centre, and no distance is NaN.
+          if (!(c2 <= furthest)) continue;
+          const least = Math.sqrt(c2) - bound;
           if (node === NONE) {
             node = child;
             nodeLeast = least;
