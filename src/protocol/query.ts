@@ -56,11 +56,12 @@ export function nextPath(path: string, url: string, own: readonly string[], afte
   return `${path}?${[...kept, `after=${encodeURIComponent(after)}`].join('&')}`;
 }
 
-/** The name of a parameter; '' where it cannot be told, which is the name of none. */
+/** The name of a parameter, as the parser takes it: one that cannot be decoded is left as it was written. */
 function nameOf(pair: string): string {
+  const name = pair.split('=', 1)[0];
   try {
-    return decodeURIComponent(pair.split('=', 1)[0]);
+    return decodeURIComponent(name);
   } catch {
-    return '';
+    return name;
   }
 }

@@ -107,19 +107,21 @@ export class Best {
         keys[at] = keys[at - 1];
         places[at] = places[at - 1];
       }
+      // Those with the same key, of whom there is hardly ever one, are left.
+      for (; at > 0 && keys[at - 1] === key && this.#order(places[at - 1], place) > 0; at--) {
+        keys[at] = key;
+        places[at] = places[at - 1];
+      }
     } else {
       let low = 0;
       while (low < at) {
         const middle = (low + at) >> 1;
-        if (keys[middle] > key) at = middle;
+        const own = keys[middle];
+        if (own > key || (own === key && this.#order(places[middle], place) > 0)) at = middle;
         else low = middle + 1;
       }
       keys.copyWithin(at + 1, at, size);
       places.copyWithin(at + 1, at, size);
-    }
-    for (; at > 0 && keys[at - 1] === key && this.#order(places[at - 1], place) > 0; at--) {
-      keys[at] = key;
-      places[at] = places[at - 1];
     }
     keys[at] = key;
     places[at] = place;

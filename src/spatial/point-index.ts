@@ -7,7 +7,8 @@ import { baseCell, MAX_RESOLUTION, splitCell } from './cell.ts';
 // it, the nearest centre of the finest grid there, then from level to level the centre of the next coarser grid, whose
 // offset is the digit. Three things differ. The projection is done by vectors, without trigonometry. The faces are found
 // from the pentagons, which sit on the icosahedron's vertices. And how each base cell's digits are turned against the
-// face's axes, a table in H3, is read off H3's own answer the first time that it is needed.
+// face's axes, a table in H3, is read off H3's own answer the first time that it is needed, from a point that is well
+// inside its cell: at its edge H3 may have put it into the next one, whose index can be this one's turned.
 
 const FACES = 20;
 /** Grid steps of resolution 15 for one unit of the projection; see `UNIT` in `cell.ts`. */
@@ -61,6 +62,10 @@ const A_SEVENTH = (1 / 7) * (1 + 1e-12);
 /** The bits above the base cell: an index of a cell (mode 1) at resolution 15. */
 const HEAD = (1 << 27) | (MAX_RESOLUTION << 20);
 const UNKNOWN = -1;
+/** What a point of which nothing may be learnt has for a key. */
+const NO_KEY = -1;
+/** Points that are no further than this from the centre of their cell on any axis, in steps of the grid, are not near its edge. */
+const INNER = 0.25;
 /**
  * Base cell and turns (8·base cell + turns) of the points of a face, by the cell of resolution 0 on the face's grid (its
  * steps along i and j, −2 … 2) and the first digit that is not 0: around a pentagon, where a sixth of the plane is missing,
@@ -92,7 +97,8 @@ function faceOf(x: number, y: number, z: number): number {
 /**
  * Writes H3's index, at resolution 15, of the point in whose direction a unit vector shows (cos lat cos lng, cos lat sin
  * lng, sin lat) to `out[offset]` (upper half) and `out[offset + 1]` (lower half). The same as h3-js gives, but for points
- * on the very edge of a cell, within a millionth of its size, that either may put on either side.
+ * on the very edge of a cell (within a millionth of its size; near the centre of a face, where h3-js rounds more, within
+ * a hundredth), that either may put on either side.
  */
 export function indexOf(x: number, y: number, z: number, out: Uint32Array, offset: number): void {
   const face = faceOf(x, y, z);
@@ -143,7 +149,7 @@ export function indexOf(x: number, y: number, z: number, out: Uint32Array, offse
 
   const key = 8 * (25 * face + 5 * (i + 2) + j + 2) + firstDigit(coarse, fine);
   const orientation = orientations[key];
-  if (orientation === UNKNOWN) askH3(x, y, z, coarse, fine, key, out, offset);
+  if (orientation === UNKNOWN) askH3(x, y, z, coarse, fine, Math.max(ea, eb, ec) < INNER ? key : NO_KEY, out, offset);
   else pack(coarse, fine, orientation, out, offset);
 }
 
@@ -185,7 +191,7 @@ function pack(coarse: number, fine: number, orientation: number, out: Uint32Arra
   out[offset + 1] = (turnedCoarse << 30) | turnedFine;
 }
 
-/** Takes the index from h3-js, and from it the orientation at `key` for all points to come. */
+/** Takes the index from h3-js, and from it, unless there is no key, the orientation for all points to come. */
 function askH3(
   x: number,
   y: number,
@@ -200,15 +206,14 @@ function askH3(
   const cell = latLngToCell(Math.asin(z) * degrees, Math.atan2(y, x) * degrees, MAX_RESOLUTION);
   splitCell(cell, halves);
   const [high, low] = halves;
-  for (let turns = 0; turns < 6; turns++) {
+  out[offset] = high;
+  out[offset + 1] = low;
+  for (let turns = 0; turns < 6 && key !== NO_KEY; turns++) {
     const orientation = 8 * baseCell(high) + turns;
-    pack(coarse, fine, orientation, out, offset);
-    // Only a point on the edge of a cell, which H3 put on the other side, fits none; the next one tells.
-    if (out[offset] === high && out[offset + 1] === low) {
+    pack(coarse, fine, orientation, halves, 0);
+    if (halves[0] === high && halves[1] === low) {
       orientations[key] = orientation;
       return;
     }
   }
-  out[offset] = high;
-  out[offset + 1] = low;
 }

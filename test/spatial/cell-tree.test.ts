@@ -124,3 +124,23 @@ test('equally far points are ordered, and cut off, by the order given', () => {
   for (let i = 0; i < 100; i++) tree.add(1, 1);
   expect(tree.nearest(1, 1, 10, 3).slots).toEqual([99, 98, 97]);
 });
+
+test('a whole fleet at one point does not hold a search up, in whatever order it came', () => {
+  for (const order of [(a: number, b: number) => a - b, (a: number, b: number) => b - a]) {
+    const tree = new CellTree(order);
+    let compared = 0;
+    const counting = new CellTree((a, b) => {
+      compared++;
+      return order(a, b);
+    });
+    for (let i = 0; i < 20_000; i++) {
+      tree.add(51.5, -0.12);
+      counting.add(51.5, -0.12);
+    }
+    const all = Array.from({ length: 20_000 }, (_, slot) => slot).sort(order);
+    expect(tree.nearest(51.5, -0.12, 10, 1001).slots).toEqual(all.slice(0, 1001));
+    counting.nearest(51.5, -0.12, 10, 1001);
+    // By halves: log₂ 1001 is 10. One by one it would be hundreds.
+    expect(compared).toBeLessThan(20_000 * 15);
+  }
+});
