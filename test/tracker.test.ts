@@ -1,6 +1,7 @@
 import geographiclib from 'geographiclib-geodesic';
 import { expect, test } from 'vitest';
 import type { Fix } from '../src/fix.ts';
+import { Polygon } from '../src/geo/polygon.ts';
 import { encodePosition } from '../src/protocol/position.ts';
 import type { StoredPosition } from '../src/store/store.ts';
 import type { Change, Subscription } from '../src/subscriptions/subscription.ts';
@@ -225,4 +226,65 @@ test('what every subscription is told adds up to brute force, over random driver
   }
   console.log(`compared ${compared} believed drivers`);
   expect(compared).toBeGreaterThan(5_000);
+});
+
+test('a polygon that is dear to ask about is paged in small steps, and together they are all', () => {
+  const { tracker } = setUp();
+  const random = seeded('dear polygon');
+  const places = Array.from(
+    { length: 2_000 },
+    () => [40.7 + 0.2 * random.normal(), -74 + 0.2 * random.normal()] as const,
+  );
+  for (const [i, [lat, lng]] of places.entries()) tracker.accept('f', fix(`d${i}`, 900_000, lat, lng));
+  // To and fro through the city, each edge a hair turned against the last: nearly every question meets nearly every edge.
+  const ring: number[] = [];
+  for (let i = 0; i < 9_999; i++) {
+    const angle = Math.PI / 8 + (i - 5_000) * 1e-5;
+    const reach = i % 2 === 0 ? -1 : 1;
+    ring.push(40.7 + reach * Math.sin(angle), -74 + reach * Math.cos(angle));
+  }
+  ring.push(ring[0], ring[1]);
+  const polygon = new Polygon([[ring]]);
+  const expected = places.flatMap(([lat, lng], i) => (polygon.contains(0, 0, 0, lat, lng) ? [`d${i}`] : []));
+  expect(expected.length).toBeGreaterThan(0);
+  const found: string[] = [];
+  let pages = 0;
+  let after: string | undefined;
+  do {
+    const before = polygon.work;
+    const page = tracker.within('f', polygon, {}, 1_000, after);
+    // Estimate, walk, gather and walk: each is given up after half a million edges and one question more.
+    expect(polygon.work - before).toBeLessThan(4 * 510_000);
+    found.push(...page.drivers.map(({ id }) => id));
+    after = page.next;
+    pages++;
+  } while (after !== undefined);
+  expect(pages).toBeGreaterThan(5);
+  expect(found.sort()).toEqual(expected.sort());
+});
+
+test('a count with a condition that few meet ends its pages early, and together they are all', () => {
+  const { tracker } = setUp();
+  const random = seeded('dear count');
+  for (let i = 0; i < 30_000; i++) {
+    const attributes = { status: i % 5_000 === 0 ? 'free' : 'busy' };
+    tracker.accept('f', fix(`d${i}`, 900_000, ...random.place(), { attributes }));
+  }
+  for (const [status, total] of [
+    ['free', 6],
+    ['busy', 29_994],
+    ['gone', 0],
+  ] as const) {
+    let sum = 0;
+    let pages = 0;
+    let after: string | undefined;
+    do {
+      const page = tracker.cells('f', undefined, 2, { where: { status } }, 10_000, after);
+      for (const { count } of page.cells) sum += count;
+      after = page.next;
+      pages++;
+    } while (after !== undefined);
+    expect(sum).toBe(total);
+    expect(pages).toBe(2);
+  }
 });

@@ -31,6 +31,8 @@ export interface EdgeTree {
   readonly to: Int32Array;
   /** The polygon of a node's edges, where they are of one. */
   readonly polygon: Int32Array;
+  /** Edges looked at by all searches until now. Rings that run over themselves can make each look at most of them. */
+  work: number;
 }
 
 /** Builds the tree of polygons as {@link Polygon} takes them. O(n), and O(m log m) for m rings. */
@@ -108,6 +110,7 @@ export function edgeTree(polygons: readonly (readonly ArrayLike<number>[])[]): E
     from: Int32Array.from(froms),
     to: Int32Array.from(tos),
     polygon: Int32Array.from(polygon),
+    work: 0,
   };
 }
 

@@ -19,7 +19,8 @@ const ORIENTATION_ERROR = (3 + 16 * 2 ** -53) * 2 ** -53;
 // point from which a polygon's edges are crossed an odd number of times is inside. Consecutive edges that are beyond
 // some line east of the point cross the ray an odd number of times when the first begins on one side of it and the
 // last ends on the other, and those beyond a line west, north or south of the point cross it no time: so only
-// octagons around the point itself are looked into.
+// octagons around the point itself are looked into. They differ in what they do with an edge, and are written out
+// twice for speed: what is mended in the way of one must be mended in the other.
 
 /**
  * Whether a point is in a polygon or on an edge.
@@ -57,6 +58,7 @@ export function holds(tree: EdgeTree, lat: number, lng: number, slack: number): 
       node++;
       continue;
     } else {
+      tree.work += to - from;
       let lat1 = vertices[2 * from];
       for (let i = from + 1; i <= to; i++) {
         const lat2 = vertices[2 * i];
@@ -138,6 +140,7 @@ export function sideOf(tree: EdgeTree, footprint: Footprint, shift: number): Sid
       node++;
       continue;
     } else {
+      tree.work += to - from;
       // Vertices as seen from the centre.
       let y1 = vertices[2 * from] - lat;
       let x1 = vertices[2 * from + 1] - lng;

@@ -54,6 +54,11 @@ export class Polygon implements Region {
     this.#bounds = new Box(everyLongitude ? -180 : named(west), south, everyLongitude ? 180 : named(east), north);
   }
 
+  /** Edges looked at until now. */
+  get work(): number {
+    return this.#tree.work;
+  }
+
   /** Whether a point is inside, exactly. Only its degrees matter (longitude −180 … 180). O(log n) for most rings. */
   contains(_x: number, _y: number, _z: number, lat: number, lng: number): boolean {
     if (lat < this.#south || lat > this.#north) return false;

@@ -5,5 +5,11 @@ import { GEOJSON } from '../protocol/geojson.ts';
 export function wantsGeoJson(request: FastifyRequest, reply: FastifyReply): boolean {
   const vary = reply.getHeader('vary');
   reply.header('vary', vary === undefined ? 'accept' : `${vary}, accept`);
-  return request.headers.accept?.includes(GEOJSON) ?? false;
+  return request.headers.accept?.split(',').some(asksForGeoJson) ?? false;
+}
+
+/** Whether a media range is GeoJSON, and not with the weight 0, which asks for anything else. */
+function asksForGeoJson(range: string): boolean {
+  const [type, ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+  return type === GEOJSON && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
 }

@@ -8,6 +8,7 @@ import {
   DEFAULT_CELLS,
   encodeCellCollection,
   encodeCells,
+  MAX_OUTLINES,
 } from '../protocol/cells.ts';
 import { GEOJSON } from '../protocol/geojson.ts';
 import { FILTERS, nextPath } from '../protocol/query.ts';
@@ -43,11 +44,13 @@ export const cellRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps) =
     },
     (request, reply) => {
       const { query } = request;
-      const { resolution, limit = DEFAULT_CELLS, maxAge, after } = query;
+      const { resolution, maxAge, after } = query;
       const filters = { where: conditionInQuery(query), maxAge };
+      const geoJson = wantsGeoJson(request, reply);
+      const limit = Math.min(query.limit ?? DEFAULT_CELLS, geoJson ? MAX_OUTLINES : Number.POSITIVE_INFINITY);
       const found = tracker.cells(principalOf(request).fleet, toRegion(query), resolution, filters, limit, after);
       const next = found.next === undefined ? undefined : nextPath(PATH, request.url, CELL_PARAMETERS, found.next);
-      if (wantsGeoJson(request, reply)) {
+      if (geoJson) {
         return reply.type(GEOJSON).send(encodeCellCollection(found.cells, resolution, now(), next));
       }
       return reply.type('application/json').send(encodeCells(found.cells, resolution, now(), next));

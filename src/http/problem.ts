@@ -34,6 +34,12 @@ export function handleError(error: FastifyError | DomainError, request: FastifyR
     sendProblem(reply, error.code, error.message, error.faults);
     return;
   }
+  if (error.code === 'FST_ERR_CTP_INVALID_JSON_BODY') {
+    const detail =
+      'The body is not valid JSON, or has a key that no object may have: __proto__, constructor.prototype.';
+    sendProblem(reply, 'invalid', detail);
+    return;
+  }
   const status = error.statusCode ?? 500;
   if (status >= 500) {
     request.log.error({ err: error, reqId: request.id }, 'request failed');

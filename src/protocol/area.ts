@@ -45,6 +45,7 @@ export const whereSchema = z.preprocess(
     )
     .meta({
       description: 'Each attribute must have the given value, or one of the given ones. At most 16 keys.',
+      maxProperties: MAX_CONDITIONS,
       example: { status: 'available', seats: [4, 6] },
     }),
 );
@@ -126,12 +127,19 @@ export function refuse<T extends z.ZodType>(schema: T, faults: Readonly<Record<s
   return checked;
 }
 
+/** What looks like a filter in a query string, and is none: passed over, it would give the whole list. */
+export const NOT_FILTERS = {
+  where: 'is not a parameter: write attributes.NAME=VALUE',
+  attributes: 'is not a parameter: write attributes.NAME=VALUE',
+} as const;
+
 /** Lets a query through whose area is of one kind, and whole. */
 export function oneArea<T extends z.ZodType<AreaInQuery>>(schema: T): T {
   const ofCircle = (query: AreaInQuery) => CIRCLE.some((name) => query[name] !== undefined);
   let checked = refuse(schema, {
     polygon: 'belongs into the body of POST /v1/drivers/search',
     around: 'is not known to this version',
+    ...NOT_FILTERS,
   }).refine((query) => query.bbox === undefined || !ofCircle(query), {
     path: ['bbox'],
     error: 'must not come with latitude, longitude or radius: an area is a box or a circle',

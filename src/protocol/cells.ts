@@ -11,6 +11,8 @@ import { limitSchema, maxAgeSchema, serverTime } from './rest.ts';
 /** How many cells a page has when no limit is named, and at the most. */
 export const DEFAULT_CELLS = 1000;
 const MAX_CELLS = 10_000;
+/** How many have their outlines told in one answer; each takes ten times as long as its count. */
+export const MAX_OUTLINES = 2_000;
 
 const EXAMPLE = '892a100d2c3ffff';
 const resolutionRule = 'must be a whole number from 0 to 15';

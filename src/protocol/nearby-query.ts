@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DEFAULT_RADIUS, radiusSchema } from './area.ts';
+import { DEFAULT_RADIUS, NOT_FILTERS, radiusSchema, refuse } from './area.ts';
 import { latitudeSchema, longitudeSchema } from './fix.ts';
 import { inQuery, isDecimal, isFilter } from './query.ts';
 import { limitSchema, MAX_LIMIT, maxAgeSchema } from './rest.ts';
@@ -7,19 +7,25 @@ import { limitSchema, MAX_LIMIT, maxAgeSchema } from './rest.ts';
 /** How many drivers `nearby` answers with when it names no limit. */
 const DEFAULT_LIMIT = 20;
 
+const OTHER_AREA = 'is not of this call: ask GET /v1/drivers or POST /v1/drivers/search';
+const REFUSED = { ...NOT_FILTERS, bbox: OTHER_AREA, polygon: OTHER_AREA, around: OTHER_AREA };
+
 /** @param maxRadius MAX_RADIUS_METERS */
 export const nearbyQuerySchema = (maxRadius: number) =>
-  z.looseObject({
-    latitude: inQuery(latitudeSchema),
-    longitude: inQuery(longitudeSchema),
-    radius: inQuery(
-      radiusSchema(maxRadius)
-        .default(Math.min(DEFAULT_RADIUS, maxRadius))
-        .meta({ description: 'Metres along the WGS84 ellipsoid. The rim is inside.', example: 2000 }),
-    ),
-    limit: inQuery(limitSchema('drivers', DEFAULT_LIMIT, MAX_LIMIT).default(DEFAULT_LIMIT)),
-    maxAge: inQuery(maxAgeSchema.optional()),
-  });
+  refuse(
+    z.looseObject({
+      latitude: inQuery(latitudeSchema),
+      longitude: inQuery(longitudeSchema),
+      radius: inQuery(
+        radiusSchema(maxRadius)
+          .default(Math.min(DEFAULT_RADIUS, maxRadius))
+          .meta({ description: 'Metres along the WGS84 ellipsoid. The rim is inside.', example: 2000 }),
+      ),
+      limit: inQuery(limitSchema('drivers', DEFAULT_LIMIT, MAX_LIMIT).default(DEFAULT_LIMIT)),
+      maxAge: inQuery(maxAgeSchema.optional()),
+    }),
+    REFUSED,
+  );
 
 /** What a query of `nearby` means; filters are left in it. */
 export type NearbyQuery = z.output<ReturnType<typeof nearbyQuerySchema>>;
@@ -31,6 +37,7 @@ export type NearbyQuery = z.output<ReturnType<typeof nearbyQuerySchema>>;
  * @param maxRadius MAX_RADIUS_METERS
  */
 export function readNearbyQuery(query: Readonly<Record<string, unknown>>, maxRadius: number): NearbyQuery | undefined {
+  for (const name in REFUSED) if (query[name] !== undefined) return undefined;
   const latitude = decimal(query.latitude, Number.NaN, -90, 90);
   const longitude = decimal(query.longitude, Number.NaN, -180, 180);
   const radius = decimal(query.radius, Math.min(DEFAULT_RADIUS, maxRadius), 0, maxRadius);

@@ -3,8 +3,11 @@ import { areaOf, Polygon } from '../geo/polygon.ts';
 
 /** The most positions in all the rings of a polygon. */
 export const MAX_VERTICES = 10_000;
-/** The largest area, square kilometres; Canada is 9,984,670. */
-export const MAX_AREA = 10_000_000;
+/**
+ * The most that the boxes around the polygons may cover in all, square kilometres; around Russia it is 38,500,000. Of the
+ * boxes, since the area within rings that cross themselves can be anything.
+ */
+export const MAX_AREA = 50_000_000;
 
 /** A rule that a polygon breaks, and where: the way from the geometry to the part at fault. */
 interface Broken {
@@ -55,7 +58,7 @@ export const polygonSchema = z
   .meta({
     id: 'Polygon',
     description:
-      'A GeoJSON Polygon or MultiPolygon (RFC 7946). A position is [longitude, latitude]; a ring ends with its first position again; the first ring of a polygon is its edge, further ones are holes. Edges are straight lines between longitudes and latitudes, as a map draws them. Across the antimeridian, longitudes may go on beyond 180 (to 360) or the polygon be cut in two. At most 10,000 positions and 10,000,000 km².',
+      'A GeoJSON Polygon or MultiPolygon (RFC 7946). A position is [longitude, latitude]; a ring ends with its first position again; the first ring of a polygon is its edge, further ones are holes. Edges are straight lines between longitudes and latitudes, as a map draws them. Across the antimeridian, longitudes may go on beyond 180 (to 360) or the polygon be cut in two. At most 10,000 positions, and 50,000,000 km² for the boxes around its polygons.',
     example: EXAMPLE,
     oneOf: [geometry('Polygon', rings), geometry('MultiPolygon', { type: 'array', minItems: 1, items: rings })],
   });
@@ -84,12 +87,11 @@ function readGeometry(geometry: unknown): Ring[][] | Broken {
     if (!Array.isArray(polygon)) return polygon;
     polygons.push(polygon);
   }
-  // Below zero where a hole is larger than what it is in.
-  const area = Math.abs(areaOf(polygons));
+  const area = areaOf(polygons.map(([edge]) => [boxAround(edge)]));
   if (area > MAX_AREA) {
     return {
       path: ['coordinates'],
-      message: `must cover at most ${figure(MAX_AREA)} km²; it covers ${figure(Math.ceil(area))} km²`,
+      message: `must lie within boxes of at most ${figure(MAX_AREA)} km² in all; those around its polygons have ${figure(Math.ceil(area))} km²`,
     };
   }
   return polygons;
@@ -107,6 +109,21 @@ function count(polygons: readonly unknown[]): number {
     }
   }
   return vertices + Math.max(0, polygons.length - MAX_VERTICES);
+}
+
+/** The box around a ring, as a ring. */
+function boxAround(ring: Ring): Ring {
+  let south = 90;
+  let north = -90;
+  let west = 360;
+  let east = -360;
+  for (let i = 0; i < ring.length; i += 2) {
+    south = Math.min(south, ring[i]);
+    north = Math.max(north, ring[i]);
+    west = Math.min(west, ring[i + 1]);
+    east = Math.max(east, ring[i + 1]);
+  }
+  return [south, west, south, east, north, east, north, west, south, west];
 }
 
 function readRings(rings: unknown, path: readonly (string | number)[]): Ring[] | Broken {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { DomainError, type Fault } from '../errors.ts';
 import type { Polygon } from '../geo/polygon.ts';
 import type { Where } from '../subscriptions/where.ts';
-import { areaInQuery, oneArea, refuse, whereSchema } from './area.ts';
+import { areaInQuery, NOT_FILTERS, oneArea, refuse, whereSchema } from './area.ts';
 import { parse } from './faults.ts';
 import { driverIdSchema } from './fix.ts';
 import { polygonSchema } from './polygon.ts';
@@ -43,6 +43,7 @@ const OTHER_AREAS = Object.fromEntries(
 export const searchQuerySchema = refuse(z.looseObject(paging), {
   ...OTHER_AREAS,
   polygon: 'belongs into the body',
+  ...NOT_FILTERS,
 });
 
 const searchSchema = refuse(
@@ -53,7 +54,7 @@ const searchSchema = refuse(
     limit: limit.optional(),
     after: after.optional(),
   }),
-  OTHER_AREAS,
+  { ...OTHER_AREAS, attributes: 'is not a filter here: write "where":{"NAME":"VALUE"}' },
 ).meta({ id: 'Search', description: 'A polygon, and what to leave out.' });
 
 const featureSchema = z
@@ -76,13 +77,18 @@ export interface Search {
 export function readSearch(query: z.output<typeof searchQuerySchema>, where: Where | undefined, body: unknown): Search {
   const inBody = readBody(body);
   const faults: Fault[] = [];
-  const either = <T>(field: string, a: T | undefined, b: T | undefined): T | undefined => {
-    if (a !== undefined && b !== undefined) faults.push({ field, message: 'must not be in the query string too' });
+  const either = <T>(
+    field: string,
+    a: T | undefined,
+    b: T | undefined,
+    message = 'must not be in the query string too',
+  ): T | undefined => {
+    if (a !== undefined && b !== undefined) faults.push({ field, message });
     return a ?? b;
   };
   const search = {
     polygon: inBody.polygon,
-    where: either('where', inBody.where, where),
+    where: either('where', inBody.where, where, 'must not come with attributes.NAME in the query string'),
     maxAge: either('maxAge', inBody.maxAge, query.maxAge),
     limit: either('limit', inBody.limit, query.limit) ?? DEFAULT_PAGE,
     // Not either: the path to the next page has one, and is asked with the same body.

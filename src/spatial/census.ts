@@ -16,6 +16,11 @@ export interface Census {
   readonly after?: readonly [high: number, low: number];
   /** Called with a cell's index, in two halves, and the number of its points, at least 1. `false` ends the census. */
   readonly visit: (high: number, low: number, count: number) => boolean;
+  /**
+   * Asked after every step with the index of the last cell that is done with, whether or not it has points that count: to
+   * end a census that takes too long. `true` ends it; another one may go on after that cell.
+   */
+  readonly pause?: (high: number, low: number) => boolean;
 }
 
 /**
@@ -62,8 +67,10 @@ class Walk {
     const side = region === undefined ? INSIDE : this.#layout.side(region, node);
     if (side === OUTSIDE) return true;
     const within = side === EDGE ? region : undefined;
-    if (resolution === this.#resolution) return this.#tell(high, low, this.#count(node, within));
-    if (link > EMPTY) return this.#sort(node, within);
+    if (resolution === this.#resolution) {
+      return this.#tell(high, low, this.#count(node, within)) && !this.#census.pause?.(high, low);
+    }
+    if (link > EMPTY) return this.#sort(node, within) && this.#goesOn(high, low, resolution);
     const first = inner(link);
     for (let digit = 0; digit < SIBLINGS; digit++) {
       childCell(high, low, resolution + 1, digit, this.#cell);
@@ -84,6 +91,16 @@ class Walk {
 
   #tell(high: number, low: number, count: number): boolean {
     return count === 0 || this.#census.visit(high, low, count);
+  }
+
+  /** Whether to go on after all the cells below a node. */
+  #goesOn(high: number, low: number, resolution: number): boolean {
+    const { pause } = this.#census;
+    if (pause === undefined) return true;
+    this.#cell[0] = high;
+    this.#cell[1] = low;
+    for (let r = resolution + 1; r <= this.#resolution; r++) childCell(this.#cell[0], this.#cell[1], r, 6, this.#cell);
+    return !pause(this.#cell[0], this.#cell[1]);
   }
 
   #count(node: number, region: Region | undefined): number {

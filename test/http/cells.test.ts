@@ -65,7 +65,7 @@ test('drivers are counted by cell as h3-js says, in the order of indexes, at eve
   }
 });
 
-test('1000 cells unless a limit says otherwise, and no more than 10,000', async () => {
+test('1000 cells unless a limit says otherwise, and no more than 10,000, or 2,000 with outlines', async () => {
   const random = seeded('many cells');
   const server = await startServer();
   put(
@@ -82,6 +82,10 @@ test('1000 cells unless a limit says otherwise, and no more than 10,000', async 
     `/v1/cells?resolution=15&after=${answer.cells[999].cell}`,
   ]);
   expect((await ask(server, '/v1/cells?resolution=15&limit=99999')).cells.length).toBe(10_000);
+  const outlines = await ask(server, '/v1/cells?resolution=15&limit=99999', {
+    headers: { accept: 'application/geo+json' },
+  });
+  expect(outlines.features.length).toBe(2_000);
 });
 
 test('the next path has all parameters as they were written, and never the token', async () => {

@@ -41,7 +41,18 @@ test('a query read by hand is what the schema makes of it, and one that the sche
     '1.5',
   ];
   const value = () => random.pick<unknown>([...values, ...values, ...odd, ['1', '2'], undefined]);
-  const names = ['latitude', 'longitude', 'radius', 'limit', 'maxAge', 'attributes.status', 'access_token', 'other'];
+  const names = [
+    'latitude',
+    'longitude',
+    'radius',
+    'limit',
+    'maxAge',
+    'attributes.status',
+    'access_token',
+    'other',
+    'where',
+    'bbox',
+  ];
   let read = 0;
   for (let i = 0; i < 50_000; i++) {
     const query: Record<string, unknown> = { latitude: random.pick(values), longitude: random.pick(values) };
