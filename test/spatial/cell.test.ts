@@ -7,7 +7,7 @@ import {
   getRes0Cells,
   latLngToCell,
 } from 'h3-js';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { toEcef } from '../../src/geo/ecef.ts';
 import {
   baseCell,
@@ -19,7 +19,10 @@ import {
   isPentagon,
   splitCell,
 } from '../../src/spatial/cell.ts';
+import type { Place } from '../support/geodesic.ts';
 import { seeded } from '../support/random.ts';
+import { extremeOf, faceCentres } from './extremes.ts';
+import { step } from './fleets.ts';
 
 const halves = new Uint32Array(2);
 const centre = new Float64Array(3);
@@ -57,13 +60,22 @@ test('the pentagons are H3’s', () => {
   }
 });
 
-/** How far a point is from the centre of each of its cells, at worst, as a share of the bound. */
-function worst(lat: number, lng: number): number {
+/**
+ * How far a point is from the centre of each of its cells at worst, as a share of the bound. Its cells are found by
+ * digits, and have to be H3's own parents.
+ */
+function worst([lat, lng]: Place): number {
   toEcef(lat, lng, point, 0);
   const cell = latLngToCell(lat, lng, 15);
+  splitCell(cell, halves);
+  const [high, low] = halves;
+  halves.set(baseCells.subarray(2 * baseCell(high), 2 * baseCell(high) + 2));
   let share = 0;
   for (let resolution = 0; resolution <= 15; resolution++) {
-    splitCell(cellToParent(cell, resolution), halves);
+    if (resolution > 0) {
+      childCell(halves[0], halves[1], resolution, digitAt(high, low, resolution), halves);
+    }
+    if (hex() !== cellToParent(cell, resolution)) throw new Error(`${hex()} is not the parent of ${cell}`);
     cellCentre(halves[0], halves[1], centre, 0);
     const chord = Math.hypot(centre[0] - point[0], centre[1] - point[1], centre[2] - point[2]);
     share = Math.max(share, chord / cellBounds[resolution]);
@@ -71,27 +83,70 @@ function worst(lat: number, lng: number): number {
   return share;
 }
 
-test('no point is further from the centre of any of its cells than the bound says', () => {
-  const random = seeded('bounds');
-  const pentagons = getPentagons(0).map((cell) => cellToLatLng(cell));
-  let max = 0;
-  const look = (lat: number, lng: number) => {
-    max = Math.max(max, worst(Math.max(-90, Math.min(90, lat)), lng));
+describe('no point is further from the centre of any of its cells than the bound says', () => {
+  const look = (what: string, places: Iterable<Place>) => {
+    let share = 0;
+    let count = 0;
+    for (const place of places) {
+      share = Math.max(share, worst(place));
+      count++;
+    }
+    console.log(`${what}: ${count} points, worst share of the bound ${share.toFixed(5)}`);
+    expect(share).toBeLessThan(1);
+    return share;
   };
-  for (let i = 0; i < 4_000; i++) {
-    look(...random.place());
-    // Around the pentagons, at every scale.
-    const [lat, lng] = random.pick(pentagons);
-    const spread = 20 * 10 ** -random.between(0, 6);
-    look(lat + random.between(-spread, spread), lng + random.between(-spread, spread));
-  }
-  // At the corners of cells, where points are furthest from the centre: all base cells, then random ones.
-  const corners = (cell: string) => {
-    for (const [lat, lng] of cellToBoundary(cell)) look(lat, lng);
-  };
-  for (const cell of getRes0Cells()) corners(cell);
-  for (let i = 0; i < 2_000; i++) corners(latLngToCell(...random.place(), random.below(16)));
-  expect(max).toBeLessThan(1);
-  // The bound is not idly wide either.
-  expect(max).toBeGreaterThan(0.9);
+
+  test('anywhere, and around the pentagons at every scale', () => {
+    const random = seeded('bounds');
+    const pentagons = getPentagons(0).map((cell) => cellToLatLng(cell));
+    look(
+      'anywhere',
+      Array.from({ length: 5_000 }, () => random.place()),
+    );
+    const near = () => step(random, random.pick(pentagons), 10 ** random.between(-1, 6.5));
+    look('near pentagons', Array.from({ length: 5_000 }, near));
+  });
+
+  test('at the corners of cells of every size', () => {
+    const random = seeded('corners');
+    const cells = Array.from({ length: 2_000 }, () => latLngToCell(...random.place(), random.below(16)));
+    look(
+      'corners',
+      [...getRes0Cells(), ...cells].flatMap((cell) => cellToBoundary(cell)),
+    );
+  });
+
+  test('at the extremes of all base cells, in the direction of each of their children', () => {
+    const children = getRes0Cells().flatMap((base) => cellToChildren(base, 1).map((child) => [base, child]));
+    expect(new Set(children.map(([base]) => base)).size).toBe(122);
+    look(
+      'extremes of base cells',
+      children.map(([base, child]) => extremeOf(base, child)),
+    );
+  });
+
+  test('at the extremes of the twelve pentagons at every resolution', () => {
+    const resolutions = Array.from({ length: 15 }, (_, resolution) => resolution);
+    const extremes = resolutions.flatMap((resolution) =>
+      getPentagons(resolution).flatMap((cell) =>
+        cellToChildren(cell, resolution + 1).map((child) => extremeOf(cell, child)),
+      ),
+    );
+    look('extremes of pentagons', extremes);
+    look(
+      'extremes of the finest pentagons',
+      getPentagons(15).map((cell) => extremeOf(cell)),
+    );
+  });
+
+  test('at the extremes of cells anywhere and of the largest ones, at every resolution', () => {
+    const random = seeded('extremes');
+    for (let resolution = 0; resolution <= 15; resolution++) {
+      const places = [...Array.from({ length: 20 }, () => random.place()), ...faceCentres()];
+      const cells = places.map(([lat, lng]) => latLngToCell(lat, lng, resolution));
+      const extremes = cells.map((cell) => extremeOf(cell));
+      // The bound is not idly wide either.
+      expect(look(`extremes at resolution ${resolution}`, extremes)).toBeGreaterThan(0.9);
+    }
+  });
 });
