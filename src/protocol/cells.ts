@@ -1,6 +1,6 @@
 import { getResolution, isValidCell } from 'h3-js';
 import { z } from 'zod';
-import type { CellCount } from '../fleet.ts';
+import type { CellCount } from '../pages.ts';
 import { areaInQuery, oneArea } from './area.ts';
 import { cellGeometry } from './cell-boundary.ts';
 import { number } from './fix.ts';

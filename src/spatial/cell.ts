@@ -31,6 +31,11 @@ export function splitCell(cell: string, out: Uint32Array): void {
   out[1] = Number.parseInt(cell.slice(cut), 16);
 }
 
+/** The text of an index that is given in two halves, as h3-js writes it. */
+export function cellName(high: number, low: number): string {
+  return high.toString(16) + low.toString(16).padStart(8, '0');
+}
+
 /** The index of the child of a cell, in two halves, by digit. `resolution` is the child's. */
 export function childCell(high: number, low: number, resolution: number, digit: number, out: Uint32Array): void {
   const shift = (MAX_RESOLUTION - resolution) * 3;
