@@ -10,11 +10,10 @@ import {
   encodeCells,
   MAX_OUTLINES,
 } from '../protocol/cells.ts';
-import { GEOJSON } from '../protocol/geojson.ts';
 import { FILTERS, nextPath } from '../protocol/query.ts';
 import { wantsGeoJson } from './accept.ts';
 import { allow, principalOf } from './access.ts';
-import { answer, responses } from './responses.ts';
+import { answer, responses, sendGeoJson, sendJson } from './responses.ts';
 import type { WithinDeps } from './within.ts';
 
 const PATH = '/v1/cells';
@@ -51,9 +50,9 @@ export const cellRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps) =
       const found = tracker.cells(principalOf(request).fleet, toRegion(query), resolution, filters, limit, after);
       const next = found.next === undefined ? undefined : nextPath(PATH, request.url, CELL_PARAMETERS, found.next);
       if (geoJson) {
-        return reply.type(GEOJSON).send(encodeCellCollection(found.cells, resolution, now(), next));
+        return sendGeoJson(reply, encodeCellCollection(found.cells, resolution, now(), next));
       }
-      return reply.type('application/json').send(encodeCells(found.cells, resolution, now(), next));
+      return sendJson(reply, encodeCells(found.cells, resolution, now(), next));
     },
   );
 };

@@ -5,7 +5,7 @@ import type { Authenticate } from '../auth/tokens.ts';
 import { DomainError } from '../errors.ts';
 import { conditionInQuery, toCircle } from '../protocol/area.ts';
 import { driverIdSchema } from '../protocol/fix.ts';
-import { encodeFeature, encodeFeatureCollection, GEOJSON } from '../protocol/geojson.ts';
+import { encodeFeature, encodeFeatureCollection } from '../protocol/geojson.ts';
 import { encodeAnswer } from '../protocol/list.ts';
 import { nearbyQuerySchema, readNearbyQuery } from '../protocol/nearby-query.ts';
 import { FILTERS } from '../protocol/query.ts';
@@ -13,7 +13,7 @@ import { driverAnswerSchema, featureCollectionSchema, featureSchema, nearbyAnswe
 import type { Tracker } from '../tracker.ts';
 import { wantsGeoJson } from './accept.ts';
 import { allow, principalOf } from './access.ts';
-import { answer, responses } from './responses.ts';
+import { answer, responses, sendGeoJson, sendJson } from './responses.ts';
 import { quickly } from './validation.ts';
 
 /** What the routes of drivers need. */
@@ -55,9 +55,9 @@ export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps
       const { fleet } = principalOf(request);
       const found = tracker.nearby(fleet, toCircle(query), query.limit, { where, maxAge: query.maxAge });
       if (wantsGeoJson(request, reply)) {
-        return reply.type(GEOJSON).send(encodeFeatureCollection(found, now()));
+        return sendGeoJson(reply, encodeFeatureCollection(found, now()));
       }
-      return reply.type('application/json').send(encodeAnswer(found, now()));
+      return sendJson(reply, encodeAnswer(found, now()));
     },
   );
 
@@ -85,8 +85,8 @@ export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps
       if (driver === undefined)
         throw new DomainError('not_found', 'There is no such driver, or nothing was heard of it.');
       if (wantsGeoJson(request, reply))
-        return reply.type(GEOJSON).send(encodeFeature(driver.position, { serverTime: now() }));
-      return reply.type('application/json').send(`${driver.encoded},"serverTime":${now()}}`);
+        return sendGeoJson(reply, encodeFeature(driver.position, { serverTime: now() }));
+      return sendJson(reply, `${driver.encoded},"serverTime":${now()}}`);
     },
   );
 };

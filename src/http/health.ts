@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { healthSchema } from '../protocol/rest.ts';
-import { answer, responses } from './responses.ts';
+import { answer, responses, sendJson } from './responses.ts';
 
 /** What the health routes need. */
 export interface HealthDeps {
@@ -23,7 +23,7 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthDeps> = async (app, { rea
         response: responses({ 200: answer('It does.', healthSchema) }),
       },
     },
-    (_request, reply) => reply.type('application/json').send('{"status":"ok"}'),
+    (_request, reply) => sendJson(reply, '{"status":"ok"}'),
   );
 
   const isReadyInTime = async () => {
@@ -52,10 +52,7 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthDeps> = async (app, { rea
     },
     async (_request, reply) => {
       const isReady = await isReadyInTime();
-      return reply
-        .code(isReady ? 200 : 503)
-        .type('application/json')
-        .send(`{"status":"${isReady ? 'ok' : 'unavailable'}"}`);
+      return sendJson(reply.code(isReady ? 200 : 503), `{"status":"${isReady ? 'ok' : 'unavailable'}"}`);
     },
   );
 };

@@ -6,7 +6,7 @@ import type { Ingest } from '../ingest.ts';
 import { parse } from '../protocol/faults.ts';
 import { positionsBodySchema, resultsSchema, uncheckedPositionsSchema } from '../protocol/rest.ts';
 import { allow, principalOf } from './access.ts';
-import { answer, responses } from './responses.ts';
+import { answer, responses, sendJson } from './responses.ts';
 
 /** What the routes of positions need. */
 export interface PositionsDeps {
@@ -40,7 +40,7 @@ export const positionRoutes: FastifyPluginAsyncZod<PositionsDeps> = async (app, 
       const body = parse(bodySchema, request.body);
       const fixes = 'positions' in body ? parse(batchSchema, body).positions : [body];
       deps.ingest.judgeAll(principalOf(request), fixes, (results, error) => {
-        if (error === undefined) reply.type('application/json').send(JSON.stringify({ results }));
+        if (error === undefined) sendJson(reply, JSON.stringify({ results }));
         else reply.send(new DomainError('unavailable', 'It could not be stored; send it again later.'));
       });
       return reply;

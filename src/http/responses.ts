@@ -1,3 +1,4 @@
+import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import { GEOJSON } from '../protocol/geojson.ts';
 import { problemSchema } from '../protocol/rest.ts';
@@ -42,4 +43,18 @@ export function responses(
     ...Object.fromEntries(problems.map((status) => [status, { description: PROBLEMS[status], content }])),
     ...answers,
   };
+}
+
+// With the charset that Fastify would otherwise put behind the type for every answer.
+const JSON_TYPE = 'application/json; charset=utf-8';
+const GEOJSON_TYPE = `${GEOJSON}; charset=utf-8`;
+
+/** Sends a text that is JSON already. */
+export function sendJson(reply: FastifyReply, json: string): FastifyReply {
+  return reply.header('content-type', JSON_TYPE).send(json);
+}
+
+/** Sends a text that is GeoJSON already. */
+export function sendGeoJson(reply: FastifyReply, json: string): FastifyReply {
+  return reply.header('content-type', GEOJSON_TYPE).send(json);
 }

@@ -20,7 +20,7 @@ import {
 import type { Filters, Tracker } from '../tracker.ts';
 import { wantsGeoJson } from './accept.ts';
 import { allow, principalOf } from './access.ts';
-import { answer, responses } from './responses.ts';
+import { answer, responses, sendGeoJson, sendJson } from './responses.ts';
 import { validatorCompiler } from './validation.ts';
 
 /** What the routes of areas need. */
@@ -49,9 +49,9 @@ export const withinRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps)
     const path = request.routeOptions.url as string;
     const next = found.next === undefined ? undefined : nextPath(path, request.url, LIST_PARAMETERS, found.next);
     if (wantsGeoJson(request, reply)) {
-      return reply.type(GEOJSON).send(encodeFeatureCollection(found, now(), next));
+      return sendGeoJson(reply, encodeFeatureCollection(found, now(), next));
     }
-    return reply.type('application/json').send(encodeAnswer(found, now(), next));
+    return sendJson(reply, encodeAnswer(found, now(), next));
   };
 
   app.get(
