@@ -20,7 +20,7 @@ const DISTANCE = geographiclib.Geodesic.DISTANCE;
  * diag(1/a², 1/a², 1/b²), and unit direction t, 1/R = (tᵀHt)·√(mᵀHm) / |g| (the normal curvature of an implicit
  * surface, do Carmo, *Differential Geometry of Curves and Surfaces*, 3-2; it equals Euler's cos²α/M + sin²α/N and needs
  * no trigonometry). The worst error against GeographicLib on a million lines (test/geo/distance.test.ts, `LINES`), of
- * which the first rows are rounding, and the others grow with the fifth power of the length:
+ * which the first row is rounding, and the others grow with the fifth power of the length:
  *
  * | length    | worst error |
  * |-----------|-------------|

@@ -289,17 +289,6 @@ test('drivers at the very edges of cells, where none were before, do no harm to 
   expect(lost.length, `of ${slots.length}`).toBe(0);
 });
 
-/** Degrees from north of the way from one place to another, on a sphere: good enough to point outwards. */
-function azimuth([lat1, lng1]: Place, [lat2, lng2]: Place): number {
-  const radians = Math.PI / 180;
-  const turn = (lng2 - lng1) * radians;
-  const y = Math.sin(turn) * Math.cos(lat2 * radians);
-  const x =
-    Math.cos(lat1 * radians) * Math.sin(lat2 * radians) -
-    Math.sin(lat1 * radians) * Math.cos(lat2 * radians) * Math.cos(turn);
-  return Math.atan2(y, x) / radians;
-}
-
 test('a whole fleet at one point does not hold a search up, in whatever order it came', () => {
   for (const order of [(a: number, b: number) => a - b, (a: number, b: number) => b - a]) {
     const tree = new CellTree(order);
@@ -319,3 +308,14 @@ test('a whole fleet at one point does not hold a search up, in whatever order it
     expect(compared).toBeLessThan(20_000 * 15);
   }
 });
+
+/** Degrees from north of the way from one place to another, on a sphere: good enough to point outwards. */
+function azimuth([lat1, lng1]: Place, [lat2, lng2]: Place): number {
+  const radians = Math.PI / 180;
+  const turn = (lng2 - lng1) * radians;
+  const y = Math.sin(turn) * Math.cos(lat2 * radians);
+  const x =
+    Math.cos(lat1 * radians) * Math.sin(lat2 * radians) -
+    Math.sin(lat1 * radians) * Math.cos(lat2 * radians) * Math.cos(turn);
+  return Math.atan2(y, x) / radians;
+}
