@@ -125,8 +125,9 @@ export class CellTree {
    * or change the tree.
    */
   nearest(lat: number, lng: number, radius: number, limit: number, accept?: Accept): Nearest {
-    const most = Math.min(limit, this.size);
-    if (most < 1) return { slots: [], distances: [] };
+    if (this.size === 0 || limit < 1) return { slots: [], distances: [] };
+    // Room for one more than there are tells the search that nobody is left out.
+    const most = Math.min(limit, this.size + 1);
     return this.#nearest.run(this.#tops, lat, lng, radius, most, accept);
   }
 
