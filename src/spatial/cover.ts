@@ -23,8 +23,8 @@ interface Candidate {
 /**
  * Covers a region with cells of mixed resolution. Never too small: whatever position is in the region, its index at
  * resolution 15 descends from one of the cells, exactly one. Cells on the region's edge are refined, coarsest first, until
- * there would be more than `maxCells` or they are at `maxResolution`. Cells are tested by centre and bound (see `cellBounds`), so it costs O(maxCells) and
- * works at any size and place.
+ * there would be more than `maxCells` or they are at `maxResolution`. Cells are tested by centre and bound (see
+ * `cellBounds`), so it costs O(maxCells) and works at any size and place.
  *
  * @param maxCells how many cells are enough; where the coarsest cover has more (at most 122), it is kept
  */

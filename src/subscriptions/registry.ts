@@ -8,7 +8,8 @@ import type { Test } from './where.ts';
 
 /**
  * How many cells cover a subscription's area. More cells are tighter, so fewer drivers need the exact test, and cost more
- * when subscribing: 48 cover a circle with about 1.6 times its area (measured in `test/spatial/cover.test.ts`).
+ * when subscribing: 48 cover a circle with about 1.6 times its area, a box with 1.7, a polygon with 2 (medians, measured in
+ * `test/spatial/cover.test.ts`), and take 0.1 ms to find.
  */
 const COVER_CELLS = 48;
 /** Covers are no finer than this (cells of about 65 m across): tighter would only lengthen every walk. */
