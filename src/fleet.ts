@@ -1,15 +1,22 @@
 import { compareIds } from './compare-ids.ts';
 import type { Attributes, Position } from './fix.ts';
 import type { Region } from './geo/region.ts';
-import { type CellPage, type Conditions, type Page, Pages } from './pages.ts';
+import { type CellPage, type Page, Pages } from './pages.ts';
 import { Roster } from './roster.ts';
 import { cellName } from './spatial/cell.ts';
 import { CellTree } from './spatial/cell-tree.ts';
-import type { Nearest } from './spatial/nearest.ts';
+import type { Accept, Nearest } from './spatial/nearest.ts';
 import { Driver, type EncodePosition } from './subscriptions/driver.ts';
 import { Registry } from './subscriptions/registry.ts';
 import type { Subject } from './subscriptions/subscription.ts';
 import type { Test } from './subscriptions/where.ts';
+
+/** What to leave out of an answer. */
+export interface Conditions {
+  readonly where?: Test;
+  /** Positions with an older timestamp (epoch milliseconds) are left out. */
+  readonly since?: number;
+}
 
 /**
  * All that is known of one fleet: its drivers, where they are, and who watches them. Fleets share nothing, so that
@@ -37,7 +44,7 @@ export class Fleet implements Subject {
     this.#epoch = epoch;
     this.#encode = encode;
     this.#tree = new CellTree((a, b) => compareIds(this.at(a).id, this.at(b).id));
-    this.#pages = new Pages(this.#tree, this.#roster, (slot) => this.at(slot), this.#attributes);
+    this.#pages = new Pages(this.#tree, this.#roster, (slot) => this.at(slot));
     this.registry = new Registry(this.#tree);
   }
 
@@ -111,12 +118,12 @@ export class Fleet implements Subject {
 
   /** The drivers within `radius` metres of a place, nearest first, equally far ones by driverId. */
   nearest(lat: number, lng: number, radius: number, limit: number, conditions: Conditions = {}): Nearest {
-    return this.#tree.nearest(lat, lng, radius, limit, this.#pages.accept(conditions));
+    return this.#tree.nearest(lat, lng, radius, limit, this.#accept(conditions));
   }
 
   /** Some drivers of a region, or of everywhere, by id; see {@link Pages.drivers}. */
   page(region: Region | undefined, conditions: Conditions, limit: number, after?: string): Page {
-    return this.#pages.drivers(region, conditions, limit, after);
+    return this.#pages.drivers(region, this.#accept(conditions), limit, after);
   }
 
   /** How many are in each cell of a region, or of everywhere; see {@link Pages.cells}. */
@@ -127,7 +134,7 @@ export class Fleet implements Subject {
     limit: number,
     after?: string,
   ): CellPage {
-    return this.#pages.cells(region, conditions, resolution, limit, after);
+    return this.#pages.cells(region, this.#accept(conditions), resolution, limit, after);
   }
 
   /** The driver in a slot that {@link nearest} gave. */
@@ -139,10 +146,17 @@ export class Fleet implements Subject {
   within(region: Region, where: Test | undefined): Driver[] {
     const drivers: Driver[] = [];
     this.#tree.within(region, (slot) => {
-      const driver = this.at(slot);
-      if (where === undefined || where(driver.position.attributes)) drivers.push(driver);
+      if (where === undefined || where(this.#attributes[slot])) drivers.push(this.at(slot));
     });
     return drivers;
+  }
+
+  /** Asks the driver in a slot for conditions; `undefined` where there are none. */
+  #accept({ where, since }: Conditions): Accept | undefined {
+    if (where === undefined && since === undefined) return undefined;
+    return (slot) =>
+      (where === undefined || where(this.#attributes[slot])) &&
+      (since === undefined || this.at(slot).position.timestamp >= since);
   }
 
   #append(driver: Driver): void {

@@ -1,5 +1,4 @@
 import { compareIds } from './compare-ids.ts';
-import type { Attributes } from './fix.ts';
 import { BoundedRegion, TOO_MUCH_WORK } from './geo/bounded.ts';
 import type { Region } from './geo/region.ts';
 import type { Roster } from './roster.ts';
@@ -7,7 +6,6 @@ import { cellName, splitCell } from './spatial/cell.ts';
 import type { CellTree } from './spatial/cell-tree.ts';
 import type { Accept } from './spatial/nearest.ts';
 import type { Driver } from './subscriptions/driver.ts';
-import type { Test } from './subscriptions/where.ts';
 
 /** The most drivers that are looked at for one page of a list, and of a filtered count by whole cells. */
 const MAX_LOOKS = 20_000;
@@ -35,34 +33,17 @@ export interface CellPage {
   readonly next?: string;
 }
 
-/** What to leave out of an answer. */
-export interface Conditions {
-  readonly where?: Test;
-  /** Positions with an older timestamp (epoch milliseconds) are left out. */
-  readonly since?: number;
-}
-
 /** Lists of a fleet's drivers and of the cells that they are in, a page at a time, with bounded work for each. */
 export class Pages {
   readonly #tree: CellTree;
   readonly #roster: Roster;
   readonly #at: (slot: number) => Driver;
-  readonly #attributes: readonly (Attributes | undefined)[];
 
-  /**
-   * @param at the driver in a slot of the tree
-   * @param attributes of the drivers, by slot
-   */
-  constructor(
-    tree: CellTree,
-    roster: Roster,
-    at: (slot: number) => Driver,
-    attributes: readonly (Attributes | undefined)[],
-  ) {
+  /** @param at the driver in a slot of the tree */
+  constructor(tree: CellTree, roster: Roster, at: (slot: number) => Driver) {
     this.#tree = tree;
     this.#roster = roster;
     this.#at = at;
-    this.#attributes = attributes;
   }
 
   /**
@@ -74,17 +55,17 @@ export class Pages {
    *
    * There are two ways to a page: to walk the ids, which with n of N drivers inside finds it after about limit·N/n of
    * them, and to gather all that are inside. Where few enough are to be gathered, the walk is given up when it has cost
-   * as much, as it will where hardly anybody meets the conditions.
+   * as much, as it will where hardly anybody is accepted.
    */
-  drivers(region: Region | undefined, conditions: Conditions, limit: number, after?: string): Page {
-    if (region === undefined) return this.#walk(region, conditions, limit, after, MAX_LOOKS);
+  drivers(region: Region | undefined, accept: Accept | undefined, limit: number, after?: string): Page {
+    if (region === undefined) return this.#walk(region, accept, limit, after, MAX_LOOKS);
     const inside = this.#estimate(region);
-    if (inside > MAX_LOOKS) return this.#walk(region, conditions, limit, after, MAX_LOOKS);
+    if (inside > MAX_LOOKS) return this.#walk(region, accept, limit, after, MAX_LOOKS);
     if (inside * inside > limit * this.#roster.size) {
-      const page = this.#walk(region, conditions, limit, after, inside);
+      const page = this.#walk(region, accept, limit, after, inside);
       if (!page.gaveUp) return page;
     }
-    return this.#gather(region, conditions, limit, after) ?? this.#walk(region, conditions, limit, after, MAX_LOOKS);
+    return this.#gather(region, accept, limit, after) ?? this.#walk(region, accept, limit, after, MAX_LOOKS);
   }
 
   /** How many drivers a region holds, or somewhat more; when that takes too much work, more than can be looked at. */
@@ -96,24 +77,23 @@ export class Pages {
    * How many drivers of a region, or of everywhere, are in each H3 cell of a resolution: the first `limit` cells, by index,
    * after the given one. A driver is in the cell that its index at resolution 15 descends from.
    *
-   * With conditions, no more cells are begun once {@link MAX_LOOKS} drivers were looked at, so a page may have fewer than
+   * When not all count, no more cells are begun once {@link MAX_LOOKS} drivers were looked at, so a page may have fewer than
    * `limit`, even none, and another after it.
    */
   cells(
     region: Region | undefined,
-    conditions: Conditions,
+    accept: Accept | undefined,
     resolution: number,
     limit: number,
     after?: string,
   ): CellPage {
     const cells: CellCount[] = [];
-    const meets = this.accept(conditions);
     let looks = 0;
     let paused: string | undefined;
     this.#tree.census({
       resolution,
       region,
-      accept: meets === undefined ? undefined : (slot) => ++looks > 0 && meets(slot),
+      accept: accept === undefined ? undefined : (slot) => ++looks > 0 && accept(slot),
       after: after === undefined ? undefined : halvesOf(after),
       // One more than asked for tells whether there are more.
       visit: (high, low, count) => cells.push({ cell: cellName(high, low), count }) <= limit,
@@ -130,7 +110,7 @@ export class Pages {
   /** A page found by walking the ids. It is given up, to be gone on with by another page, after `looks` of them. */
   #walk(
     region: Region | undefined,
-    conditions: Conditions,
+    accept: Accept | undefined,
     limit: number,
     after: string | undefined,
     looks: number,
@@ -142,7 +122,8 @@ export class Pages {
     const page = unlessTooMuch(() => {
       for (const driver of this.#roster.after(after)) {
         if (left-- === 0) return undefined;
-        if (meets(driver, conditions) && (within === undefined || this.#tree.isIn(within, driver.slot))) {
+        const { slot } = driver;
+        if ((accept === undefined || accept(slot)) && (within === undefined || this.#tree.isIn(within, slot))) {
           // One more than asked for tells whether there are more.
           if (drivers.length === limit) return { drivers, next: drivers[limit - 1].id };
           drivers.push(driver);
@@ -155,7 +136,7 @@ export class Pages {
   }
 
   /** A page found by gathering all drivers of a region, unless that takes too much work. */
-  #gather(region: Region, conditions: Conditions, limit: number, after: string | undefined): Page | undefined {
+  #gather(region: Region, accept: Accept | undefined, limit: number, after: string | undefined): Page | undefined {
     const drivers: Driver[] = [];
     let last: string | undefined;
     const cut = () => {
@@ -169,7 +150,7 @@ export class Pages {
       const driver = this.#at(slot);
       if (after !== undefined && compareIds(driver.id, after) <= 0) return;
       if (last !== undefined && compareIds(driver.id, last) > 0) return;
-      if (!meets(driver, conditions)) return;
+      if (accept !== undefined && !accept(slot)) return;
       drivers.push(driver);
       // Now and then, so that what is gathered and sorted stays small.
       if (drivers.length === 2 * limit + 2) cut();
@@ -183,14 +164,6 @@ export class Pages {
     if (drivers.length <= limit) return { drivers };
     drivers.length = limit;
     return { drivers, next: drivers[limit - 1].id };
-  }
-
-  /** Asks the driver in a slot for conditions; `undefined` where there are none. */
-  accept({ where, since }: Conditions): Accept | undefined {
-    if (where === undefined && since === undefined) return undefined;
-    return (slot) =>
-      (where === undefined || where(this.#attributes[slot])) &&
-      (since === undefined || this.#at(slot).position.timestamp >= since);
   }
 }
 
@@ -208,8 +181,4 @@ function unlessTooMuch<T>(question: () => T): T | undefined {
     if (error === TOO_MUCH_WORK) return undefined;
     throw error;
   }
-}
-
-function meets({ position }: Driver, { where, since }: Conditions): boolean {
-  return (since === undefined || position.timestamp >= since) && (where === undefined || where(position.attributes));
 }

@@ -1,9 +1,9 @@
 import type { Fix } from './fix.ts';
-import { Fleet } from './fleet.ts';
+import { type Conditions, Fleet } from './fleet.ts';
 import { Circle } from './geo/circle.ts';
 import { distance } from './geo/distance.ts';
 import type { Region } from './geo/region.ts';
-import type { CellPage, Conditions, Page } from './pages.ts';
+import type { CellPage, Page } from './pages.ts';
 import type { OnStored } from './store/group-commit.ts';
 import type { StoredPosition } from './store/store.ts';
 import type { Driver, EncodePosition } from './subscriptions/driver.ts';

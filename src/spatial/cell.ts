@@ -104,7 +104,7 @@ export function isPentagon(high: number, low: number, resolution: number): boole
 }
 
 /** H3's distance between neighbouring cell centres at resolution 0, on the plane that touches the unit sphere. */
-const UNIT = 0.381966011250105;
+export const UNIT = 0.381966011250105;
 
 /**
  * For each resolution, the greatest straight distance in metres from the centre of a cell to any point whose index

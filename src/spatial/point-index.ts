@@ -1,5 +1,5 @@
 import { cellToLatLng, getPentagons, latLngToCell } from 'h3-js';
-import { baseCell, MAX_RESOLUTION, splitCell } from './cell.ts';
+import { baseCell, MAX_RESOLUTION, splitCell, UNIT } from './cell.ts';
 
 // H3's index of a point at resolution 15, worked out here, since every update needs one: h3-js takes more than a
 // microsecond for it, most of it for a string. The method is H3's own (F. Sahr, *Geodesic Discrete Global Grid Systems*,
@@ -11,8 +11,8 @@ import { baseCell, MAX_RESOLUTION, splitCell } from './cell.ts';
 // inside its cell: at its edge H3 may have put it into the next one, whose index can be this one's turned.
 
 const FACES = 20;
-/** Grid steps of resolution 15 for one unit of the projection; see `UNIT` in `cell.ts`. */
-const SCALE = 7 ** (MAX_RESOLUTION / 2) / 0.381966011250105;
+/** Grid steps of resolution 15 for one unit of the projection. */
+const SCALE = 7 ** (MAX_RESOLUTION / 2) / UNIT;
 /** By how much each odd resolution is turned against the even ones: asin √(3/28) radians. */
 const TURN = Math.asin(Math.sqrt(3 / 28));
 
