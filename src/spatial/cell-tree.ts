@@ -1,12 +1,12 @@
 import { normalToEcef, toNormal } from '../geo/ecef.ts';
-import { INSIDE, OUTSIDE, type Region } from '../geo/region.ts';
+import type { Region } from '../geo/region.ts';
 import { ancestor, BASE_CELLS, baseCell, cellCentre, digitAt, MAX_RESOLUTION, sharedResolution } from './cell.ts';
 import { type Census, takeCensus } from './census.ts';
 import { Layout } from './layout.ts';
 import { type Accept, type Nearest, NearestSearch } from './nearest.ts';
-import { BASE_FAMILIES, EMPTY, inner, NodePool, SIBLINGS, WORDS } from './node-pool.ts';
+import { BASE_FAMILIES, EMPTY, inner, SIBLINGS } from './node-pool.ts';
 import { indexOf } from './point-index.ts';
-import { BLOCK_SHIFT, ecefAt, PointPool, slotAt } from './point-pool.ts';
+import { BLOCK_SHIFT, ecefAt, slotAt } from './point-pool.ts';
 import { resized } from './resized.ts';
 
 /** A leaf that holds more points than this is split, unless it is at the finest resolution. */
@@ -17,9 +17,6 @@ const MERGE_BELOW = 24;
 const INITIAL_SLOTS = 32;
 const NONE = -1;
 
-/** What {@link CellTree.atMost} does not look into: to be more exact would cost more than it saves. */
-const FEW = 256;
-
 /**
  * Points on the ellipsoid in a tree of H3 cells: base cell, then one digit a level. A leaf is any cell that holds few
  * points, so the depth follows the density. All is in flat typed arrays; a point is a slot, a small integer that is
@@ -27,6 +24,8 @@ const FEW = 256;
  *
  * A search descends best-first by what each cell's bound (see `cellBounds`) proves of its points, so any radius from a
  * metre to the whole planet, the poles, the antimeridian and the pentagons need no special case.
+ *
+ * Just above 300 lines: to add, move and remove, to split and to join all turn on the same counts and links.
  */
 export class CellTree {
   /** Number of points. */
@@ -146,21 +145,7 @@ export class CellTree {
    */
   atMost(region: Region, enough: number): number {
     let sum = 0;
-    for (const base of this.#tops) sum += this.#atMost(base, region, enough - sum);
-    return sum;
-  }
-
-  #atMost(node: number, region: Region, enough: number): number {
-    const { nodes } = this.#layout;
-    const link = nodes.link(node);
-    if (link === EMPTY || enough <= 0) return 0;
-    const side = this.#layout.side(region, node);
-    if (side === OUTSIDE) return 0;
-    const count = nodes.counts[node];
-    if (side === INSIDE || link > EMPTY || count < FEW) return count;
-    let sum = 0;
-    const first = inner(link);
-    for (let child = first; child < first + SIBLINGS; child++) sum += this.#atMost(child, region, enough - sum);
+    for (const base of this.#tops) sum += this.#layout.atMost(base, region, enough - sum);
     return sum;
   }
 
@@ -321,32 +306,8 @@ export class CellTree {
    * no order of place. O(n). The tree does it itself when most points have left.
    */
   compact(): void {
-    const points = new PointPool();
-    const nodes = new NodePool();
-    for (let base = 0; base < BASE_CELLS; base++) this.#transfer(base, base, points, nodes);
-    this.#layout.points = points;
-    this.#layout.nodes = nodes;
-  }
-
-  #transfer(from: number, to: number, points: PointPool, nodes: NodePool): void {
-    const old = this.#layout.nodes;
-    const link = old.link(from);
-    nodes.counts[to] = old.counts[from];
-    nodes.setCentre(to, old.centres, WORDS * from);
-    if (link < EMPTY) {
-      const first = nodes.take(to);
-      nodes.setLink(to, inner(first));
-      for (let digit = 0; digit < SIBLINGS; digit++) this.#transfer(inner(link) + digit, first + digit, points, nodes);
-      return;
-    }
-    for (let block = link; block !== NONE; block = this.#layout.points.next(block)) {
-      const end = this.#layout.points.end(block);
-      for (let place = block << BLOCK_SHIFT; place < end; place++) {
-        const at = points.take(to, nodes.link(to));
-        nodes.setLink(to, at >> BLOCK_SHIFT);
-        points.copy(this.#layout.points, place, at);
-        this.#places[points.slot(at)] = at;
-      }
-    }
+    this.#layout.compact((slot, place) => {
+      this.#places[slot] = place;
+    });
   }
 }

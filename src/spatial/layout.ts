@@ -1,10 +1,13 @@
 import { INSIDE, OUTSIDE, type Region, type Side } from '../geo/region.ts';
-import { cellBounds } from './cell.ts';
+import { BASE_CELLS, cellBounds } from './cell.ts';
 import { CENTRE_ERROR, EMPTY, inner, NodePool, SIBLINGS, WORDS } from './node-pool.ts';
 import { BLOCK_SHIFT, ecefAt, PointPool } from './point-pool.ts';
 
 /** How far from its node's rounded centre a point can be, by resolution, metres. */
 export const reaches: Float64Array = cellBounds.map((bound) => bound + CENTRE_ERROR);
+
+/** Nodes of fewer points are not looked into by {@link Layout.atMost}: to be more exact would cost more than it saves. */
+const FEW = 256;
 
 /** What a cell tree is laid out in, for all that searches it. Laid out anew, it has other pools. */
 export class Layout {
@@ -50,6 +53,62 @@ export class Layout {
       const end = points.end(link);
       for (let place = link << BLOCK_SHIFT; place < end; place++) {
         if (within === undefined || this.holds(within, place)) visit(place);
+      }
+    }
+  }
+
+  /** Not less than the points of a node that are in a region, and hardly more; from `enough` on it stops counting. */
+  atMost(node: number, region: Region, enough: number): number {
+    const link = this.nodes.link(node);
+    if (link === EMPTY || enough <= 0) return 0;
+    const side = this.side(region, node);
+    if (side === OUTSIDE) return 0;
+    const count = this.nodes.counts[node];
+    if (side === INSIDE || link > EMPTY || count < FEW) return count;
+    let sum = 0;
+    const first = inner(link);
+    for (let child = first; child < first + SIBLINGS; child++) sum += this.atMost(child, region, enough - sum);
+    return sum;
+  }
+
+  /**
+   * Lays everything out anew, without gaps, node by node. O(n).
+   *
+   * @param moved told the new place of each slot
+   */
+  compact(moved: (slot: number, place: number) => void): void {
+    const points = new PointPool();
+    const nodes = new NodePool();
+    for (let base = 0; base < BASE_CELLS; base++) this.#transfer(base, base, points, nodes, moved);
+    this.points = points;
+    this.nodes = nodes;
+  }
+
+  #transfer(
+    from: number,
+    to: number,
+    points: PointPool,
+    nodes: NodePool,
+    moved: (slot: number, place: number) => void,
+  ): void {
+    const link = this.nodes.link(from);
+    nodes.counts[to] = this.nodes.counts[from];
+    nodes.setCentre(to, this.nodes.centres, WORDS * from);
+    if (link < EMPTY) {
+      const first = nodes.take(to);
+      nodes.setLink(to, inner(first));
+      for (let digit = 0; digit < SIBLINGS; digit++) {
+        this.#transfer(inner(link) + digit, first + digit, points, nodes, moved);
+      }
+      return;
+    }
+    for (let block = link; block !== EMPTY; block = this.points.next(block)) {
+      const end = this.points.end(block);
+      for (let place = block << BLOCK_SHIFT; place < end; place++) {
+        const at = points.take(to, nodes.link(to));
+        nodes.setLink(to, at >> BLOCK_SHIFT);
+        points.copy(this.points, place, at);
+        moved(points.slot(at), at);
       }
     }
   }
