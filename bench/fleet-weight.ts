@@ -14,7 +14,7 @@ const TIMESTAMP = 1_767_225_600_000;
 export async function weighFleet({ lats, lngs }: Places): Promise<number> {
   const ids = Array.from(lats, (_, i) => `driver-${i}`);
   const { made, heap, arrays } = await weigh(() => {
-    const fleet = new Fleet('bench', encodePosition);
+    const fleet = new Fleet('bench', '', encodePosition, () => TIMESTAMP);
     for (let i = 0; i < ids.length; i++) fleet.place(position(ids[i], lats[i], lngs[i], i));
     return fleet;
   });

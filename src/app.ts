@@ -3,6 +3,7 @@ import jwt from '@fastify/jwt';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { authenticator } from './auth/tokens.ts';
 import type { Config } from './config.ts';
+import { processClock } from './delivery/clock.ts';
 import { cellRoutes } from './http/cells.ts';
 import { useDocumentation } from './http/documentation.ts';
 import { driverRoutes } from './http/drivers.ts';
@@ -80,10 +81,12 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     ingest,
     authenticate,
     encode: messageEncoder(now),
-    defer: setImmediate,
-    now,
+    clock: processClock(now),
     maxSubscriptions: config.maxSubscriptions,
     maxRadiusMeters: config.maxRadiusMeters,
+    pingInterval: config.pingSeconds * 1000,
+    slowTime: config.slowSeconds * 1000,
+    permessageDeflate: config.permessageDeflate,
   });
   const queries = { tracker, authenticate, now, maxRadiusMeters: config.maxRadiusMeters };
   await app.register(async (api) => {

@@ -16,6 +16,12 @@ export interface Config {
   readonly maxFutureSeconds: number;
   readonly maxRadiusMeters: number;
   readonly maxSubscriptions: number;
+  /** How often a connection is asked whether it is still there. */
+  readonly pingSeconds: number;
+  /** How long a peer may read nothing of what waits for it. */
+  readonly slowSeconds: number;
+  /** Whether a WebSocket that offers compression gets it. */
+  readonly permessageDeflate: boolean;
   /** Origins that browsers may call from; `*` is any. */
   readonly corsOrigins: readonly string[];
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
@@ -72,6 +78,9 @@ const schema = z
     MAX_FUTURE_SECONDS: integer(0, 86_400, 30),
     MAX_RADIUS_METERS: integer(1, 20_100_000, 100_000),
     MAX_SUBSCRIPTIONS: integer(1, 100_000, 100),
+    PING_SECONDS: integer(1, 3_600, 25),
+    SLOW_SECONDS: integer(1, 3_600, 30),
+    PERMESSAGE_DEFLATE: z.enum(['on', 'off'], { error: 'must be on or off' }).default('off'),
     CORS_ORIGINS: z
       .string()
       .transform((list) => list.split(',').map((origin) => origin.trim()))
@@ -117,6 +126,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     maxFutureSeconds: settings.MAX_FUTURE_SECONDS,
     maxRadiusMeters: settings.MAX_RADIUS_METERS,
     maxSubscriptions: settings.MAX_SUBSCRIPTIONS,
+    pingSeconds: settings.PING_SECONDS,
+    slowSeconds: settings.SLOW_SECONDS,
+    permessageDeflate: settings.PERMESSAGE_DEFLATE === 'on',
     corsOrigins: Object.freeze(settings.CORS_ORIGINS),
     logLevel: settings.LOG_LEVEL,
     production: settings.NODE_ENV === 'production',

@@ -1,14 +1,19 @@
 import { compareIds } from './compare-ids.ts';
 import type { Attributes, Position } from './fix.ts';
+import { Circle } from './geo/circle.ts';
+import { NOWHERE } from './geo/everywhere.ts';
 import type { Region } from './geo/region.ts';
 import { type CellPage, type Page, Pages } from './pages.ts';
 import { Roster } from './roster.ts';
 import { cellName } from './spatial/cell.ts';
 import { CellTree } from './spatial/cell-tree.ts';
 import type { Accept, Nearest } from './spatial/nearest.ts';
+import { type Area, Around } from './subscriptions/area.ts';
+import { type Cursor, readCursor } from './subscriptions/cursor.ts';
 import { Driver, type EncodePosition } from './subscriptions/driver.ts';
 import { Registry } from './subscriptions/registry.ts';
-import type { Subject } from './subscriptions/subscription.ts';
+import { type Past, type Recipient, type Subject, Subscription } from './subscriptions/subscription.ts';
+import { questionKey, type View } from './subscriptions/view.ts';
 import type { Test } from './subscriptions/where.ts';
 
 /** What to leave out of an answer. */
@@ -24,7 +29,7 @@ export interface Conditions {
  */
 export class Fleet implements Subject {
   readonly drivers = new Map<string, Driver>();
-  readonly registry: Registry;
+  readonly #registry: Registry;
   readonly #tree: CellTree;
   /** Drivers by slot of the tree. */
   readonly #bySlot: (Driver | undefined)[] = [];
@@ -33,34 +38,44 @@ export class Fleet implements Subject {
   readonly #roster = new Roster();
   readonly #pages: Pages;
   readonly #epoch: string;
+  readonly #nothing: string;
   readonly #encode: EncodePosition;
+  readonly #now: () => number;
   #revision = 0;
   // A list of drivers by when they were last heard, so that the stale ones are found without looking at the others.
   #oldest: Driver | undefined;
   #newest: Driver | undefined;
 
-  /** @param epoch tells this fleet's cursors from those of any other, and of any other process */
-  constructor(epoch: string, encode: EncodePosition) {
+  /**
+   * @param epoch tells this fleet's cursors from those of any other, and of any other process
+   * @param nothing the epoch of all fleets of which nothing was ever known
+   * @param now the server's clock, epoch milliseconds
+   */
+  constructor(epoch: string, nothing: string, encode: EncodePosition, now: () => number) {
     this.#epoch = epoch;
+    this.#nothing = nothing;
     this.#encode = encode;
+    this.#now = now;
     this.#tree = new CellTree((a, b) => compareIds(this.at(a).id, this.at(b).id));
     this.#pages = new Pages(this.#tree, this.#roster, (slot) => this.at(slot));
-    this.registry = new Registry(this.#tree);
+    this.#registry = new Registry(this.#tree, this, (subscription) => this.#held(subscription));
   }
 
-  /** Mark of the present moment in the fleet's stream of changes. */
-  get cursor(): string {
-    return `${this.#epoch}.${this.#revision.toString(36)}`;
+  get epoch(): string {
+    return this.#revision === 0 ? this.#nothing : this.#epoch;
+  }
+
+  get revision(): number {
+    return this.#revision;
   }
 
   /** Nothing is known and nobody watches. */
   get empty(): boolean {
-    return this.drivers.size === 0 && this.registry.size === 0;
+    return this.drivers.size === 0 && this.#registry.size === 0;
   }
 
   /** Makes `position` that of its driver: index first, then transitions. */
   place(position: Position): Driver {
-    this.#revision++;
     let driver = this.drivers.get(position.driverId);
     if (driver === undefined) {
       const slot = this.#tree.add(position.lat, position.lng);
@@ -74,8 +89,9 @@ export class Fleet implements Subject {
       this.#tree.move(driver.slot, position.lat, position.lng);
       this.heard(driver, position.receivedAt);
     }
+    driver.revision = ++this.#revision;
     this.#attributes[driver.slot] = position.attributes;
-    this.registry.moved(driver);
+    this.#registry.moved(driver);
     return driver;
   }
 
@@ -101,19 +117,57 @@ export class Fleet implements Subject {
     for (const driver of drivers) this.#append(driver);
   }
 
-  /** Removes the drivers last heard before `since`; their watchers are told that they are stale. */
+  /**
+   * Removes the drivers last heard before `since`, and lets go of those whose positions have grown too old for a
+   * subscription; their watchers are told that they are stale.
+   */
   expire(since: number): void {
-    while (this.#oldest !== undefined && this.#oldest.heardAt < since) {
-      const driver = this.#oldest;
-      this.#revision++;
-      this.#unlink(driver);
-      this.#tree.remove(driver.slot);
-      this.#bySlot[driver.slot] = undefined;
-      this.#attributes[driver.slot] = undefined;
-      this.drivers.delete(driver.id);
-      this.#roster.remove(driver);
-      this.registry.removed(driver, 'stale');
-    }
+    while (this.#oldest !== undefined && this.#oldest.heardAt < since) this.remove(this.#oldest, 'stale');
+    this.#registry.age(this.#now());
+  }
+
+  /** Forgets a driver; its watchers are told why. */
+  remove(driver: Driver, reason: 'stale' | 'offline'): void {
+    this.#revision++;
+    this.#unlink(driver);
+    this.#tree.remove(driver.slot);
+    this.#bySlot[driver.slot] = undefined;
+    this.#attributes[driver.slot] = undefined;
+    this.drivers.delete(driver.id);
+    this.#roster.remove(driver);
+    this.#registry.removed(driver, reason);
+  }
+
+  /**
+   * Watches an area: the recipient is woken at once for the snapshot, then for every change.
+   *
+   * @param cursor the moment from which the client goes on; one that is not of this question gives a full snapshot
+   */
+  watch(id: string, recipient: Recipient, view: View, cursor?: string): Subscription {
+    const region = this.#registry.regionOf(view.area);
+    const past = cursor === undefined ? undefined : this.#past(view, region, readCursor(cursor));
+    const subscription = new Subscription(id, this, recipient, view, region, past);
+    this.#registry.add(subscription);
+    return subscription;
+  }
+
+  /** Has a subscription ask for something else; the client gets the difference. */
+  rewatch(subscription: Subscription, view: View): void {
+    this.#registry.update(subscription, view);
+  }
+
+  unwatch(subscription: Subscription): void {
+    this.#registry.remove(subscription);
+  }
+
+  /** Where an area is now; `undefined` when it goes around a driver that is not known. */
+  regionOf(area: Area): Region | undefined {
+    const region = this.#registry.regionOf(area);
+    return region === NOWHERE ? undefined : region;
+  }
+
+  isIn(region: Region, driver: Driver): boolean {
+    return this.#tree.isIn(region, driver.slot);
   }
 
   /** The drivers within `radius` metres of a place, nearest first, equally far ones by driverId. */
@@ -142,13 +196,34 @@ export class Fleet implements Subject {
     return this.#bySlot[slot] as Driver;
   }
 
-  /** Every driver in a region that passes the test, in no stated order. */
-  within(region: Region, where: Test | undefined): Driver[] {
+  /** Every driver that a subscription's region and conditions hold, in no stated order. */
+  #held({ region, where, view: { maxAge } }: Subscription): Driver[] {
     const drivers: Driver[] = [];
+    const accept = this.#accept({ where, since: maxAge === undefined ? undefined : this.#now() - 1000 * maxAge });
     this.#tree.within(region, (slot) => {
-      if (where === undefined || where(this.#attributes[slot])) drivers.push(this.at(slot));
+      if (accept === undefined || accept(slot)) drivers.push(this.at(slot));
     });
     return drivers;
+  }
+
+  /**
+   * What a cursor marks, if it is of this question and this fleet. Whoever is inside now and has the position that it had
+   * then was inside then, as the area was the same or is known; so nothing else need be remembered of any moment.
+   */
+  #past(view: View, region: Region, cursor: Cursor | undefined): Past | undefined {
+    if (cursor === undefined || cursor.key !== questionKey(view.area, view)) return undefined;
+    // The client may be wrong by more than it now allows.
+    if (!(cursor.minDisplacement <= (view.minDisplacement ?? 0))) return undefined;
+    const { epoch, revision, members, followed } = cursor;
+    const isKnown = epoch === this.#nothing ? revision === 0 : epoch === this.#epoch && revision <= this.#revision;
+    if (!isKnown) return undefined;
+    if (!(view.area instanceof Around)) return { revision, region, members };
+    const isPlace = followed !== undefined && Math.abs(followed.lat) <= 90 && Math.abs(followed.lng) <= 180;
+    return {
+      revision,
+      region: isPlace ? new Circle(followed.lat, followed.lng, view.area.radius) : NOWHERE,
+      members,
+    };
   }
 
   /** Asks the driver in a slot for conditions; `undefined` where there are none. */

@@ -2,13 +2,17 @@ import type { Fix } from './fix.ts';
 import { type Conditions, Fleet } from './fleet.ts';
 import { Circle } from './geo/circle.ts';
 import { distance } from './geo/distance.ts';
+import { EVERYWHERE } from './geo/everywhere.ts';
 import type { Region } from './geo/region.ts';
 import type { CellPage, Page } from './pages.ts';
 import type { OnStored } from './store/group-commit.ts';
 import type { StoredPosition } from './store/store.ts';
+import { type Area, Around } from './subscriptions/area.ts';
+import { PART, writeCursor } from './subscriptions/cursor.ts';
 import type { Driver, EncodePosition } from './subscriptions/driver.ts';
-import { type Recipient, Subscription } from './subscriptions/subscription.ts';
-import { compileWhere, type Where } from './subscriptions/where.ts';
+import type { Recipient, Subscription } from './subscriptions/subscription.ts';
+import { type Filters, questionKey, type View } from './subscriptions/view.ts';
+import { compileWhere } from './subscriptions/where.ts';
 
 /** What became of a fix: a verdict, or why it was refused. */
 export type Outcome = 'accepted' | 'duplicate' | 'late' | 'future' | 'unavailable';
@@ -19,20 +23,6 @@ export interface Writer {
   readonly full: boolean;
   write(row: StoredPosition, onStored?: OnStored): void;
   whenStored(onStored: OnStored): void;
-}
-
-/** A circle to look in or to watch: degrees and metres. */
-export interface CircleArea {
-  readonly lat: number;
-  readonly lng: number;
-  readonly radius: number;
-}
-
-/** What to leave out of an answer. */
-export interface Filters {
-  readonly where?: Where;
-  /** Seconds; by the position's timestamp. */
-  readonly maxAge?: number;
 }
 
 /** The drivers near a place, nearest first, with their distances in metres. */
@@ -139,75 +129,87 @@ export class Tracker {
     return this.#fleets.get(fleetName)?.drivers.get(driverId);
   }
 
-  /** The drivers nearest to a place, answered from memory alone. */
-  nearby(fleetName: string, area: CircleArea, limit: number, filters: Filters = {}): Nearby {
+  /** The drivers nearest to the centre of a circle and inside it, answered from memory alone. */
+  nearby(fleetName: string, circle: Circle, limit: number, filters: Filters = {}): Nearby {
     const fleet = this.#fleets.get(fleetName);
-    if (fleet === undefined) return { drivers: [], distances: [], cursor: this.#noCursor, truncated: false };
+    if (fleet === undefined) {
+      return { drivers: [], distances: [], cursor: this.#mark(fleet, circle, filters, false), truncated: false };
+    }
     // One more than asked for tells whether there are more.
-    const found = fleet.nearest(area.lat, area.lng, area.radius, limit + 1, this.#conditions(filters));
+    const found = fleet.nearest(circle.lat, circle.lng, circle.radius, limit + 1, this.#conditions(filters));
     const truncated = found.slots.length > limit;
     if (truncated) found.slots.length = limit;
     return {
       drivers: found.slots.map((slot) => fleet.at(slot)),
       distances: found.distances,
-      cursor: fleet.cursor,
+      cursor: this.#mark(fleet, circle, filters, truncated),
       truncated,
     };
   }
 
   /**
-   * The drivers within a region, or of the whole fleet, in the order of their ids: at most `limit`, and perhaps fewer, of
-   * those after the given id. Answered from memory alone.
+   * The drivers within an area, in the order of their ids: at most `limit`, and perhaps fewer, of those after the given
+   * id. Answered from memory alone. `undefined` when the area goes around a driver that is not known.
    */
-  within(fleetName: string, region: Region | undefined, filters: Filters, limit: number, after?: string): Within {
+  within(fleetName: string, area: Area, filters: Filters, limit: number, after?: string): Within | undefined {
     const fleet = this.#fleets.get(fleetName);
-    if (fleet === undefined) return { drivers: [], cursor: this.#noCursor, truncated: false };
-    const { drivers, next } = fleet.page(region, this.#conditions(filters), limit, after);
+    const region = regionOf(fleet, area);
+    if (region === undefined) return undefined;
+    if (fleet === undefined) {
+      return { drivers: [], cursor: this.#mark(fleet, area, filters, after !== undefined), truncated: false };
+    }
+    const { drivers, next } = fleet.page(bounded(region), this.#conditions(filters), limit, after);
     const to = (circle: Circle) =>
       drivers.map(({ position: { lat, lng } }) => distance(circle.lat, circle.lng, lat, lng));
     const distances = region instanceof Circle ? to(region) : undefined;
-    return { drivers, distances, cursor: fleet.cursor, truncated: next !== undefined, next };
+    const truncated = next !== undefined;
+    return {
+      drivers,
+      distances,
+      cursor: this.#mark(fleet, area, filters, truncated || after !== undefined),
+      truncated,
+      next,
+    };
   }
 
-  /** How many drivers within a region, or of the whole fleet, are in each H3 cell, in the order of the cells' indexes. */
+  /**
+   * How many drivers within an area are in each H3 cell, in the order of the cells' indexes. `undefined` when the area goes
+   * around a driver that is not known.
+   */
   cells(
     fleetName: string,
-    region: Region | undefined,
+    area: Area,
     resolution: number,
     filters: Filters,
     limit: number,
     after?: string,
-  ): CellPage {
+  ): CellPage | undefined {
     const fleet = this.#fleets.get(fleetName);
-    return fleet?.cells(region, this.#conditions(filters), resolution, limit, after) ?? { cells: [] };
+    const region = regionOf(fleet, area);
+    if (region === undefined) return undefined;
+    if (fleet === undefined) return { cells: [] };
+    return fleet.cells(bounded(region), this.#conditions(filters), resolution, limit, after);
   }
 
-  /** Watches a circle: the recipient is woken at once for the snapshot, then for every change. */
-  subscribe(fleetName: string, id: string, recipient: Recipient, area: CircleArea, where?: Where): Subscription {
-    const fleet = this.#fleet(fleetName);
-    const test = compileWhere(where);
-    const circle = new Circle(area.lat, area.lng, area.radius);
-    const subscription = new Subscription(id, fleet, recipient, circle, test);
-    fleet.registry.add(subscription, fleet.within(circle, test));
-    return subscription;
+  /** Watches an area; see {@link Fleet.watch}. */
+  subscribe(fleetName: string, id: string, recipient: Recipient, view: View, cursor?: string): Subscription {
+    return this.#fleet(fleetName).watch(id, recipient, view, cursor);
   }
 
-  /** Gives a subscription another circle or condition; what is absent stays as it is. */
-  update(subscription: Subscription, { lat, lng, radius, where }: Partial<CircleArea> & { where?: Where }): void {
-    const fleet = subscription.subject as Fleet;
-    const before = subscription.area as Circle;
-    const moves = lat !== undefined || lng !== undefined || radius !== undefined;
-    const circle = moves ? new Circle(lat ?? before.lat, lng ?? before.lng, radius ?? before.radius) : before;
-    const test = where === undefined ? subscription.where : compileWhere(where);
-    fleet.registry.update(subscription, circle, test, fleet.within(circle, test));
+  /** Has a subscription ask for something else. */
+  update(subscription: Subscription, view: View): void {
+    (subscription.subject as Fleet).rewatch(subscription, view);
   }
 
   /** Ends a subscription. */
   unsubscribe(subscription: Subscription): void {
-    (subscription.subject as Fleet).registry.remove(subscription);
+    (subscription.subject as Fleet).unwatch(subscription);
   }
 
-  /** Forgets the drivers of whom nothing was received for the TTL. To be called every second or so. */
+  /**
+   * Forgets the drivers of whom nothing was received for the TTL, and has those exit whose positions are too old for a
+   * subscription. To be called every second or so: it is the one timer for all.
+   */
   expire(): void {
     const since = this.#now() - this.#ttl;
     for (const [name, fleet] of this.#fleets) {
@@ -216,23 +218,47 @@ export class Tracker {
     }
   }
 
-  /** The cursor of a fleet of which nothing is known. */
-  get #noCursor(): string {
-    return `${this.#instance}.0`;
+  /** Marks the present moment of an answer. @param part the answer is not all that was asked for */
+  #mark(fleet: Fleet | undefined, area: Area, filters: Filters, part: boolean): string {
+    const { epoch, revision } = fleet ?? { epoch: this.#nothing, revision: 0 };
+    const followed = area instanceof Around ? fleet?.drivers.get(area.driverId)?.position : undefined;
+    return writeCursor({
+      epoch,
+      revision,
+      key: part ? PART : questionKey(area, filters),
+      minDisplacement: 0,
+      followed,
+    });
   }
 
   #conditions({ where, maxAge }: Filters): Conditions {
     return { where: compileWhere(where), since: maxAge === undefined ? undefined : this.#now() - maxAge * 1000 };
   }
 
+  /** The epoch of a fleet of which nothing is known. */
+  get #nothing(): string {
+    return `${this.#instance}-0`;
+  }
+
   #fleet(name: string): Fleet {
     let fleet = this.#fleets.get(name);
     if (fleet === undefined) {
-      fleet = new Fleet(`${this.#instance}-${++this.#fleetsMade}`, this.#encode);
+      fleet = new Fleet(`${this.#instance}-${++this.#fleetsMade}`, this.#nothing, this.#encode, this.#now);
       this.#fleets.set(name, fleet);
     }
     return fleet;
   }
+}
+
+/** Where an area is; `undefined` when it goes around a driver that is not known. */
+function regionOf(fleet: Fleet | undefined, area: Area): Region | undefined {
+  if (fleet !== undefined) return fleet.regionOf(area);
+  return area instanceof Around ? undefined : area;
+}
+
+/** What a page is asked for: everywhere is no region, and then none is tested. */
+function bounded(region: Region): Region | undefined {
+  return region === EVERYWHERE ? undefined : region;
 }
 
 /**

@@ -5,6 +5,8 @@ import { ConfigError, loadConfig } from '../src/config.ts';
 test('without any setting the defaults hold; an empty variable counts as absent', () => {
   expect(loadConfig({ PORT: '', JWT_SECRET: '' })).toEqual({
     host: '127.0.0.1',
+    permessageDeflate: false,
+    pingSeconds: 25,
     port: 8080,
     databaseUrl: undefined,
     dataDir: './data',
@@ -18,6 +20,7 @@ test('without any setting the defaults hold; an empty variable counts as absent'
     corsOrigins: [],
     logLevel: 'info',
     production: false,
+    slowSeconds: 30,
     unknown: [],
   });
 });

@@ -1,11 +1,14 @@
 import geographiclib from 'geographiclib-geodesic';
 import { expect, test } from 'vitest';
 import type { Fix } from '../src/fix.ts';
+import { Circle } from '../src/geo/circle.ts';
+import { EVERYWHERE } from '../src/geo/everywhere.ts';
 import { Polygon } from '../src/geo/polygon.ts';
+import type { CellPage } from '../src/pages.ts';
 import { encodePosition } from '../src/protocol/position.ts';
 import type { StoredPosition } from '../src/store/store.ts';
-import type { Change, Subscription } from '../src/subscriptions/subscription.ts';
-import { Tracker } from '../src/tracker.ts';
+import type { Subscription } from '../src/subscriptions/subscription.ts';
+import { Tracker, type Within } from '../src/tracker.ts';
 import { seeded } from './support/random.ts';
 
 const wgs84 = geographiclib.Geodesic.WGS84;
@@ -80,7 +83,7 @@ test('a driver of whom nothing was received for the TTL is gone; a late fix coun
   tracker.expire();
   expect(tracker.driver('f', 'a')).toBeUndefined();
   expect(tracker.driver('f', 'b')).toBeDefined();
-  expect(tracker.nearby('f', { lat: 0, lng: 0, radius: 10 }, 10).drivers.map(({ id }) => id)).toEqual(['b']);
+  expect(tracker.nearby('f', new Circle(0, 0, 10), 10).drivers.map(({ id }) => id)).toEqual(['b']);
 });
 
 test('what is restored goes stale in the order in which it was heard, whatever the order of the rows', async () => {
@@ -112,17 +115,17 @@ test('the same driverId in two fleets is two drivers, and neither fleet sees the
   tracker.accept('f', fix('a', 1, 1, 1));
   tracker.accept('g', fix('a', 1, 2, 2));
   expect(tracker.driver('f', 'a')?.position.lat).toBe(1);
-  expect(tracker.nearby('f', { lat: 2, lng: 2, radius: 1_000 }, 10).drivers).toEqual([]);
-  expect(tracker.nearby('g', { lat: 2, lng: 2, radius: 1_000 }, 10).drivers.length).toBe(1);
-  expect(tracker.nearby('h', { lat: 2, lng: 2, radius: 1_000 }, 10).drivers).toEqual([]);
+  expect(tracker.nearby('f', new Circle(2, 2, 1_000), 10).drivers).toEqual([]);
+  expect(tracker.nearby('g', new Circle(2, 2, 1_000), 10).drivers.length).toBe(1);
+  expect(tracker.nearby('h', new Circle(2, 2, 1_000), 10).drivers).toEqual([]);
 });
 
 test('a fleet that nobody is in or watches is forgotten, and its cursors mean nothing to the next of its name', () => {
   const { tracker, clock } = setUp();
-  const cursor = () => tracker.nearby('f', { lat: 0, lng: 0, radius: 1 }, 1).cursor;
+  const cursor = () => tracker.nearby('f', new Circle(0, 0, 1), 1).cursor;
   tracker.accept('f', fix('a', 1));
   const before = cursor();
-  const subscription = tracker.subscribe('f', 's', { wake() {} }, { lat: 0, lng: 0, radius: 1 });
+  const subscription = tracker.subscribe('f', 's', { wake() {} }, { area: new Circle(0, 0, 1) });
   clock.now += 300_001;
   tracker.expire();
   expect(cursor().split('.')[0]).toBe(before.split('.')[0]);
@@ -135,7 +138,7 @@ test('a fleet that nobody is in or watches is forgotten, and its cursors mean no
 test('a query says that it was truncated when, and only when, there were more', () => {
   const { tracker } = setUp();
   for (let i = 0; i < 3; i++) tracker.accept('f', fix(`d${i}`, 1));
-  const ask = (limit: number) => tracker.nearby('f', { lat: 0, lng: 0, radius: 1 }, limit);
+  const ask = (limit: number) => tracker.nearby('f', new Circle(0, 0, 1), limit);
   expect(ask(2)).toMatchObject({ truncated: true, drivers: [{ id: 'd0' }, { id: 'd1' }] });
   expect(ask(3).truncated).toBe(false);
 });
@@ -167,13 +170,15 @@ test('what every subscription is told adds up to brute force, over random driver
   const drain = () => {
     for (const { believed, own } of watches) {
       if (!own.due) continue;
-      if (own.snapshotDue) for (const { id } of own.takeSnapshot()) believed.add(id);
+      if (own.snapshotDue) for (const { id } of own.takeSnapshot().drivers) believed.add(id);
       else {
-        own.takeChanges((id, change: Change) => {
-          expect(believed.has(id), `${change} of ${id}`).toBe(change !== 'enter');
-          if (change === 'enter') believed.add(id);
-          else if (change !== 'move') believed.delete(id);
-        });
+        own.takeChanges(
+          ({ id }, change) => {
+            expect(believed.has(id), `${change} of ${id}`).toBe(change !== 'enter');
+            believed.add(id);
+          },
+          (id, reason) => expect(believed.delete(id), `${reason} of ${id}`).toBe(true),
+        );
       }
     }
     woken.clear();
@@ -196,13 +201,17 @@ test('what every subscription is told adds up to brute force, over random driver
     } else if (what < 85 && watches.length < 40) {
       const circle = area();
       const condition = where();
-      const own = tracker.subscribe('f', `s${step}`, recipient, circle, condition);
+      const view = { area: new Circle(circle.lat, circle.lng, circle.radius), where: condition };
+      const own = tracker.subscribe('f', `s${step}`, recipient, view);
       watches.push({ ...circle, where: condition, believed: new Set(), own });
     } else if (what < 92 && watches.length > 0) {
       const watch = random.pick(watches);
       const circle = area();
       const condition = where();
-      tracker.update(watch.own, { ...circle, where: condition ?? {} });
+      tracker.update(watch.own, {
+        area: new Circle(circle.lat, circle.lng, circle.radius),
+        where: condition,
+      });
       Object.assign(watch, circle, { where: condition });
     } else if (what < 94 && watches.length > 30) {
       const [watch] = watches.splice(random.below(watches.length), 1);
@@ -252,7 +261,7 @@ test('a polygon that is dear to ask about is paged in small steps, and together 
   let after: string | undefined;
   do {
     const before = polygon.work;
-    const page = tracker.within('f', polygon, {}, 1_000, after);
+    const page = tracker.within('f', polygon, {}, 1_000, after) as Within;
     // Estimate, walk, gather and walk: each is given up after half a million edges and one question more.
     expect(polygon.work - before).toBeLessThan(4 * 510_000);
     found.push(...page.drivers.map(({ id }) => id));
@@ -279,7 +288,7 @@ test('a count with a condition that few meet ends its pages early, and together 
     let pages = 0;
     let after: string | undefined;
     do {
-      const page = tracker.cells('f', undefined, 2, { where: { status } }, 10_000, after);
+      const page = tracker.cells('f', EVERYWHERE, 2, { where: { status } }, 10_000, after) as CellPage;
       for (const { count } of page.cells) sum += count;
       after = page.next;
       pages++;

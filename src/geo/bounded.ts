@@ -27,6 +27,10 @@ export class BoundedRegion implements Region {
     return this.#region.side(x, y, z, bound);
   }
 
+  identify(mark: (number: number) => void): void {
+    this.#region.identify(mark);
+  }
+
   #check(): void {
     if ((this.#region.work ?? 0) > this.#end) throw TOO_MUCH_WORK;
   }

@@ -112,4 +112,12 @@ export class Box implements Region {
     if (west < -clear || east < -clear || middle < -clear) return OUTSIDE;
     return within && west >= clear && east >= clear ? INSIDE : EDGE;
   }
+
+  identify(mark: (number: number) => void): void {
+    mark(2);
+    mark(this.west);
+    mark(this.south);
+    mark(this.east);
+    mark(this.north);
+  }
 }

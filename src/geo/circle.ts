@@ -60,4 +60,11 @@ export class Circle implements Region {
     if (c - bound > this.radius) return OUTSIDE;
     return c + bound <= this.#safeChord ? INSIDE : EDGE;
   }
+
+  identify(mark: (number: number) => void): void {
+    mark(1);
+    mark(this.lat);
+    mark(this.lng);
+    mark(this.radius);
+  }
 }

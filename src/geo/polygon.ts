@@ -112,6 +112,16 @@ export class Polygon implements Region {
     const east = lng > 0 ? lng + halfWidth - TURN : lng + halfWidth;
     return this.#holds(lat, (west + 180) / 2) && this.#holds(lat, (east - 180) / 2) ? INSIDE : EDGE;
   }
+
+  /** Rings and polygons in another order may be marked as another region; the same in the same order never are. */
+  identify(mark: (number: number) => void): void {
+    const { vertices, from, polygon } = this.#tree;
+    mark(3);
+    for (const number of vertices) mark(number);
+    // Which edges are drawn in one go, and of which polygon.
+    for (const number of from) mark(number);
+    for (const number of polygon) mark(number);
+  }
 }
 
 /** A longitude's name between −180 and 180. */

@@ -16,6 +16,8 @@ export interface Region {
    * {@link EDGE} where it cannot tell, and is never wrong otherwise.
    */
   side(x: number, y: number, z: number, bound: number): Side;
+  /** Marks the numbers that tell the region from every other one, its kind first. O(vertices). */
+  identify(mark: (number: number) => void): void;
   /**
    * Where a question may take much longer than an ordinary one: how many edges were looked at for all that were asked
    * until now (a few nanoseconds each). See {@link BoundedRegion} in bounded.ts.

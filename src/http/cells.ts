@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { conditionInQuery, toRegion } from '../protocol/area.ts';
+import { toArea } from '../protocol/area.ts';
 import {
   CELL_PARAMETERS,
   cellCollectionSchema,
@@ -11,10 +11,11 @@ import {
   MAX_OUTLINES,
 } from '../protocol/cells.ts';
 import { FILTERS, nextPath } from '../protocol/query.ts';
+import { conditionInQuery } from '../protocol/where.ts';
 import { wantsGeoJson } from './accept.ts';
 import { allow, principalOf } from './access.ts';
 import { answer, responses, sendGeoJson, sendJson } from './responses.ts';
-import type { WithinDeps } from './within.ts';
+import { known, type WithinDeps } from './within.ts';
 
 const PATH = '/v1/cells';
 
@@ -30,7 +31,7 @@ export const cellRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps) =
         operationId: 'cells',
         tags: ['drivers'],
         summary: 'How many are where: drivers counted by H3 cell',
-        description: `The drivers within a box (\`bbox\`), a circle (\`latitude\`, \`longitude\` and \`radius\`) or, with neither, of the whole fleet, counted by the H3 cell that they are in. Cells without drivers are left out. At the area's edge only the drivers inside count, not all of the cell. In the order of the cells' indexes, a page at a time: ask for \`next\`, as it is, until an answer has none. ${FILTERS}`,
+        description: `The drivers within an area (\`bbox\` | \`latitude\`, \`longitude\`, \`radius\` | \`polygon\` | \`around\`, \`radius\`; none is the whole fleet), counted by the H3 cell that they are in. Cells without drivers are left out. At the area's edge only the drivers inside count, not all of the cell. In the order of the cells' indexes, a page at a time: ask for \`next\`, as it is, until an answer has none. ${FILTERS}`,
         security: [{ token: [] }, { tokenInQuery: [] }],
         querystring: cellsQuerySchema(deps.maxRadiusMeters),
         response: responses(
@@ -38,6 +39,7 @@ export const cellRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps) =
           400,
           401,
           403,
+          404,
         ),
       },
     },
@@ -47,7 +49,8 @@ export const cellRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps) =
       const filters = { where: conditionInQuery(query), maxAge };
       const geoJson = wantsGeoJson(request, reply);
       const limit = Math.min(query.limit ?? DEFAULT_CELLS, geoJson ? MAX_OUTLINES : Number.POSITIVE_INFINITY);
-      const found = tracker.cells(principalOf(request).fleet, toRegion(query), resolution, filters, limit, after);
+      const { fleet } = principalOf(request);
+      const found = known(tracker.cells(fleet, toArea(query), resolution, filters, limit, after));
       const next = found.next === undefined ? undefined : nextPath(PATH, request.url, CELL_PARAMETERS, found.next);
       if (geoJson) {
         return sendGeoJson(reply, encodeCellCollection(found.cells, resolution, now(), next));

@@ -3,13 +3,14 @@ import { z } from 'zod';
 import type { Principal } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
 import { DomainError } from '../errors.ts';
-import { conditionInQuery, toCircle } from '../protocol/area.ts';
+import { Circle } from '../geo/circle.ts';
 import { driverIdSchema } from '../protocol/fix.ts';
 import { encodeFeature, encodeFeatureCollection } from '../protocol/geojson.ts';
 import { encodeAnswer } from '../protocol/list.ts';
 import { nearbyQuerySchema, readNearbyQuery } from '../protocol/nearby-query.ts';
 import { FILTERS } from '../protocol/query.ts';
 import { driverAnswerSchema, featureCollectionSchema, featureSchema, nearbyAnswerSchema } from '../protocol/rest.ts';
+import { conditionInQuery } from '../protocol/where.ts';
 import type { Tracker } from '../tracker.ts';
 import { wantsGeoJson } from './accept.ts';
 import { allow, principalOf } from './access.ts';
@@ -53,7 +54,8 @@ export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps
       const { query } = request;
       const where = conditionInQuery(query);
       const { fleet } = principalOf(request);
-      const found = tracker.nearby(fleet, toCircle(query), query.limit, { where, maxAge: query.maxAge });
+      const circle = new Circle(query.latitude, query.longitude, query.radius);
+      const found = tracker.nearby(fleet, circle, query.limit, { where, maxAge: query.maxAge });
       if (wantsGeoJson(request, reply)) {
         return sendGeoJson(reply, encodeFeatureCollection(found, now()));
       }

@@ -2,11 +2,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { Principal } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
-import type { Region } from '../geo/region.ts';
-import { conditionInQuery, toRegion } from '../protocol/area.ts';
+import { DomainError } from '../errors.ts';
+import { toArea } from '../protocol/area.ts';
 import { encodeFeatureCollection, GEOJSON } from '../protocol/geojson.ts';
 import { encodeAnswer } from '../protocol/list.ts';
 import { FILTERS, nextPath } from '../protocol/query.ts';
+import { conditionInQuery } from '../protocol/where.ts';
 import {
   DEFAULT_PAGE,
   LIST_PARAMETERS,
@@ -17,7 +18,9 @@ import {
   withinCollectionSchema,
   withinQuerySchema,
 } from '../protocol/within.ts';
-import type { Filters, Tracker } from '../tracker.ts';
+import type { Area } from '../subscriptions/area.ts';
+import type { Filters } from '../subscriptions/view.ts';
+import type { Tracker } from '../tracker.ts';
 import { wantsGeoJson } from './accept.ts';
 import { allow, principalOf } from './access.ts';
 import { answer, responses, sendGeoJson, sendJson } from './responses.ts';
@@ -43,9 +46,9 @@ export const withinRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps)
     readonly limit?: number;
     readonly after?: string;
   }
-  const send = (request: FastifyRequest, reply: FastifyReply, region: Region | undefined, asked: Asked) => {
+  const send = (request: FastifyRequest, reply: FastifyReply, area: Area, asked: Asked) => {
     const { fleet } = principalOf(request);
-    const found = tracker.within(fleet, region, asked, asked.limit ?? DEFAULT_PAGE, asked.after);
+    const found = known(tracker.within(fleet, area, asked, asked.limit ?? DEFAULT_PAGE, asked.after));
     const path = request.routeOptions.url as string;
     const next = found.next === undefined ? undefined : nextPath(path, request.url, LIST_PARAMETERS, found.next);
     if (wantsGeoJson(request, reply)) {
@@ -62,7 +65,7 @@ export const withinRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps)
         operationId: 'within',
         tags: ['drivers'],
         summary: 'Who is within an area',
-        description: `The drivers within a box (\`bbox\`), a circle (\`latitude\`, \`longitude\` and \`radius\`) or, with neither, of the whole fleet. ${PAGING} ${FILTERS} For a polygon, see \`POST /v1/drivers/search\`.`,
+        description: `The drivers within an area: \`bbox\` | \`latitude\`, \`longitude\`, \`radius\` | \`polygon\` | \`around\`, \`radius\`; none is the whole fleet. ${PAGING} ${FILTERS} For a polygon of many positions, see \`POST /v1/drivers/search\`.`,
         security: [{ token: [] }, { tokenInQuery: [] }],
         querystring: withinQuerySchema(deps.maxRadiusMeters),
         response: responses(
@@ -70,12 +73,13 @@ export const withinRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps)
           400,
           401,
           403,
+          404,
         ),
       },
     },
     (request, reply) => {
       const { query } = request;
-      return send(request, reply, toRegion(query), { ...query, where: conditionInQuery(query) });
+      return send(request, reply, toArea(query), { ...query, where: conditionInQuery(query) });
     },
   );
 
@@ -111,3 +115,9 @@ export const withinRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps)
     },
   );
 };
+
+/** What was found, unless the area goes around a driver that is not known. @throws {DomainError} `not_found` */
+export function known<T>(found: T | undefined): T {
+  if (found !== undefined) return found;
+  throw new DomainError('not_found', 'The driver that the area goes around is not known.');
+}

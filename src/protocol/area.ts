@@ -1,12 +1,14 @@
-import { z } from 'zod';
+import type { z } from 'zod';
+import { DomainError } from '../errors.ts';
 import { Circle } from '../geo/circle.ts';
+import { EVERYWHERE } from '../geo/everywhere.ts';
 import type { Region } from '../geo/region.ts';
-import type { Where } from '../subscriptions/where.ts';
-import type { CircleArea } from '../tracker.ts';
-import { bboxInQuery } from './bbox.ts';
-import { parse } from './faults.ts';
-import { latitudeSchema, longitudeSchema, number } from './fix.ts';
-import { inQuery, whereInQuery } from './query.ts';
+import { type Area, Around } from '../subscriptions/area.ts';
+import { bboxInQuery, bboxSchema } from './bbox.ts';
+import { driverIdSchema, latitudeSchema, longitudeSchema, number } from './fix.ts';
+import { polygonInQuery, polygonSchema } from './polygon.ts';
+import { inQuery } from './query.ts';
+import { when } from './refuse.ts';
 
 /** What a query looks within when it names no radius, metres. */
 export const DEFAULT_RADIUS = 5000;
@@ -17,148 +19,134 @@ export const radiusSchema = (max: number) =>
     .min(0, { error: `must be between 0 and ${max}` })
     .max(max, { error: `must be between 0 and ${max}` });
 
-const MAX_CONDITIONS = 16;
-const MAX_ALLOWED = 64;
-const conditionValue = z.union([z.string(), number(), z.boolean()]);
-
-/** A condition on attributes, as `subscriptions/where.ts` evaluates it. */
-export const whereSchema = z.preprocess(
-  (where, context) => {
-    if (typeof where !== 'object' || where === null) return where;
-    const fault = (message: string) => {
-      context.addIssue({ code: 'custom', message, input: where });
-      return z.NEVER;
-    };
-    // Counted before any is looked at.
-    if (Object.keys(where).length > MAX_CONDITIONS) return fault(`must have at most ${MAX_CONDITIONS} keys`);
-    // A record would drop this key, and the condition would hold for everybody.
-    if (Object.hasOwn(where, '__proto__')) return fault('must not have the key __proto__');
-    return where;
-  },
-  z
-    .record(
-      z.string(),
-      z.union([conditionValue, z.array(conditionValue).max(MAX_ALLOWED)], {
-        error: `must be a string, number or boolean, or a list of at most ${MAX_ALLOWED} of them`,
-      }),
-      { error: 'must be an object' },
-    )
-    .meta({
-      description: 'Each attribute must have the given value, or one of the given ones. At most 16 keys.',
-      maxProperties: MAX_CONDITIONS,
-      example: { status: 'available', seats: [4, 6] },
-    }),
-);
-
-const filtersSchema = z.object({ attributes: whereSchema.optional() });
-
-/** The condition in a query string, checked; `undefined` when there is none. @throws {DomainError} `invalid` */
-export function conditionInQuery(query: Readonly<Record<string, unknown>>): Where | undefined {
-  const attributes = whereInQuery(query);
-  // Nearly every query has none or a plain one, of lists of strings: only their number can break a rule.
-  if (attributes === undefined || isPlain(attributes)) return attributes;
-  return parse(filtersSchema, { attributes }).attributes;
-}
-
-function isPlain(attributes: Readonly<Record<string, readonly string[]>>): boolean {
-  let keys = 0;
-  for (const key in attributes)
-    if (++keys > MAX_CONDITIONS || key === '__proto__' || attributes[key].length > MAX_ALLOWED) return false;
-  return true;
-}
-
-/** The fields of a circle, all required. */
-export const circleFields = (maxRadius: number) => ({
-  latitude: latitudeSchema,
-  longitude: longitudeSchema,
-  radius: radiusSchema(maxRadius).meta({ description: 'Metres along the WGS84 ellipsoid. The rim is inside.' }),
-});
-
-/** The circle that fields on the wire mean. */
-export function toCircle(fields: { latitude: number; longitude: number; radius: number }): CircleArea {
-  return { lat: fields.latitude, lng: fields.longitude, radius: fields.radius };
-}
-
-/** The fields of an area in a query string; see {@link oneArea}. */
-export interface AreaInQuery {
-  readonly bbox?: Region;
+/** The fields of an area as they are read; which of them may come together is for {@link oneArea} to say. */
+export interface AreaFields {
   readonly latitude?: number;
   readonly longitude?: number;
   readonly radius?: number;
+  readonly bbox?: Region;
+  readonly polygon?: Region;
+  readonly around?: string;
 }
 
-const CIRCLE = ['latitude', 'longitude', 'radius'] as const;
+/** The names of the fields of an area. */
+export const AREA_FIELDS = ['latitude', 'longitude', 'radius', 'bbox', 'polygon', 'around'] as const;
 
-/** The fields of an area in a query string, of which {@link oneArea} allows a box, a circle or none. */
-export const areaInQuery = (maxRadius: number) => {
-  const { latitude, longitude, radius } = circleFields(maxRadius);
+const fields = (maxRadius: number) => ({
+  latitude: latitudeSchema.meta({ description: 'The centre of a circle; with `longitude` and `radius`.' }),
+  longitude: longitudeSchema.meta({ description: 'The centre of a circle; with `latitude` and `radius`.' }),
+  radius: radiusSchema(maxRadius).meta({
+    description:
+      'Metres along the WGS84 ellipsoid, of a circle or of an area around a driver. The rim is inside. At most `MAX_RADIUS_METERS`.',
+    example: 2000,
+  }),
+  around: driverIdSchema.meta({
+    description:
+      'A driverId; with `radius`. The circle goes where the driver goes, holds the driver too, and nobody while the driver is not known.',
+  }),
+});
+
+/** The fields of an area in a message, all of which may be absent: that is the whole fleet. */
+export const areaSchemas = (maxRadius: number) => {
+  const { latitude, longitude, radius, around } = fields(maxRadius);
   return {
-    bbox: bboxInQuery.optional(),
-    latitude: inQuery(
-      latitude.optional().meta({ description: 'The centre of a circle; with `longitude` and `radius`.' }),
-    ),
-    longitude: inQuery(
-      longitude.optional().meta({ description: 'The centre of a circle; with `latitude` and `radius`.' }),
-    ),
-    radius: inQuery(
-      radius.optional().meta({
-        description: 'Metres along the WGS84 ellipsoid, with `latitude` and `longitude`. The rim is inside.',
-        example: 2000,
-      }),
-    ),
+    latitude: latitude.optional(),
+    longitude: longitude.optional(),
+    radius: radius.optional(),
+    bbox: bboxSchema.optional(),
+    polygon: polygonSchema.optional(),
+    around: around.optional(),
   };
 };
 
-// Rules on several fields are told together with those on one.
-const when = () => true;
+/** The same in a query string. */
+export const areaInQuery = (maxRadius: number) => {
+  const { latitude, longitude, radius, around } = fields(maxRadius);
+  return {
+    bbox: bboxInQuery.optional(),
+    latitude: inQuery(latitude.optional()),
+    longitude: inQuery(longitude.optional()),
+    radius: inQuery(radius.optional()),
+    around: around.optional(),
+    polygon: polygonInQuery.optional(),
+  };
+};
+
+/** A broken rule of several fields: the field that is to be named, and what it must be. */
+type Broken = readonly [field: (typeof AREA_FIELDS)[number], message: string];
+
+/** The rules that the fields of an area break together. `given` tells whether a field is there. */
+function broken(given: (field: (typeof AREA_FIELDS)[number]) => boolean): Broken[] {
+  const kinds = (['bbox', 'polygon', 'around'] as const).filter(given);
+  const centre = given('latitude') || given('longitude');
+  if (kinds.length > 1) return [[kinds[1], `must not come with ${kinds[0]}: an area is of one kind`]];
+  const [kind] = kinds;
+  if (kind !== undefined && centre) {
+    return [[kind, 'must not come with latitude or longitude: an area is of one kind']];
+  }
+  if (kind === 'around') {
+    return given('radius') ? [] : [['radius', 'is required: an area around a driver is around and radius']];
+  }
+  if (kind !== undefined) {
+    return given('radius') ? [[kind, 'must not come with radius: an area is of one kind']] : [];
+  }
+  if (!centre && !given('radius')) return [];
+  return (['latitude', 'longitude', 'radius'] as const)
+    .filter((field) => !given(field))
+    .map((field) => [field, 'is required: a circle is latitude, longitude and radius']);
+}
+
+/** Lets through only what names an area of one kind, and whole, or none. */
+export function oneArea<T extends z.ZodType>(schema: T): T {
+  return schema.superRefine(
+    (value, context) => {
+      const fields = value as Readonly<Record<string, unknown>>;
+      // What is there and wrong is told by its own rule, and is still there.
+      for (const [field, message] of broken((name) => fields?.[name] !== undefined)) {
+        context.addIssue({ code: 'custom', path: [field], message, input: fields });
+      }
+    },
+    { when },
+  ) as unknown as T;
+}
+
+/** The area that fields mean which {@link oneArea} let through. */
+export function toArea({ bbox, polygon, around, latitude, longitude, radius }: AreaFields): Area {
+  if (bbox !== undefined) return bbox;
+  if (polygon !== undefined) return polygon;
+  if (radius === undefined) return EVERYWHERE;
+  if (around !== undefined) return new Around(around, radius);
+  return new Circle(latitude as number, longitude as number, radius);
+}
+
+/** The same fields in an update, where null takes one away. */
+export type AreaPatch = { readonly [F in keyof AreaFields]: AreaFields[F] | null };
 
 /**
- * Refuses fields that would change the answer if they were known there. Passed over, as unknown fields are, they would
- * give a wrong one.
- *
- * @param faults what to say, by name
+ * The area after an update: what it names replaces the area before, of which a circle's centre and the radius may each be
+ * left as they are. Nothing but nulls is the whole fleet. @throws {DomainError} `invalid`
  */
-export function refuse<T extends z.ZodType>(schema: T, faults: Readonly<Record<string, string>>): T {
-  let checked = schema;
-  for (const [field, error] of Object.entries(faults)) {
-    const isAbsent = (value: unknown) => (value as Record<string, unknown>)[field] === undefined;
-    checked = checked.refine(isAbsent, { path: [field], error, when });
+export function areaAfter(before: Area, patch: AreaPatch): Area {
+  const given = (field: keyof AreaFields) => patch[field] !== undefined && patch[field] !== null;
+  if (!AREA_FIELDS.some(given)) {
+    return AREA_FIELDS.some((field) => patch[field] === null) ? EVERYWHERE : before;
   }
-  return checked;
-}
-
-/** What looks like a filter in a query string, and is none: passed over, it would give the whole list. */
-export const NOT_FILTERS = {
-  where: 'is not a parameter: write attributes.NAME=VALUE',
-  attributes: 'is not a parameter: write attributes.NAME=VALUE',
-} as const;
-
-/** Lets a query through whose area is of one kind, and whole. */
-export function oneArea<T extends z.ZodType<AreaInQuery>>(schema: T): T {
-  const ofCircle = (query: AreaInQuery) => CIRCLE.some((name) => query[name] !== undefined);
-  let checked = refuse(schema, {
-    polygon: 'belongs into the body of POST /v1/drivers/search',
-    around: 'is not known to this version',
-    ...NOT_FILTERS,
-  }).refine((query) => query.bbox === undefined || !ofCircle(query), {
-    path: ['bbox'],
-    error: 'must not come with latitude, longitude or radius: an area is a box or a circle',
-    when,
-  });
-  for (const field of CIRCLE) {
-    const isWhole = (query: AreaInQuery) => query.bbox !== undefined || query[field] !== undefined || !ofCircle(query);
-    checked = checked.refine(isWhole, {
-      path: [field],
-      error: 'is required: a circle is latitude, longitude and radius',
-      when,
-    });
+  const fields = Object.fromEntries(AREA_FIELDS.filter(given).map((name) => [name, patch[name]])) as {
+    -readonly [F in keyof AreaFields]: AreaFields[F];
+  };
+  const isRound = before instanceof Circle || before instanceof Around;
+  const isSquare = fields.bbox !== undefined || fields.polygon !== undefined;
+  if (isRound && !isSquare) {
+    fields.radius ??= before.radius;
+    if (fields.around === undefined && fields.latitude === undefined && fields.longitude === undefined) {
+      if (before instanceof Around) fields.around = before.driverId;
+      else {
+        fields.latitude = before.lat;
+        fields.longitude = before.lng;
+      }
+    }
   }
-  return checked;
-}
-
-/** The region that the fields of a query mean; `undefined` is everywhere. */
-export function toRegion({ bbox, latitude, longitude, radius }: AreaInQuery): Region | undefined {
-  if (bbox !== undefined) return bbox;
-  if (latitude === undefined || longitude === undefined || radius === undefined) return undefined;
-  return new Circle(latitude, longitude, radius);
+  const faults = broken((field) => fields[field] !== undefined).map(([field, message]) => ({ field, message }));
+  if (faults.length > 0) throw DomainError.invalid(faults);
+  return toArea(fields);
 }

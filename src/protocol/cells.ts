@@ -1,11 +1,12 @@
 import { getResolution, isValidCell } from 'h3-js';
 import { z } from 'zod';
 import type { CellCount } from '../pages.ts';
-import { areaInQuery, oneArea } from './area.ts';
+import { AREA_FIELDS, areaInQuery, oneArea } from './area.ts';
 import { cellGeometry } from './cell-boundary.ts';
 import { number } from './fix.ts';
 import { encodeNext } from './list.ts';
 import { inQuery } from './query.ts';
+import { NOT_FILTERS, refuse } from './refuse.ts';
 import { limitSchema, maxAgeSchema, serverTime } from './rest.ts';
 
 /** How many cells a page has when no limit is named, and at the most. */
@@ -28,20 +29,23 @@ const resolutionSchema = number(resolutionRule)
   });
 
 /** The parameters of a list of cells that its next page is asked for with. */
-export const CELL_PARAMETERS = ['resolution', 'bbox', 'latitude', 'longitude', 'radius', 'maxAge', 'limit'] as const;
+export const CELL_PARAMETERS = ['resolution', ...AREA_FIELDS, 'maxAge', 'limit'] as const;
 
 /** @param maxRadius MAX_RADIUS_METERS */
 export const cellsQuerySchema = (maxRadius: number) =>
   oneArea(
-    z.looseObject({
-      resolution: inQuery(resolutionSchema),
-      ...areaInQuery(maxRadius),
-      maxAge: inQuery(maxAgeSchema.optional()),
-      limit: inQuery(limitSchema('cells', DEFAULT_CELLS, MAX_CELLS).optional()),
-      after: z.string({ error: cellRule }).optional().meta({
-        description: 'The page has cells after this one, in the order of their indexes. `next` brings it along.',
+    refuse(
+      z.looseObject({
+        resolution: inQuery(resolutionSchema),
+        ...areaInQuery(maxRadius),
+        maxAge: inQuery(maxAgeSchema.optional()),
+        limit: inQuery(limitSchema('cells', DEFAULT_CELLS, MAX_CELLS).optional()),
+        after: z.string({ error: cellRule }).optional().meta({
+          description: 'The page has cells after this one, in the order of their indexes. `next` brings it along.',
+        }),
       }),
-    }),
+      NOT_FILTERS,
+    ),
   ).refine(
     ({ resolution, after }) => after === undefined || (isValidCell(after) && getResolution(after) === resolution),
     { path: ['after'], error: cellRule },

@@ -1,25 +1,37 @@
 import type { ErrorCode, Fault } from '../errors.ts';
+import type { Driver } from '../subscriptions/driver.ts';
 import type { EncodeMessages } from '../subscriptions/outbox.ts';
+import type { Subscription } from '../subscriptions/subscription.ts';
 import { encodeList } from './position.ts';
 
 /** Writes the messages of subscriptions. @param now the server's clock, epoch milliseconds */
-export function messageEncoder(now: () => number): EncodeMessages {
+export function messageEncoder(
+  now: () => number,
+  cursorOf: (subscription: Subscription) => string = (subscription) => subscription.cursor(),
+): EncodeMessages {
+  const head = (type: string, subscription: Subscription): string =>
+    `{"type":"${type}","subscription":${JSON.stringify(subscription.id)},"cursor":"${cursorOf(subscription)}","serverTime":${now()}`;
   return {
-    snapshot({ id, subject }, drivers) {
-      return `${head('snapshot', id, subject.cursor, now())},"resumed":false,"drivers":[${encodeList(drivers)}]}`;
+    snapshot(subscription, { resumed, drivers, unchanged }) {
+      let message = `${head('snapshot', subscription)},"resumed":${resumed},"drivers":[${encodeList(drivers)}]`;
+      if (resumed) message += `,"unchanged":[${encodeIds(unchanged)}]`;
+      const { followed } = subscription;
+      if (followed !== undefined) message += `,"followed":"${followed}"`;
+      return `${message}}`;
     },
-    changes({ id, subject }, enter, move, exit) {
-      let message = head('changes', id, subject.cursor, now());
+    changes(subscription, { enter, move, exit, followed }) {
+      let message = head('changes', subscription);
       if (enter.length > 0) message += `,"enter":[${encodeList(enter)}]`;
       if (move.length > 0) message += `,"move":[${encodeList(move)}]`;
       if (exit.length > 0) message += `,"exit":${JSON.stringify(exit)}`;
+      if (followed !== undefined) message += `,"followed":"${followed}"`;
       return `${message}}`;
     },
   };
 }
 
-function head(type: string, subscription: string, cursor: string, serverTime: number): string {
-  return `{"type":"${type}","subscription":${JSON.stringify(subscription)},"cursor":"${cursor}","serverTime":${serverTime}`;
+function encodeIds(drivers: readonly Driver[]): string {
+  return drivers.map(({ id }) => JSON.stringify(id)).join();
 }
 
 /** What an error message on a connection is about. */

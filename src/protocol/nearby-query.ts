@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { DEFAULT_RADIUS, NOT_FILTERS, radiusSchema, refuse } from './area.ts';
+import { DEFAULT_RADIUS, radiusSchema } from './area.ts';
 import { latitudeSchema, longitudeSchema } from './fix.ts';
 import { inQuery, isDecimal, isFilter } from './query.ts';
+import { NOT_FILTERS, refuse } from './refuse.ts';
 import { limitSchema, MAX_LIMIT, maxAgeSchema } from './rest.ts';
 
 /** How many drivers `nearby` answers with when it names no limit. */

@@ -63,6 +63,28 @@ export const polygonSchema = z
     oneOf: [geometry('Polygon', rings), geometry('MultiPolygon', { type: 'array', minItems: 1, items: rings })],
   });
 
+/** A polygon in a query string: its GeoJSON as text. */
+export const polygonInQuery = z
+  .string({ error: 'must be the text of a GeoJSON Polygon or MultiPolygon' })
+  .transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.addIssue({
+        code: 'custom',
+        message: 'must be the text of a GeoJSON Polygon or MultiPolygon',
+        input: text,
+      });
+      return z.NEVER;
+    }
+  })
+  .pipe(polygonSchema)
+  .meta({
+    description:
+      'A GeoJSON Polygon or MultiPolygon as text. What a URL can hold (some 400 positions); send more as a message or to `POST /v1/drivers/search`.',
+    example: JSON.stringify(EXAMPLE),
+  });
+
 /** The rings of a geometry, or the first rule that it breaks. */
 function readGeometry(geometry: unknown): Ring[][] | Broken {
   if (geometry === undefined) return { path: [], message: 'is required' };

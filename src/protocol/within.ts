@@ -2,13 +2,15 @@ import { z } from 'zod';
 import { DomainError, type Fault } from '../errors.ts';
 import type { Polygon } from '../geo/polygon.ts';
 import type { Where } from '../subscriptions/where.ts';
-import { areaInQuery, NOT_FILTERS, oneArea, refuse, whereSchema } from './area.ts';
+import { AREA_FIELDS, areaInQuery, oneArea } from './area.ts';
 import { parse } from './faults.ts';
 import { driverIdSchema } from './fix.ts';
 import { polygonSchema } from './polygon.ts';
 import { positionAtDistanceSchema } from './position.ts';
 import { inQuery } from './query.ts';
+import { NOT_FILTERS, refuse } from './refuse.ts';
 import { cursor, featureCollectionSchema, limitSchema, MAX_LIMIT, maxAgeSchema, serverTime } from './rest.ts';
+import { whereSchema } from './where.ts';
 
 /** How many drivers a page has when no limit is named. */
 export const DEFAULT_PAGE = 100;
@@ -25,11 +27,11 @@ const paging = {
 };
 
 /** The parameters of a list of drivers that its next page is asked for with. */
-export const LIST_PARAMETERS = ['bbox', 'latitude', 'longitude', 'radius', 'maxAge', 'limit'] as const;
+export const LIST_PARAMETERS = [...AREA_FIELDS, 'maxAge', 'limit'] as const;
 
 /** @param maxRadius MAX_RADIUS_METERS */
 export const withinQuerySchema = (maxRadius: number) =>
-  oneArea(z.looseObject({ ...areaInQuery(maxRadius), ...paging }));
+  oneArea(refuse(z.looseObject({ ...areaInQuery(maxRadius), ...paging }), NOT_FILTERS));
 
 /** How else an area could be given, with what is said of it beside a polygon. */
 const OTHER_AREAS = Object.fromEntries(

@@ -13,6 +13,8 @@ export class Driver {
   watchers: Subscription[] = [];
   /** Server clock, epoch milliseconds, of the last fix received, whatever became of it. */
   heardAt: number;
+  /** The fleet's revision that gave it its position. */
+  revision = 0;
   /** Neighbours in the fleet's list of drivers by `heardAt`. */
   olderHeard: Driver | undefined;
   newerHeard: Driver | undefined;

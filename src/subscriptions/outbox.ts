@@ -1,5 +1,6 @@
+import type { Followed } from './area.ts';
 import type { Driver } from './driver.ts';
-import type { ExitReason, Recipient, Subscription } from './subscription.ts';
+import type { ExitReason, Recipient, Snapshot, Subscription } from './subscription.ts';
 
 /** One peer's connection, as the core sees it. */
 export interface Socket {
@@ -15,34 +16,56 @@ export interface Exit {
   readonly reason: ExitReason;
 }
 
-/** Writes the two messages of a subscription. */
-export interface EncodeMessages {
-  snapshot(subscription: Subscription, drivers: Iterable<Driver>): string;
-  changes(subscription: Subscription, enter: readonly Driver[], move: readonly Driver[], exit: readonly Exit[]): string;
+/** What has changed since the last message. */
+export interface Changes {
+  readonly enter: readonly Driver[];
+  readonly move: readonly Driver[];
+  readonly exit: readonly Exit[];
+  /** News of the driver that the area goes around. */
+  readonly followed: Followed | undefined;
 }
 
-/** Calls back once at the end of the present event-loop turn. */
-export type Defer = (callback: () => void) => void;
+/** Writes the two messages of a subscription. */
+export interface EncodeMessages {
+  snapshot(subscription: Subscription, snapshot: Snapshot): string;
+  changes(subscription: Subscription, changes: Changes): string;
+}
+
+/** The turns and the time of whoever runs the core. */
+export interface Clock {
+  /** The server's clock, epoch milliseconds. */
+  readonly now: () => number;
+  /** Calls back once at the end of the present event-loop turn. */
+  readonly defer: (callback: () => void) => void;
+  /** Calls back after so many milliseconds, unless the function that it returns is called before. */
+  readonly after: (milliseconds: number, callback: () => void) => () => void;
+}
 
 /** Above this many unsent bytes nothing of a subscription is sent; changes wait, conflated. */
 export const HIGH_WATER = 64 * 1024;
 
 /**
  * What waits to be sent on one connection. Subscriptions that have something wait here and are flushed at the end of the
- * turn while the socket is writable; while it is not, they wait in conflated form until {@link drained}.
+ * turn while the socket is writable; while it is not, they wait in conflated form until {@link drained}. One that has a
+ * `maxRate` and was told something just now rests until it may be told again.
  */
 export class Outbox implements Recipient {
   readonly #socket: Socket;
   readonly #encode: EncodeMessages;
-  readonly #defer: Defer;
+  readonly #clock: Clock;
   readonly #due = new Set<Subscription>();
   #flushing = false;
   #closed = false;
+  /** Subscriptions that rest; made when there is one. */
+  #resting: Set<Subscription> | undefined;
+  /** When the first of them has rested enough, as far as a timer runs for it. */
+  #wakeAt = Number.POSITIVE_INFINITY;
+  #cancel: (() => void) | undefined;
 
-  constructor(socket: Socket, encode: EncodeMessages, defer: Defer) {
+  constructor(socket: Socket, encode: EncodeMessages, clock: Clock) {
     this.#socket = socket;
     this.#encode = encode;
-    this.#defer = defer;
+    this.#clock = clock;
   }
 
   /** Whether more bytes are unsent than the peer should leave. */
@@ -50,8 +73,13 @@ export class Outbox implements Recipient {
     return this.#socket.bufferedAmount > HIGH_WATER;
   }
 
+  /** Whether something waits to be sent. */
+  get waiting(): boolean {
+    return this.#due.size > 0;
+  }
+
   wake(subscription: Subscription): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#rests(subscription)) return;
     this.#due.add(subscription);
     this.#schedule();
   }
@@ -59,6 +87,7 @@ export class Outbox implements Recipient {
   /** Nothing of the subscription is sent any more. */
   forget(subscription: Subscription): void {
     this.#due.delete(subscription);
+    this.#resting?.delete(subscription);
   }
 
   /** To be called when the socket has written something out. */
@@ -66,40 +95,76 @@ export class Outbox implements Recipient {
     if (this.#due.size > 0 && !this.blocked) this.#schedule();
   }
 
-  /** Sends nothing any more. */
+  /** Sends nothing any more, and times nothing. */
   close(): void {
     this.#closed = true;
     this.#due.clear();
+    this.#resting = undefined;
+    this.#cancel?.();
+    this.#cancel = undefined;
   }
 
   #schedule(): void {
     if (this.#flushing) return;
     this.#flushing = true;
-    this.#defer(() => this.#flush());
+    this.#clock.defer(this.#flush);
   }
 
-  #flush(): void {
+  readonly #flush = (): void => {
     this.#flushing = false;
     for (const subscription of this.#due) {
       if (this.blocked) return;
       this.#due.delete(subscription);
       // Twice, when an update is to be answered right after the snapshot.
-      while (subscription.due) this.#socket.send(this.#message(subscription));
+      while (subscription.due && !this.#rests(subscription)) this.#send(subscription);
     }
-  }
+  };
 
-  #message(subscription: Subscription): string {
-    if (subscription.snapshotDue) return this.#encode.snapshot(subscription, subscription.takeSnapshot());
+  #send(subscription: Subscription): void {
+    if (subscription.interval > 0) subscription.notBefore = this.#clock.now() + subscription.interval;
+    if (subscription.snapshotDue) {
+      this.#socket.send(this.#encode.snapshot(subscription, subscription.takeSnapshot()));
+      return;
+    }
+    const asked = subscription.answerDue;
     const enter: Driver[] = [];
     const move: Driver[] = [];
     const exit: Exit[] = [];
-    subscription.takeChanges((driverId, change) => {
-      if (change === 'enter' || change === 'move') {
-        // Whoever is to enter or move is inside, and whoever is inside is known to the fleet.
-        const driver = subscription.subject.drivers.get(driverId) as Driver;
-        (change === 'enter' ? enter : move).push(driver);
-      } else exit.push({ driverId, reason: change });
-    });
-    return this.#encode.changes(subscription, enter, move, exit);
+    const followed = subscription.takeChanges(
+      (driver, change) => (change === 'enter' ? enter : move).push(driver),
+      (driverId, reason) => exit.push({ driverId, reason }),
+    );
+    // Moves that were taken back while they waited leave nothing.
+    if (!asked && followed === undefined && enter.length + move.length + exit.length === 0) return;
+    this.#socket.send(this.#encode.changes(subscription, { enter, move, exit, followed }));
   }
+
+  /** Whether a subscription must wait for its pace; then it is woken when its time has come. */
+  #rests(subscription: Subscription): boolean {
+    const { interval } = subscription;
+    if (interval === 0 || subscription.urgent) return false;
+    const left = subscription.notBefore - this.#clock.now();
+    // More than the interval is left only where the clock was set back.
+    if (left <= 0 || left > interval) return false;
+    this.#resting ??= new Set();
+    this.#resting.add(subscription);
+    this.#wakeIn(left, subscription.notBefore);
+    return true;
+  }
+
+  #wakeIn(milliseconds: number, at: number): void {
+    if (this.#cancel !== undefined && this.#wakeAt <= at) return;
+    this.#cancel?.();
+    this.#wakeAt = at;
+    this.#cancel = this.#clock.after(milliseconds, this.#awaken);
+  }
+
+  readonly #awaken = (): void => {
+    this.#cancel = undefined;
+    this.#wakeAt = Number.POSITIVE_INFINITY;
+    const rested = this.#resting;
+    this.#resting = undefined;
+    // Those that must rest on go back by themselves.
+    if (rested !== undefined) for (const subscription of rested) this.wake(subscription);
+  };
 }

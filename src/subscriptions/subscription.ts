@@ -1,6 +1,15 @@
+import type { Position } from '../fix.ts';
+import { Circle } from '../geo/circle.ts';
+import { distance } from '../geo/distance.ts';
 import type { Region } from '../geo/region.ts';
+import { AgeQueue } from './age-queue.ts';
+import { Around, type Followed } from './area.ts';
+import { sameAttributes } from './attributes.ts';
+import { writeCursor } from './cursor.ts';
 import type { Driver } from './driver.ts';
-import type { Test } from './where.ts';
+import { Fingerprint } from './fingerprint.ts';
+import { questionKey, type View } from './view.ts';
+import { compileWhere, type Test } from './where.ts';
 
 /** Why a driver is no longer in a subscription. */
 export type ExitReason = 'left' | 'stale' | 'offline' | 'filtered';
@@ -10,9 +19,12 @@ export type Change = 'enter' | 'move' | ExitReason;
 
 /** The fleet that a subscription asks about. */
 export interface Subject {
-  /** Mark of the present moment in the fleet's stream of changes. */
-  readonly cursor: string;
+  /** Tells the fleet's stream of changes from any other. */
+  readonly epoch: string;
+  /** Number of changes until now. */
+  readonly revision: number;
   readonly drivers: ReadonlyMap<string, Driver>;
+  isIn(region: Region, driver: Driver): boolean;
 }
 
 /** Where a subscription's messages go. */
@@ -21,61 +33,145 @@ export interface Recipient {
   wake(subscription: Subscription): void;
 }
 
+/** The moment from which a client goes on, having been told all that was so then. */
+export interface Past {
+  /** The fleet's revision then. */
+  readonly revision: number;
+  /** What the area was then. */
+  readonly region: Region;
+  /** Fingerprint of those who were inside then, where it is known. */
+  readonly members?: string;
+}
+
+/** Everything inside, or all that has changed since a {@link Past}. */
+export interface Snapshot {
+  readonly resumed: boolean;
+  /** All who are inside; of a resumed one, those who came in or moved since. */
+  readonly drivers: Iterable<Driver>;
+  /** Of a resumed one, the others who are inside. */
+  readonly unchanged: readonly Driver[];
+}
+
 /**
  * A client's standing question about an area of one fleet: who is inside now, and what the client has yet to be told.
  *
  * What waits is conflated by driver: against what the client believes, only the net change is kept, so what waits is
- * bounded by the drivers that it believes inside plus those that are.
+ * bounded by the drivers that it believes inside plus those that are. The rules, by what waits and what comes:
+ *
+ * | waits   | enter | move  | exit    |
+ * |---------|-------|-------|---------|
+ * | nothing | enter | move  | exit    |
+ * | enter   |       | enter | nothing |
+ * | move    |       | move  | exit    |
+ * | exit    | move  |       |         |
+ *
+ * Position and reason are always the last ones. The combinations left empty cannot happen.
  */
 export class Subscription {
   readonly id: string;
   readonly subject: Subject;
   readonly recipient: Recipient;
-  area: Region;
+  /** What is asked; see {@link look}. */
+  view: View;
+  /** Where the area is now. */
+  region: Region;
   where: Test | undefined;
   readonly inside = new Set<Driver>();
+  /** The drivers inside by age, where age matters. */
+  ages: AgeQueue | undefined;
   /** The registry's count of the last update that matched this subscription; see `Registry.moved`. */
   matchedBy = 0;
+  /** Epoch milliseconds before which changes are not due, when there is a `maxRate`; for the outbox to keep. */
+  notBefore = 0;
 
+  #key: string;
+  #minDisplacement: number;
+  /** What the client was last told of each driver inside, where it matters how far that is from where it is. */
+  #told: Map<Driver, Position> | undefined;
   readonly #waiting = new Map<string, Change>();
   #snapshotDue = true;
+  #past: Past | undefined;
   #answerDue = false;
+  #followed: Followed | undefined;
+  #followedTold: Followed | undefined;
 
-  constructor(id: string, subject: Subject, recipient: Recipient, area: Region, where: Test | undefined) {
+  constructor(id: string, subject: Subject, recipient: Recipient, view: View, region: Region, past?: Past) {
     this.id = id;
     this.subject = subject;
     this.recipient = recipient;
-    this.area = area;
-    this.where = where;
+    this.view = view;
+    this.region = region;
+    this.where = compileWhere(view.where);
+    this.ages = view.maxAge === undefined ? undefined : new AgeQueue(this.inside);
+    this.#key = questionKey(view.area, view);
+    this.#minDisplacement = view.minDisplacement ?? 0;
+    this.#told = this.#minDisplacement > 0 ? new Map() : undefined;
+    this.#past = past;
+  }
+
+  /** Looks at something else from now on; who is inside of it is for the registry to tell. */
+  look(view: View): void {
+    this.view = view;
+    this.where = compileWhere(view.where);
+    this.#key = questionKey(view.area, view);
+    // What the client was to go on from was told of another question.
+    this.#past = undefined;
+    this.#followedTold = undefined;
+    if (!(view.area instanceof Around)) this.#followed = undefined;
+    if (view.maxAge === undefined) this.ages = undefined;
+    else if (this.ages === undefined) {
+      this.ages = new AgeQueue(this.inside);
+      for (const driver of this.inside) this.ages.add(driver);
+    }
+    this.#setMinDisplacement(view.minDisplacement ?? 0);
+  }
+
+  /** Mark of the present moment in the stream. @param members whether it also tells who is inside */
+  cursor(members = false): string {
+    const { epoch, revision } = this.subject;
+    const followed = this.view.area instanceof Around && this.region instanceof Circle ? this.region : undefined;
+    return writeCursor({
+      epoch,
+      revision,
+      key: this.#key,
+      minDisplacement: this.#minDisplacement,
+      followed,
+      members: members ? this.#members() : undefined,
+    });
   }
 
   /** The driver came in. */
   enter(driver: Driver): void {
     this.inside.add(driver);
+    this.ages?.add(driver);
     if (this.#snapshotDue) return;
     // An exit that the client has not heard of: for it, the driver never left.
-    this.#waiting.set(driver.id, isExit(this.#waiting.get(driver.id)) ? 'move' : 'enter');
-    this.recipient.wake(this);
+    this.#wait(driver.id, isExit(this.#waiting.get(driver.id)) ? 'move' : 'enter');
   }
 
   /** The driver, already inside, has a new position. */
   move(driver: Driver): void {
-    if (this.#snapshotDue) return;
-    if (this.#waiting.has(driver.id)) return;
-    this.#waiting.set(driver.id, 'move');
-    this.recipient.wake(this);
+    if (this.#snapshotDue || this.#waiting.has(driver.id) || !this.#isNews(driver)) return;
+    this.#wait(driver.id, 'move');
   }
 
   /** The driver, inside until now, is not any more. */
   exit(driver: Driver, reason: ExitReason): void {
     this.inside.delete(driver);
+    this.#told?.delete(driver);
     if (this.#snapshotDue) return;
-    if (this.#waiting.get(driver.id) === 'enter') {
-      this.#waiting.delete(driver.id);
-      return;
-    }
-    this.#waiting.set(driver.id, reason);
-    this.recipient.wake(this);
+    if (this.#waiting.get(driver.id) === 'enter') this.#waiting.delete(driver.id);
+    else this.#wait(driver.id, reason);
+  }
+
+  /** What is known of the driver that the area goes around; `undefined` when it goes around none. */
+  get followed(): Followed | undefined {
+    return this.#followed;
+  }
+
+  follow(followed: Followed): void {
+    this.#followed = followed;
+    if (!this.#snapshotDue && this.#followedTold !== followed) this.recipient.wake(this);
   }
 
   /** The client asked for something that deserves a message even when nothing changed. */
@@ -84,27 +180,139 @@ export class Subscription {
     this.recipient.wake(this);
   }
 
+  get answerDue(): boolean {
+    return this.#answerDue;
+  }
+
   get snapshotDue(): boolean {
     return this.#snapshotDue;
   }
 
   /** Whether there is anything to send; what came and went again while waiting leaves nothing. */
   get due(): boolean {
-    return this.#snapshotDue || this.#answerDue || this.#waiting.size > 0;
+    return this.#snapshotDue || this.#answerDue || this.#waiting.size > 0 || this.#followed !== this.#followedTold;
+  }
+
+  /** Whether what is due is not to wait for the pace of changes: it is what the client asked for. */
+  get urgent(): boolean {
+    return this.#snapshotDue || this.#answerDue;
+  }
+
+  /** Least milliseconds between two messages of changes; 0 when there is no `maxRate`. */
+  get interval(): number {
+    return this.view.maxRate === undefined ? 0 : 1000 / this.view.maxRate;
+  }
+
+  /** How many drivers wait. */
+  get backlog(): number {
+    return this.#waiting.size;
+  }
+
+  /**
+   * Goes on without a snapshot, when a resumed one would say nothing: who is inside was then, and nobody has moved
+   * since. To be asked right after subscribing.
+   */
+  skipSnapshot(): boolean {
+    const past = this.#past;
+    if (past?.members === undefined || past.members !== this.#members()) return false;
+    for (const driver of this.inside) if (this.#hasChanged(driver, past)) return false;
+    this.#snapshotDue = false;
+    this.#followedTold = this.#followed;
+    return true;
   }
 
   /** Takes note that the snapshot goes out now. */
-  takeSnapshot(): ReadonlySet<Driver> {
+  takeSnapshot(): Snapshot {
+    const past = this.#past;
     this.#snapshotDue = false;
-    return this.inside;
+    this.#past = undefined;
+    this.#followedTold = this.#followed;
+    if (past === undefined) {
+      for (const driver of this.inside) this.#tell(driver);
+      return { resumed: false, drivers: this.inside, unchanged: [] };
+    }
+    const drivers: Driver[] = [];
+    const unchanged: Driver[] = [];
+    for (const driver of this.inside) {
+      if (this.#hasChanged(driver, past)) {
+        drivers.push(driver);
+        this.#tell(driver);
+      } else unchanged.push(driver);
+    }
+    return { resumed: true, drivers, unchanged };
   }
 
-  /** Hands over all that waits, by driver, and starts anew. */
-  takeChanges(visit: (driverId: string, change: Change) => void): void {
+  /** Hands over all that waits, and starts anew. @returns what is news of the driver that the area goes around */
+  takeChanges(
+    visit: (driver: Driver, change: 'enter' | 'move') => void,
+    leave: (driverId: string, reason: ExitReason) => void,
+  ): Followed | undefined {
     this.#answerDue = false;
-    for (const [driverId, change] of this.#waiting) visit(driverId, change);
+    for (const [driverId, change] of this.#waiting) {
+      if (change !== 'enter' && change !== 'move') {
+        leave(driverId, change);
+        continue;
+      }
+      // Whoever is to enter or move is inside, and whoever is inside is known to the fleet.
+      const driver = this.subject.drivers.get(driverId) as Driver;
+      // It may have gone back while it waited.
+      if (change === 'move' && !this.#isNews(driver)) continue;
+      visit(driver, change);
+      this.#tell(driver);
+    }
     this.#waiting.clear();
+    if (this.#followed === this.#followedTold) return undefined;
+    this.#followedTold = this.#followed;
+    return this.#followed;
   }
+
+  #wait(driverId: string, change: Change): void {
+    this.#waiting.set(driverId, change);
+    this.recipient.wake(this);
+  }
+
+  #tell(driver: Driver): void {
+    this.#told?.set(driver, driver.position);
+  }
+
+  /** Whether a driver inside is so far from where the client believes it, or has become so different, as to be told of. */
+  #isNews(driver: Driver): boolean {
+    const told = this.#told?.get(driver);
+    if (told === undefined) return true;
+    const { lat, lng, attributes } = driver.position;
+    return (
+      !sameAttributes(told.attributes, attributes) || distance(told.lat, told.lng, lat, lng) >= this.#minDisplacement
+    );
+  }
+
+  /** A lower minimum may make news of what was none. */
+  #setMinDisplacement(minDisplacement: number): void {
+    if (minDisplacement === this.#minDisplacement) return;
+    this.#minDisplacement = minDisplacement;
+    if (this.#told === undefined) {
+      this.#told = new Map();
+      // Until now, what did not wait was told.
+      if (this.#snapshotDue) return;
+      for (const driver of this.inside) if (!this.#waiting.has(driver.id)) this.#tell(driver);
+      return;
+    }
+    for (const [driver, told] of this.#told) if (told !== driver.position) this.move(driver);
+    if (minDisplacement === 0) this.#told = undefined;
+  }
+
+  #hasChanged(driver: Driver, { revision, region }: Past): boolean {
+    return driver.revision > revision || (region !== this.region && !this.subject.isIn(region, driver));
+  }
+
+  #members(): string {
+    const fingerprint = new Fingerprint();
+    fingerprint.members(ids(this.inside));
+    return fingerprint.toString();
+  }
+}
+
+function* ids(drivers: Iterable<Driver>): Iterable<string> {
+  for (const { id } of drivers) yield id;
 }
 
 function isExit(change: Change | undefined): boolean {

@@ -1,13 +1,13 @@
+import type { Socket as NetSocket } from 'node:net';
 import type { FastifyBaseLogger } from 'fastify';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
 import type { Authenticate } from '../auth/tokens.ts';
+import type { Patient, Pulse } from '../delivery/pulse.ts';
+import { Reading } from '../delivery/reading.ts';
+import { retryAfter } from '../delivery/retry.ts';
 import { DomainError } from '../errors.ts';
 import { type Ingest, isRefusal } from '../ingest.ts';
-import { toCircle } from '../protocol/area.ts';
-import { CLOSE } from '../protocol/close-codes.ts';
-import { type About, errorMessage } from '../protocol/encode.ts';
-import { parse } from '../protocol/faults.ts';
 import {
   authenticateMessageSchema,
   messageIdSchema,
@@ -17,11 +17,15 @@ import {
   type subscribeMessageSchema,
   unsubscribeMessageSchema,
   type updateMessageSchema,
-} from '../protocol/messages.ts';
-import { type Defer, type EncodeMessages, Outbox, type Socket } from '../subscriptions/outbox.ts';
+} from '../protocol/client-messages.ts';
+import { CLOSE } from '../protocol/close-codes.ts';
+import { type About, errorMessage } from '../protocol/encode.ts';
+import { parse } from '../protocol/faults.ts';
+import { toView, viewAfter } from '../protocol/view.ts';
+import { type Clock, type EncodeMessages, Outbox, type Socket } from '../subscriptions/outbox.ts';
 import type { Subscription } from '../subscriptions/subscription.ts';
-import type { Where } from '../subscriptions/where.ts';
-import type { CircleArea, Tracker } from '../tracker.ts';
+import type { View } from '../subscriptions/view.ts';
+import type { Tracker } from '../tracker.ts';
 import { Session } from './session.ts';
 
 /** What every connection shares. */
@@ -30,48 +34,52 @@ export interface ConnectionDeps {
   readonly ingest: Ingest;
   readonly authenticate: Authenticate;
   readonly encode: EncodeMessages;
-  readonly defer: Defer;
-  readonly now: () => number;
+  readonly clock: Clock;
+  readonly pulse: Pulse;
   readonly maxSubscriptions: number;
+  /** Milliseconds between two pings. */
+  readonly pingInterval: number;
+  /** Milliseconds for which a peer may read nothing while something waits for it. */
+  readonly slowTime: number;
   readonly subscribeSchema: ReturnType<typeof subscribeMessageSchema>;
   readonly updateSchema: ReturnType<typeof updateMessageSchema>;
 }
 
 /** A peer that sends this many bad messages in a row is closed. */
 const MAX_BAD_MESSAGES = 20;
-/** Characters of answers that may wait for a peer that keeps asking and does not read. */
-const MAX_UNREAD = 8 * 1024 * 1024;
+/** Characters of answers that may wait for a peer that keeps asking and does not read, before it is heard no more. */
+const MAX_UNREAD = 4 * 1024 * 1024;
 /** Pings in a row that may stay unanswered. */
 const MAX_MISSED_PINGS = 2;
 
 /** One WebSocket: its session, its subscriptions, and what becomes of each message. */
-export class Connection {
+export class Connection implements Socket, Patient {
   readonly #socket: WebSocket;
   readonly #deps: ConnectionDeps;
   readonly #log: FastifyBaseLogger;
   readonly #outbox: Outbox;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #session: Session;
+  readonly #reading: Reading;
+  readonly #pulse: Set<Patient>;
   #onAuthenticated: (() => void) | undefined;
   #badMessages = 0;
   /** Characters of answers that are handed to the socket and not written out. */
   #unread = 0;
+  #nextPing: number;
   #missedPings = 0;
   #closed = false;
 
-  constructor(socket: WebSocket, deps: ConnectionDeps, log: FastifyBaseLogger) {
+  constructor(socket: WebSocket, raw: NetSocket, deps: ConnectionDeps, log: FastifyBaseLogger) {
+    const now = performance.now();
     this.#socket = socket;
     this.#deps = deps;
     this.#log = log;
-    const port: Socket = {
-      send: (data) => this.#send(data),
-      get bufferedAmount() {
-        return socket.bufferedAmount;
-      },
-      close: (code, reason) => this.close(code, reason),
-    };
-    this.#outbox = new Outbox(port, deps.encode, deps.defer);
-    this.#session = new Session(deps.now, (code, reason) => this.close(code, reason));
+    this.#outbox = new Outbox(this, deps.encode, deps.clock);
+    this.#session = new Session(deps.clock.now, (code, reason) => this.close(code, reason));
+    this.#reading = new Reading(raw, now);
+    this.#nextPing = now + deps.pingInterval;
+    this.#pulse = deps.pulse.join(this);
     socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary));
     socket.on('pong', () => {
       this.#missedPings = 0;
@@ -79,6 +87,10 @@ export class Connection {
     // The close that follows says all there is to say; without a listener it would be thrown.
     socket.on('error', (error) => this.#log.debug({ err: error }, 'websocket error'));
     socket.on('close', () => this.#end());
+  }
+
+  get bufferedAmount(): number {
+    return this.#socket.bufferedAmount;
   }
 
   /** Takes the token of the handshake; a bad one closes the connection. */
@@ -101,14 +113,14 @@ export class Connection {
   }
 
   /** Subscribes. @throws {DomainError} why not */
-  subscribe(id: string, area: CircleArea, where: Where | undefined): void {
+  subscribe(id: string, view: View, cursor: string | undefined): void {
     const { fleet } = this.#session.reader;
     const known = this.#subscriptions.get(id);
     if (known !== undefined) this.#drop(known);
     else if (this.#subscriptions.size >= this.#deps.maxSubscriptions) {
       throw new DomainError('limit', `A connection may have at most ${this.#deps.maxSubscriptions} subscriptions.`);
     }
-    this.#subscriptions.set(id, this.#deps.tracker.subscribe(fleet, id, this.#outbox, area, where));
+    this.#subscriptions.set(id, this.#deps.tracker.subscribe(fleet, id, this.#outbox, view, cursor));
   }
 
   /** Runs what a message or URL asks for; what is wrong with it is told to the client, and the connection goes on. */
@@ -125,14 +137,30 @@ export class Connection {
     }
   }
 
-  /** Sends a ping, unless too many were not answered: then the peer is gone, or does not read. */
-  heartbeat(): void {
+  /** Looks whether the peer is there and reads, and sends a ping when it is time. */
+  tick(now: number): void {
+    const stalled = this.#reading.stalled(now);
+    if (stalled >= this.#deps.slowTime) {
+      this.close(CLOSE.slow, 'too slow: nothing was read');
+      return;
+    }
+    if (now < this.#nextPing) return;
+    this.#nextPing = now + this.#deps.pingInterval;
+    // A ping goes behind what waits: as long as that is being read, an answer is not to be expected.
+    if (this.#socket.bufferedAmount > 0 && stalled === 0) this.#missedPings = 0;
     if (this.#missedPings >= MAX_MISSED_PINGS) {
       this.#socket.terminate();
       return;
     }
     this.#missedPings++;
     this.#socket.ping();
+  }
+
+  /** Says that the server goes, and when to come back. */
+  sendAway(): void {
+    const message = 'The server is going away; connect again.';
+    this.send(JSON.stringify({ type: 'error', code: 'unavailable', message, retryAfter: retryAfter() }));
+    this.close(CLOSE.goingAway, 'the server is going away');
   }
 
   /** Says goodbye. From here on nothing is heard, told, watched or timed, however long the peer takes to answer. */
@@ -173,7 +201,7 @@ export class Connection {
         break;
       case 'subscribe': {
         const fields = parse(this.#deps.subscribeSchema, message);
-        this.subscribe(fields.subscription, toCircle(fields), fields.where);
+        this.subscribe(fields.subscription, toView(fields), fields.cursor);
         break;
       }
       case 'update':
@@ -184,7 +212,7 @@ export class Connection {
         break;
       case 'ping': {
         const { id } = parse(pingMessageSchema, message);
-        this.#answer(JSON.stringify({ type: 'pong', id, serverTime: this.#deps.now() }));
+        this.#answer(JSON.stringify({ type: 'pong', id, serverTime: this.#deps.clock.now() }));
         break;
       }
       default:
@@ -227,8 +255,8 @@ export class Connection {
   }
 
   #update(fields: ReturnType<ConnectionDeps['updateSchema']['parse']>): void {
-    const { latitude: lat, longitude: lng, radius, where } = fields;
-    this.#deps.tracker.update(this.#known(fields.subscription), { lat, lng, radius, where });
+    const subscription = this.#known(fields.subscription);
+    this.#deps.tracker.update(subscription, viewAfter(subscription.view, fields));
   }
 
   #unsubscribe(id: string): void {
@@ -262,19 +290,27 @@ export class Connection {
     if (++this.#badMessages >= MAX_BAD_MESSAGES) this.close(CLOSE.badMessages, 'too many bad messages');
   }
 
-  /** Sends what was asked for. Unlike changes answers cannot be merged, so a peer that asks and does not read is closed. */
+  /**
+   * Sends what was asked for. Unlike changes answers cannot be merged, so a peer that asks and does not read is not heard
+   * until it does.
+   */
   #answer(data: string): void {
     this.#unread += data.length;
+    if (this.#unread > MAX_UNREAD) this.#socket.pause();
     this.#send(data, () => {
       this.#unread -= data.length;
+      if (this.#socket.isPaused && this.#unread <= MAX_UNREAD / 2) this.#socket.resume();
       this.#outbox.drained();
     });
-    if (this.#unread > MAX_UNREAD) this.close(CLOSE.slow, 'too slow');
   }
 
-  #send(data: string, sent?: () => void): void {
+  send(data: string): void {
+    this.#send(data, this.#drained);
+  }
+
+  #send(data: string, sent: () => void): void {
     if (this.#closed || this.#socket.readyState !== this.#socket.OPEN) return;
-    this.#socket.send(data, sent ?? this.#drained);
+    this.#socket.send(data, sent);
   }
 
   readonly #drained = (): void => this.#outbox.drained();
@@ -282,6 +318,7 @@ export class Connection {
   #end(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#pulse.delete(this);
     this.#session.end();
     this.#outbox.close();
     for (const subscription of this.#subscriptions.values()) this.#deps.tracker.unsubscribe(subscription);

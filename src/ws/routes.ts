@@ -1,31 +1,42 @@
 import websocket from '@fastify/websocket';
 import type { FastifyPluginAsync } from 'fastify';
-import { toCircle } from '../protocol/area.ts';
-import { CLOSE } from '../protocol/close-codes.ts';
+import { Pulse } from '../delivery/pulse.ts';
+import { AREA_FIELDS } from '../protocol/area.ts';
+import { subscribeMessageSchema, subscribeQuerySchema, updateMessageSchema } from '../protocol/client-messages.ts';
 import { parse } from '../protocol/faults.ts';
-import { subscribeMessageSchema, subscribeQuerySchema, updateMessageSchema } from '../protocol/messages.ts';
 import { rawProblem } from '../protocol/problem.ts';
-import { whereInQuery } from '../protocol/query.ts';
 import { MAX_BYTES } from '../protocol/rest.ts';
+import { viewOfQuery } from '../protocol/view.ts';
 import { Connection, type ConnectionDeps } from './connection.ts';
 import { chooseProtocol, tokenOf } from './handshake.ts';
 
 /** What the WebSocket endpoint needs. */
-export interface WebSocketDeps extends Omit<ConnectionDeps, 'subscribeSchema' | 'updateSchema'> {
+export interface WebSocketDeps extends Omit<ConnectionDeps, 'subscribeSchema' | 'updateSchema' | 'pulse'> {
   readonly maxRadiusMeters: number;
+  readonly permessageDeflate: boolean;
 }
 
 /** How long a peer has to answer a close frame before the connection is cut, milliseconds. */
 const CLOSE_TIME = 2_000;
-const HEARTBEAT_INTERVAL = 25_000;
+/**
+ * Compression, where it is wanted: of messages that are worth it, and with nothing kept of one for the next, as the window
+ * of each connection would take 300 kB.
+ */
+const DEFLATE = { threshold: 1024, serverNoContextTakeover: true, clientNoContextTakeover: true };
 /** The subscription that the URL form makes. */
 const DEFAULT_SUBSCRIPTION = 'default';
 
 /** `/ws`: one endpoint for drivers and watchers. */
-export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (app, { maxRadiusMeters, ...shared }) => {
+export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
+  app,
+  { maxRadiusMeters, permessageDeflate, ...shared },
+) => {
   const connections = new Set<Connection>();
+  const pulse = new Pulse(Math.min(1000, shared.pingInterval, shared.slowTime));
+  app.addHook('onClose', async () => pulse.stop());
   const deps: ConnectionDeps = {
     ...shared,
+    pulse,
     subscribeSchema: subscribeMessageSchema(maxRadiusMeters),
     updateSchema: updateMessageSchema(maxRadiusMeters),
   };
@@ -34,7 +45,7 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (app, { 
   const options = {
     // A longer message closes the connection with 1009 before it is read.
     maxPayload: MAX_BYTES,
-    perMessageDeflate: false,
+    perMessageDeflate: permessageDeflate && DEFLATE,
     handleProtocols: chooseProtocol,
     closeTimeout: CLOSE_TIME,
   };
@@ -46,18 +57,13 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (app, { 
       socket.terminate();
     },
     preClose(done) {
-      for (const connection of connections) connection.close(CLOSE.goingAway, 'the server is going away');
+      for (const connection of connections) connection.sendAway();
       this.websocketServer.close(done);
     },
   });
   app.websocketServer.on('wsClientError', (error, socket) => {
     socket.end(rawProblem('invalid', `This is no WebSocket handshake: ${error.message}.`));
   });
-
-  const heartbeat = setInterval(() => {
-    for (const connection of connections) connection.heartbeat();
-  }, HEARTBEAT_INTERVAL);
-  app.addHook('onClose', async () => clearInterval(heartbeat));
 
   app.route({
     method: 'GET',
@@ -71,18 +77,18 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (app, { 
     },
     // Listeners are attached before anything else happens, so that no early message is missed.
     wsHandler: (socket, request) => {
-      const connection = new Connection(socket, deps, request.log);
+      const connection = new Connection(socket, request.raw.socket, deps, request.log);
       connections.add(connection);
       socket.on('close', () => connections.delete(connection));
       const query = request.query as Record<string, unknown>;
       const token = tokenOf(request.headers, query);
       if (token !== undefined && !connection.authenticate(token)) return;
-      if (query.latitude === undefined && query.longitude === undefined && query.radius === undefined) return;
+      if (!AREA_FIELDS.some((field) => query[field] !== undefined)) return;
       connection.onceAuthenticated(() => {
         connection.attempt(
           () => {
-            const fields = parse(querySchema, { ...query, where: whereInQuery(query) });
-            connection.subscribe(DEFAULT_SUBSCRIPTION, toCircle(fields), fields.where);
+            const fields = parse(querySchema, query);
+            connection.subscribe(DEFAULT_SUBSCRIPTION, viewOfQuery(fields), fields.cursor);
           },
           { subscription: DEFAULT_SUBSCRIPTION },
         );

@@ -3,7 +3,6 @@ import { startServer, token } from '../support/server.ts';
 import { type Faults, faultsOf } from './pages.ts';
 
 const wholeCircle = 'is required: a circle is latitude, longitude and radius';
-const oneArea = 'must not come with latitude, longitude or radius: an area is a box or a circle';
 const fourNumbers = 'must be four numbers: west,south,east,north';
 const latitudes = 'must have its latitudes, the second and fourth number, between -90 and 90';
 const longitudes = 'must have its longitudes, the first and third number, between -180 and 180';
@@ -25,8 +24,11 @@ const CASES: [string, Faults][] = [
   ['bbox=1,2,3,90.1', { bbox: latitudes }],
   ['bbox=-181,2,3,4', { bbox: longitudes }],
   ['bbox=1,2,190,4', { bbox: longitudes }],
-  ['bbox=1,2,3,4&radius=5', { bbox: oneArea }],
-  ['bbox=1,2,3,4&latitude=1&longitude=1&radius=5', { bbox: oneArea }],
+  ['bbox=1,2,3,4&radius=5', { bbox: 'must not come with radius: an area is of one kind' }],
+  [
+    'bbox=1,2,3,4&latitude=1&longitude=1&radius=5',
+    { bbox: 'must not come with latitude or longitude: an area is of one kind' },
+  ],
   ['latitude=1', { longitude: wholeCircle, radius: wholeCircle }],
   ['latitude=1&longitude=1', { radius: wholeCircle }],
   ['radius=1', { latitude: wholeCircle, longitude: wholeCircle }],
@@ -35,8 +37,13 @@ const CASES: [string, Faults][] = [
     'latitude=x&radius=-1',
     { latitude: 'must be a number of degrees', longitude: wholeCircle, radius: 'must be between 0 and 100000' },
   ],
-  ['polygon=1', { polygon: 'belongs into the body of POST /v1/drivers/search' }],
-  ['around=driver-1', { around: 'is not known to this version' }],
+  ['polygon=1', { polygon: 'must be a GeoJSON Polygon or MultiPolygon' }],
+  ['polygon=x', { polygon: 'must be the text of a GeoJSON Polygon or MultiPolygon' }],
+  ['polygon={"type":"Polygon","coordinates":[]}', { 'polygon.coordinates': 'must be a list of rings' }],
+  ['around=driver-1', { radius: 'is required: an area around a driver is around and radius' }],
+  ['around=&radius=5', { around: 'must not be empty' }],
+  ['around=d&radius=5&latitude=1', { around: 'must not come with latitude or longitude: an area is of one kind' }],
+  ['around=d&radius=5&bbox=1,2,3,4', { around: 'must not come with bbox: an area is of one kind' }],
   ['limit=0', { limit: limitRule }],
   ['limit=ten', { limit: limitRule }],
   ['maxAge=-1', { maxAge: 'must be at least 0' }],

@@ -14,11 +14,15 @@ function setUp() {
   const outbox = new Outbox(
     socket,
     {
-      snapshot: ({ id }, drivers) => `${id} snapshot ${names(drivers)}`,
-      changes: ({ id }, enter, move, exit) =>
+      snapshot: ({ id }, { drivers }) => `${id} snapshot ${names(drivers)}`,
+      changes: ({ id }, { enter, move, exit }) =>
         `${id} enter ${names(enter)} move ${names(move)} exit ${exit.map(({ driverId, reason }) => `${driverId}:${reason}`)}`,
     },
-    (callback) => turn.push(callback),
+    {
+      now: () => 0,
+      defer: (callback) => turn.push(callback),
+      after: () => () => {},
+    },
   );
   const drivers = new Map<string, Driver>();
   const add = (driverId: string) => {
@@ -27,7 +31,9 @@ function setUp() {
     return driver;
   };
   const subscribe = (id: string) => {
-    const subscription = new Subscription(id, { cursor: '', drivers }, outbox, new Circle(0, 0, 1), undefined);
+    const region = new Circle(0, 0, 1);
+    const subject = { epoch: '', revision: 0, drivers, isIn: () => true };
+    const subscription = new Subscription(id, subject, outbox, { area: region }, region);
     outbox.wake(subscription);
     return subscription;
   };

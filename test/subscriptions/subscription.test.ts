@@ -5,20 +5,30 @@ import { encodePosition } from '../../src/protocol/position.ts';
 import { Driver } from '../../src/subscriptions/driver.ts';
 import { type Change, type ExitReason, Subscription } from '../../src/subscriptions/subscription.ts';
 
+const drivers = new Map<string, Driver>();
+
 function driver(driverId: string): Driver {
-  return new Driver(0, { driverId, lat: 0, lng: 0, timestamp: 0, receivedAt: 0 }, encodePosition);
+  const driver = new Driver(0, { driverId, lat: 0, lng: 0, timestamp: 0, receivedAt: 0 }, encodePosition);
+  drivers.set(driverId, driver);
+  return driver;
 }
 
 function subscription(): Subscription {
-  const subject = { cursor: '', drivers: new Map() };
-  return new Subscription('s', subject, { wake() {} }, new Circle(0, 0, 1), undefined);
+  const region = new Circle(0, 0, 1);
+  const subject = { epoch: '', revision: 0, drivers, isIn: () => true };
+  return new Subscription('s', subject, { wake() {} }, { area: region }, region);
 }
 
 function taken(subscription: Subscription): Record<string, Change> {
   const changes: Record<string, Change> = {};
-  subscription.takeChanges((driverId, change) => {
-    changes[driverId] = change;
-  });
+  subscription.takeChanges(
+    ({ id }, change) => {
+      changes[id] = change;
+    },
+    (driverId, reason) => {
+      changes[driverId] = reason;
+    },
+  );
   return changes;
 }
 
@@ -57,7 +67,7 @@ test('whatever happens between messages, what a client is told makes it believe 
         const own = subscription();
         const drivers = [0, 1, 2, 3].map((i) => driver(String(i)));
         own.enter(drivers[0]);
-        const believed = new Set([...own.takeSnapshot()].map(({ id }) => id));
+        const believed = new Set([...own.takeSnapshot().drivers].map(({ id }) => id));
         const take = () => {
           for (const [id, change] of Object.entries(taken(own))) {
             if (change === 'enter') {

@@ -210,11 +210,47 @@ test('however many things are wrong, the answer is short', async () => {
   expect(JSON.stringify(results).length).toBeLessThan(1_500_000);
 });
 
-test('what this version cannot watch by is refused, not passed over', async () => {
+test('a subscription whose area is not one, or whose pace is no pace, is refused with field and rule', async () => {
   const client = await (await startServer()).connect();
-  for (const field of ['maxAge', 'maxRate', 'minDisplacement', 'bbox', 'polygon', 'around']) {
-    const message = { ...circle, radius: 1, [field]: 1 };
-    expect(await client.ask(message)).toMatchObject({ type: 'error', code: 'invalid', field });
+  const box = { type: 'subscribe', subscription: 's', bbox: [1, 2, 3, 4] };
+  const cases: [object, string, RegExp][] = [
+    [{ ...box, bbox: '1,2,3,4' }, 'bbox', /list of four numbers/],
+    [{ ...box, bbox: [1, 2, 3] }, 'bbox', /list of four numbers/],
+    [{ ...box, bbox: [1, 2, 3, '4'] }, 'bbox.3', /list of four numbers/],
+    [{ ...box, bbox: [1, 5, 3, 4] }, 'bbox', /south no greater than north/],
+    [{ ...box, radius: 5 }, 'bbox', /of one kind/],
+    [{ ...box, around: 'd' }, 'around', /of one kind/],
+    [{ ...box, polygon: 1 }, 'polygon', /GeoJSON/],
+    [{ ...box, bbox: undefined, polygon: { type: 'Polygon', coordinates: [[]] } }, 'polygon.coordinates.0', /ring/],
+    [{ ...box, bbox: undefined, around: 'd' }, 'radius', /required/],
+    [{ ...box, bbox: undefined, around: '', radius: 5 }, 'around', /empty/],
+    [{ ...box, bbox: undefined, radius: 5, latitude: 5 }, 'longitude', /required/],
+    [{ ...box, maxAge: -1 }, 'maxAge', /at least 0/],
+    [{ ...box, maxRate: 0 }, 'maxRate', /between 0.001 and 1000/],
+    [{ ...box, maxRate: '1' }, 'maxRate', /between 0.001 and 1000/],
+    [{ ...box, minDisplacement: -1 }, 'minDisplacement', /between 0 and 100000/],
+    [{ ...box, cursor: 1 }, 'cursor', /string/],
+    [{ ...box, attributes: { status: 'free' } }, 'attributes', /where/],
+  ];
+  for (const [message, field, rule] of cases) {
+    const error = await client.ask(message);
+    expect(error, JSON.stringify(message)).toMatchObject({ type: 'error', code: 'invalid', field, subscription: 's' });
+    expect(error.message).toMatch(rule);
+  }
+  expect(await client.ask(box)).toMatchObject({ type: 'snapshot', drivers: [] });
+  const update = { type: 'update', subscription: 's' };
+  for (const [message, field, rule] of [
+    [{ ...update, radius: 5 }, '', /required/],
+    [{ ...update, latitude: 5 }, 'latitude', /other coordinate/],
+    [{ ...update, latitude: 5, longitude: 5 }, 'radius', /required/],
+    [{ ...update, around: 'd' }, 'radius', /required/],
+    [{ ...update, cursor: 'x' }, 'cursor', /new subscription/],
+    [{ ...update, bbox: [1, 2, 3, 4], around: 'd' }, 'around', /of one kind/],
+  ] as const) {
+    const error = await client.ask(message);
+    expect(error, JSON.stringify(message)).toMatchObject({ type: 'error', code: 'invalid', subscription: 's' });
+    if (field !== '') expect(error.field).toBe(field);
+    expect(error.message).toMatch(rule);
   }
 });
 
