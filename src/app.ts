@@ -5,12 +5,14 @@ import { authenticator } from './auth/tokens.ts';
 import type { Config } from './config.ts';
 import { processClock } from './delivery/clock.ts';
 import { cellRoutes } from './http/cells.ts';
+import { changesRoutes } from './http/changes.ts';
 import { useDocumentation } from './http/documentation.ts';
 import { driverRoutes } from './http/drivers.ts';
 import { useApiHeaders } from './http/headers.ts';
 import { healthRoutes } from './http/health.ts';
 import { positionRoutes } from './http/positions.ts';
 import { handleClientError, handleError, useProblems } from './http/problem.ts';
+import { streamRoutes } from './http/stream.ts';
 import { validatorCompiler } from './http/validation.ts';
 import { withinRoutes } from './http/within.ts';
 import { Ingest } from './ingest.ts';
@@ -76,16 +78,19 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const ingest = new Ingest(tracker, config.maxFutureSeconds);
 
   await useDocumentation(app, VERSION);
-  await app.register(webSocketRoutes, {
+  const delivery = {
     tracker,
-    ingest,
     authenticate,
     encode: messageEncoder(now),
     clock: processClock(now),
-    maxSubscriptions: config.maxSubscriptions,
     maxRadiusMeters: config.maxRadiusMeters,
     pingInterval: config.pingSeconds * 1000,
     slowTime: config.slowSeconds * 1000,
+  };
+  await app.register(webSocketRoutes, {
+    ingest,
+    ...delivery,
+    maxSubscriptions: config.maxSubscriptions,
     permessageDeflate: config.permessageDeflate,
   });
   const queries = { tracker, authenticate, now, maxRadiusMeters: config.maxRadiusMeters };
@@ -96,6 +101,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     await api.register(driverRoutes, queries);
     await api.register(withinRoutes, queries);
     await api.register(cellRoutes, queries);
+    await api.register(streamRoutes, delivery);
+    await api.register(changesRoutes, delivery);
     await api.register(positionRoutes, { ingest, authenticate });
     await api.register(healthRoutes, { ready: deps.ready });
   });

@@ -19,6 +19,7 @@ export async function useDocumentation(app: FastifyInstance, version: string): P
       servers: [{ url: '/', description: 'This server' }],
       tags: [
         { name: 'drivers', description: 'Ask where drivers are' },
+        { name: 'subscriptions', description: 'Watch an area' },
         { name: 'positions', description: 'Send positions' },
         { name: 'health', description: 'For whoever runs it' },
       ],

@@ -1,25 +1,25 @@
 import type { Principal } from '../auth/principal.ts';
+import { onceExpired } from '../delivery/expiry.ts';
 import { DomainError } from '../errors.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
 
 /** How long a connection may go on without a token, milliseconds. */
 const AUTHENTICATION_TIME = 10_000;
-/** The longest that a Node timer can run, milliseconds. */
-const MAX_TIMER = 2 ** 31 - 1;
 
 /** Who is on the other side of a connection, and until when: at first nobody, then whom a token names. */
 export class Session {
   readonly #now: () => number;
   readonly #over: (code: number, reason: string) => void;
   #principal: Principal | undefined;
-  /** Runs out when a token must have come, or when it ends. */
-  #timer: NodeJS.Timeout;
+  /** Ends the wait for the first token, or for the end of the present one. */
+  #cancel: () => void;
 
   /** @param over called when no token came in time, or it has ended: the connection must be closed */
   constructor(now: () => number, over: (code: number, reason: string) => void) {
     this.#now = now;
     this.#over = over;
-    this.#timer = setTimeout(() => over(CLOSE.authenticationTimeout, 'no authentication'), AUTHENTICATION_TIME);
+    const timer = setTimeout(() => over(CLOSE.authenticationTimeout, 'no authentication'), AUTHENTICATION_TIME);
+    this.#cancel = () => clearTimeout(timer);
   }
 
   get authenticated(): boolean {
@@ -59,23 +59,13 @@ export class Session {
       throw new DomainError('forbidden', 'The new token does not allow the subscriptions that are open.');
     }
     this.#principal = principal;
-    this.#awaitExpiry(principal);
+    this.#cancel();
+    const over = () => this.#over(CLOSE.unauthorized, 'the token has expired');
+    this.#cancel = onceExpired(principal.expiresAt, this.#now, over);
   }
 
   /** Nothing is timed any more. */
   end(): void {
-    clearTimeout(this.#timer);
-  }
-
-  #awaitExpiry(principal: Principal): void {
-    clearTimeout(this.#timer);
-    const left = principal.expiresAt - this.#now();
-    this.#timer = setTimeout(
-      () => {
-        if (left > MAX_TIMER) this.#awaitExpiry(principal);
-        else this.#over(CLOSE.unauthorized, 'the token has expired');
-      },
-      Math.min(left, MAX_TIMER),
-    );
+    this.#cancel();
   }
 }

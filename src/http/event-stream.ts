@@ -1,0 +1,118 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket as NetSocket } from 'node:net';
+import { onceExpired } from '../delivery/expiry.ts';
+import type { Patient, Pulse } from '../delivery/pulse.ts';
+import { Reading } from '../delivery/reading.ts';
+import { retryAfter } from '../delivery/retry.ts';
+import { CLOSE } from '../protocol/close-codes.ts';
+import { encodeEvent, encodeRetry, HEARTBEAT } from '../protocol/event-stream.ts';
+import { type Clock, type EncodeMessages, Outbox, type Socket } from '../subscriptions/outbox.ts';
+import type { Subscription } from '../subscriptions/subscription.ts';
+
+/** What every stream shares. */
+export interface EventStreamDeps {
+  /** Writes messages as events. */
+  readonly encode: EncodeMessages;
+  readonly clock: Clock;
+  readonly pulse: Pulse;
+  /** Milliseconds between two heartbeats. */
+  readonly pingInterval: number;
+  /** Milliseconds for which a peer may read nothing while something waits for it. */
+  readonly slowTime: number;
+}
+
+/** A response that goes on for as long as its peer reads and its token holds: the events of one subscription. */
+export class EventStream implements Socket, Patient {
+  readonly outbox: Outbox;
+  readonly #response: ServerResponse;
+  readonly #deps: EventStreamDeps;
+  readonly #onEnd: (subscription: Subscription | undefined) => void;
+  readonly #reading: Reading;
+  readonly #pulse: Set<Patient>;
+  readonly #cancelExpiry: () => void;
+  /** What it tells of; for whoever makes it to set. */
+  subscription: Subscription | undefined;
+  #nextBeat: number;
+  #closed = false;
+
+  /**
+   * @param response whose head is yet to be written
+   * @param headers of it, beside those of a stream
+   * @param expiresAt when the token ends, epoch milliseconds
+   * @param onEnd called once, however it ends
+   */
+  constructor(
+    response: ServerResponse,
+    headers: Readonly<Record<string, string | string[] | number | undefined>>,
+    expiresAt: number,
+    deps: EventStreamDeps,
+    onEnd: (subscription: Subscription | undefined) => void,
+  ) {
+    const now = performance.now();
+    this.#response = response;
+    this.#deps = deps;
+    this.#onEnd = onEnd;
+    this.outbox = new Outbox(this, deps.encode, deps.clock);
+    this.#reading = new Reading(response.socket as NetSocket, now);
+    this.#nextBeat = now + deps.pingInterval;
+    this.#pulse = deps.pulse.join(this);
+    this.#cancelExpiry = onceExpired(expiresAt, deps.clock.now, () =>
+      this.close(CLOSE.unauthorized, 'the token has expired'),
+    );
+    response.on('close', () => this.#end());
+    response.writeHead(200, {
+      ...headers,
+      'content-type': 'text/event-stream; charset=utf-8',
+      // nginx and its like would otherwise hold events back until a buffer is full.
+      'x-accel-buffering': 'no',
+    });
+    // Each peer has a time of its own, so that those who lose their server together do not come back together.
+    this.send(encodeRetry(retryAfter()));
+  }
+
+  get bufferedAmount(): number {
+    return this.#response.writableLength;
+  }
+
+  send(data: string): void {
+    if (!this.#closed) this.#response.write(data, this.#drained);
+  }
+
+  /** Looks whether the peer reads, and sends a heartbeat when it is time. */
+  tick(now: number): void {
+    if (this.#reading.stalled(now) >= this.#deps.slowTime) {
+      this.close(CLOSE.slow, 'too slow: nothing was read');
+      // It does not read that either.
+      this.#response.destroy();
+      return;
+    }
+    if (now < this.#nextBeat) return;
+    this.#nextBeat = now + this.#deps.pingInterval;
+    // Behind what waits it would keep nothing alive that this does not.
+    if (this.bufferedAmount === 0) this.send(HEARTBEAT);
+  }
+
+  /** Says that the server goes. The peer connects again by itself. */
+  sendAway(): void {
+    this.close(CLOSE.goingAway, 'the server is going away');
+  }
+
+  /** Says why it ends, in the words of the close codes of a WebSocket, and ends. */
+  close(code: number, reason: string): void {
+    const comeBack = code < 4000 || code >= 4500;
+    this.send(encodeEvent('close', JSON.stringify({ code, reason, ...(comeBack && { retryAfter: retryAfter() }) })));
+    this.#end();
+    this.#response.end();
+  }
+
+  readonly #drained = (): void => this.outbox.drained();
+
+  #end(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#pulse.delete(this);
+    this.#cancelExpiry();
+    this.outbox.close();
+    this.#onEnd(this.subscription);
+  }
+}

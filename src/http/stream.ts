@@ -1,0 +1,84 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Authenticate } from '../auth/tokens.ts';
+import { Pulse } from '../delivery/pulse.ts';
+import { eventEncoder } from '../protocol/event-stream.ts';
+import { FILTERS } from '../protocol/query.ts';
+import { viewOfQuery, viewQuerySchema } from '../protocol/view.ts';
+import type { Tracker } from '../tracker.ts';
+import { allow, principalOf } from './access.ts';
+import { EventStream, type EventStreamDeps } from './event-stream.ts';
+import { responses } from './responses.ts';
+
+/** What the routes that deliver changes need. */
+export interface DeliveryDeps extends Omit<EventStreamDeps, 'pulse'> {
+  readonly tracker: Tracker;
+  readonly authenticate: Authenticate;
+  readonly maxRadiusMeters: number;
+}
+
+/** The subscription's name in messages of a transport that has but one. */
+export const ONLY_SUBSCRIPTION = 'default';
+
+/** The areas of a subscription, for the contract. */
+export const AREAS =
+  'The area is `bbox` | `latitude`, `longitude`, `radius` | `polygon` | `around`, `radius`; none is the whole fleet.';
+
+/** `GET /v1/stream`: Server-Sent Events. */
+export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, options) => {
+  const { tracker } = options;
+  const pulse = new Pulse(Math.min(1000, options.pingInterval, options.slowTime));
+  const deps: EventStreamDeps = { ...options, encode: eventEncoder(options.encode), pulse };
+  const streams = new Set<EventStream>();
+  // Fastify waits for responses that are under way, and these have no end of their own.
+  app.addHook('preClose', async () => {
+    for (const stream of streams) stream.sendAway();
+  });
+  app.addHook('onClose', async () => pulse.stop());
+
+  app.get(
+    '/v1/stream',
+    {
+      // What has no end has no length to ask for.
+      exposeHeadRoute: false,
+      onRequest: allow(options.authenticate, (principal) => principal.canRead, 'positions:read'),
+      schema: {
+        operationId: 'stream',
+        tags: ['subscriptions'],
+        summary: 'Watch an area by Server-Sent Events',
+        description: `Events \`snapshot\` and \`changes\`, each with the message of the same type as on the WebSocket (see asyncapi.yaml) as its data and the cursor as its \`id\`: a client that lost its connection comes back with \`Last-Event-ID\`, as browsers do by themselves, and is told what has changed since. A comment now and then keeps the connection alive. Before the server ends it, an event \`close\` says why: \`{"code","reason"[,"retryAfter"]}\`, in the codes of the WebSocket. ${AREAS} ${FILTERS}`,
+        security: [{ token: [] }, { tokenInQuery: [] }],
+        querystring: viewQuerySchema(options.maxRadiusMeters, {}),
+        headers: z.looseObject({
+          'last-event-id': z.string().optional().meta({
+            description: 'The cursor to go on from; goes before `cursor`, as the URL is of the first connection.',
+          }),
+        }),
+        response: responses(
+          {
+            200: {
+              description: 'Events, until either side ends it.',
+              content: { 'text/event-stream': { schema: z.string() } },
+            },
+          },
+          400,
+          401,
+          403,
+        ),
+      },
+    },
+    (request, reply) => {
+      const { query } = request;
+      const view = viewOfQuery(query);
+      const cursor = request.headers['last-event-id'] || query.cursor;
+      const { fleet, expiresAt } = principalOf(request);
+      reply.hijack();
+      const stream = new EventStream(reply.raw, reply.getHeaders(), expiresAt, deps, (subscription) => {
+        streams.delete(stream);
+        if (subscription !== undefined) tracker.unsubscribe(subscription);
+      });
+      streams.add(stream);
+      stream.subscription = tracker.subscribe(fleet, ONLY_SUBSCRIPTION, stream.outbox, view, cursor);
+    },
+  );
+};
