@@ -1,17 +1,19 @@
-import { type Store, type StoredPosition, StoreRejected, StoreUnavailable } from './store.ts';
+import { byHalves } from './by-halves.ts';
+import { keyOf, Pending } from './pending.ts';
+import { type DriverKey, type Store, type StoredPosition, type StoreRejected, StoreUnavailable } from './store.ts';
 
 /** Hears that what it waited for is committed, or else why it never will be. */
 export type OnStored = (error?: Error) => void;
 
 export interface GroupCommitOptions {
-  readonly store: Pick<Store, 'writePositions'>;
-  /** A row that the database will never take. */
-  readonly onRejected: (row: StoredPosition, error: StoreRejected) => void;
+  readonly store: Pick<Store, 'writePositions' | 'removePositions'>;
+  /** What the database will never do for this driver. */
+  readonly onRejected: (driver: DriverKey, error: StoreRejected) => void;
   /** Called once when the store cannot be reached, and once with nothing when it can be again. */
   readonly onAvailability?: (error?: Error) => void;
-  /** Rows in one statement, at the most. */
+  /** Drivers in one statement, at the most. */
   readonly maxBatch?: number;
-  /** Rows, or callbacks, that may wait before `full`. */
+  /** Drivers, or callbacks, that may wait before `full`. */
   readonly maxPending?: number;
   /** Milliseconds before the first retry, doubled each time up to the second. Each is cut by up to a half, at random. */
   readonly retryDelay?: number;
@@ -25,34 +27,23 @@ export interface GroupCommitOptions {
 /** Characters of one statement, about: a second of work for the slowest database, however large the rows are. */
 const MAX_BATCH_SIZE = 4_000_000;
 
-/** A driver's row on its way to the store. */
-interface Entry {
-  row: StoredPosition;
-  /** Place in the order of arrival. A newer row of the same driver takes the place over. */
-  readonly place: number;
-  /** Stored or rejected. */
-  done: boolean;
-  error: StoreRejected | undefined;
-  /** The entry that took this one's row over while a retry was due. */
-  heir: Entry | undefined;
-}
-
 interface Waiter {
   /** Everything up to this place must be done. */
   readonly place: number;
-  readonly entry: Entry | undefined;
+  readonly entry: Pending | undefined;
+  readonly what: 'row' | 'removal';
   readonly callback: OnStored;
 }
 
 /**
  * Writes what arrives while the previous batch is being written as one batch, so that the load makes its own batches.
- * Of the rows of one driver that wait, only the newest is written.
+ * Of the rows of one driver that wait, only the newest is written, and none that came before a removal.
  */
 export class GroupCommit {
   readonly #options: Required<GroupCommitOptions>;
   /** In order of place, by fleet and driver. */
-  #waiting = new Map<string, Entry>();
-  #writing: readonly Entry[] = [];
+  #waiting = new Map<string, Pending>();
+  #writing: readonly Pending[] = [];
   /** In order of arrival; those before `#head` are called already. */
   #waiters: Waiter[] = [];
   #head = 0;
@@ -96,29 +87,33 @@ export class GroupCommit {
   /**
    * Hands over a row to be stored.
    *
-   * @param onStored called once this row, or a newer one of the driver in its stead, and all that was written before
-   * is committed; with an error if this row, or the newer one, was rejected. Never called before `write` returns.
+   * @param onStored called once this row, or a newer one of the driver or its removal in its stead, and all that was
+   * written before is committed; with an error if this row, or the newer one, was rejected. Never called before `write`
+   * returns.
    */
   write(row: StoredPosition, onStored?: OnStored): void {
-    if (this.#closed) {
-      if (onStored !== undefined) this.#wait(undefined, onStored);
-      return;
-    }
-    const key = keyOf(row);
-    let entry = this.#waiting.get(key);
-    if (entry === undefined) {
-      entry = { row, place: ++this.#lastPlace, done: false, error: undefined, heir: undefined };
-      this.#waiting.set(key, entry);
-    } else if (row.timestamp > entry.row.timestamp) {
-      entry.row = row;
-    }
-    if (onStored !== undefined) this.#wait(entry, onStored);
+    const entry = this.#entry(row);
+    entry?.write(row);
+    if (onStored !== undefined) this.#wait(onStored, entry);
+    this.#schedule();
+  }
+
+  /**
+   * Has a driver forgotten: all that was written of it before, and nothing of what will be.
+   *
+   * @param onStored called once this, and all that was written before, is committed; with an error if it was rejected.
+   * Never called before `remove` returns.
+   */
+  remove(driver: DriverKey, onStored?: OnStored): void {
+    const entry = this.#entry(driver);
+    entry?.remove();
+    if (onStored !== undefined) this.#wait(onStored, entry, 'removal');
     this.#schedule();
   }
 
   /** Calls back, in order with all other callbacks, once everything written before this call is stored or rejected. */
   whenStored(callback: OnStored): void {
-    this.#wait(undefined, callback);
+    this.#wait(callback);
     this.#schedule();
   }
 
@@ -142,9 +137,20 @@ export class GroupCommit {
     this.#release();
   }
 
-  #wait(entry: Entry | undefined, callback: OnStored): void {
-    this.#waiters.push({ place: this.#lastPlace, entry, callback });
-    if (this.#closed) this.#schedule();
+  /** What waits of a driver, to be added to; nothing is any more once this is closed. */
+  #entry(driver: DriverKey): Pending | undefined {
+    if (this.#closed) return undefined;
+    const key = keyOf(driver);
+    let entry = this.#waiting.get(key);
+    if (entry === undefined) {
+      entry = new Pending(driver, ++this.#lastPlace);
+      this.#waiting.set(key, entry);
+    }
+    return entry;
+  }
+
+  #wait(callback: OnStored, entry?: Pending, what: Waiter['what'] = 'row'): void {
+    this.#waiters.push({ place: this.#lastPlace, entry, what, callback });
   }
 
   /** At the end of this turn of the event loop, so that all that arrives in it shares a batch. */
@@ -174,48 +180,50 @@ export class GroupCommit {
     }
   }
 
-  #take(): readonly Entry[] {
-    const batch: Entry[] = [];
+  #take(): readonly Pending[] {
+    const batch: Pending[] = [];
     let size = 0;
     for (const [key, entry] of this.#waiting) {
       batch.push(entry);
       this.#waiting.delete(key);
-      size += sizeOf(entry.row);
+      size += entry.size;
       if (batch.length >= this.#batch || size >= MAX_BATCH_SIZE) break;
     }
     return batch;
   }
 
-  /** Stores the entries; of those that are rejected together finds, by halves, the ones that are at fault. */
-  async #store(entries: readonly Entry[]): Promise<void> {
-    try {
-      await this.#options.store.writePositions(entries.map((entry) => entry.row));
-    } catch (error) {
-      if (!(error instanceof StoreRejected)) throw error;
-      if (entries.length > 1) {
-        const middle = entries.length >> 1;
-        await this.#store(entries.slice(0, middle));
-        await this.#store(entries.slice(middle));
-        return;
-      }
-      entries[0].error = error;
-      call(() => this.#options.onRejected(entries[0].row, error));
-    }
-    for (const entry of entries) entry.done = true;
+  /**
+   * Removals first, then rows, each as a transaction of its own: of every driver the store has then been told in order,
+   * and if it goes away between the two, what is left to do is still to be done.
+   */
+  async #store(entries: readonly Pending[]): Promise<void> {
+    const { store } = this.#options;
+    await byHalves(
+      entries.filter((entry) => entry.removal),
+      (some) => store.removePositions(some),
+      (entry, error) => {
+        entry.removed(error);
+        if (error !== undefined) call(() => this.#options.onRejected(entry, error));
+      },
+    );
+    await byHalves(
+      entries.filter((entry) => entry.row !== undefined),
+      (some) => store.writePositions(some.map((entry) => entry.row as StoredPosition)),
+      (entry, error) => {
+        entry.written(error);
+        if (error !== undefined) call(() => this.#options.onRejected(entry, error));
+      },
+    );
   }
 
-  /** The store is away: what it did not take goes first again, each driver with its newest row, after a while. */
+  /** The store is away: what it did not take goes first again, each driver with what came of it since, after a while. */
   #putBack(error: unknown): void {
-    const again = new Map<string, Entry>();
-    for (const entry of this.#writing) if (!entry.done) again.set(keyOf(entry.row), entry);
+    const again = new Map<string, Pending>();
+    for (const entry of this.#writing) if (!entry.done) again.set(keyOf(entry), entry);
     for (const [key, newer] of this.#waiting) {
       const older = again.get(key);
-      if (older === undefined) {
-        again.set(key, newer);
-        continue;
-      }
-      if (newer.row.timestamp > older.row.timestamp) older.row = newer.row;
-      newer.heir = older;
+      if (older === undefined) again.set(key, newer);
+      else older.inherit(newer);
     }
     this.#writing = [];
     if (this.#closed) return;
@@ -247,11 +255,13 @@ export class GroupCommit {
     const end = this.#waiters.length;
     // A callback may close this, and so empty the list.
     while (this.#head < Math.min(end, this.#waiters.length)) {
-      const { place, entry, callback } = this.#waiters[this.#head];
-      const error = this.#closed ? new StoreUnavailable('Nearcast is shutting down') : (entry?.heir ?? entry)?.error;
-      if (place > settled && !this.#closed) break;
+      const waiter = this.#waiters[this.#head];
+      if (waiter.place > settled && !this.#closed) break;
       this.#head++;
-      call(() => callback(error));
+      const error = this.#closed
+        ? new StoreUnavailable('Nearcast is shutting down')
+        : waiter.entry?.errorOf(waiter.what);
+      call(() => waiter.callback(error));
     }
     // Cut off what is done, each time it is more than what is left: a constant cost for each.
     if (this.#head * 2 > this.#waiters.length) {
@@ -266,21 +276,6 @@ export class GroupCommit {
     for (const entry of this.#waiting.values()) return entry.place - 1;
     return this.#lastPlace;
   }
-}
-
-/** About how many characters a row is on its way to the database; attributes may be most of it. */
-function sizeOf({ attributes }: StoredPosition): number {
-  let size = 200;
-  for (const key in attributes) {
-    const value = attributes[key];
-    size += key.length + (typeof value === 'string' ? value.length : 8);
-  }
-  return size;
-}
-
-function keyOf(row: StoredPosition): string {
-  // A fleet's name has no control characters.
-  return `${row.fleet}\n${row.driverId}`;
 }
 
 /** A callback that throws is a bug that must come to light, but not here, where it would stop the others. */

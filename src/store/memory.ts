@@ -1,4 +1,4 @@
-import type { Store, StoredPosition } from './store.ts';
+import type { DriverKey, Store, StoredPosition } from './store.ts';
 
 /** Rows handed out at a time: small, so that readers meet more than one batch. */
 const LOAD_BATCH = 1_000;
@@ -21,6 +21,10 @@ export class MemoryStore implements Store {
       const forgotten = held !== undefined && held.receivedAt < row.receivedAt - this.#staleAfter;
       if (held === undefined || forgotten || held.timestamp < row.timestamp) drivers.set(row.driverId, row);
     }
+  }
+
+  async removePositions(drivers: readonly DriverKey[]): Promise<void> {
+    for (const { fleet, driverId } of drivers) this.#fleets.get(fleet)?.delete(driverId);
   }
 
   async *loadPositions(since: number): AsyncGenerator<readonly StoredPosition[]> {

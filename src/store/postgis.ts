@@ -3,7 +3,7 @@ import type pg from 'pg';
 import type { Attributes } from '../fix.ts';
 import type { StorePool } from './pool.ts';
 import type { Schema } from './schema.ts';
-import type { Store, StoredPosition } from './store.ts';
+import type { DriverKey, Store, StoredPosition } from './store.ts';
 import { toStoreError } from './store-error.ts';
 import type { Upkeep } from './upkeep.ts';
 
@@ -37,6 +37,12 @@ export class PostgisStore implements Store {
     if (rows.length === 0) return;
     await this.#run(upsert(rows, this.#staleAfter).compile(this.#db));
     this.#upkeep?.written(rows.length);
+  }
+
+  async removePositions(drivers: readonly DriverKey[]): Promise<void> {
+    if (drivers.length === 0) return;
+    await this.#run(remove(drivers).compile(this.#db));
+    this.#upkeep?.written(drivers.length);
   }
 
   async *loadPositions(since: number): AsyncGenerator<readonly StoredPosition[]> {
@@ -121,6 +127,19 @@ function upsert(rows: readonly StoredPosition[], staleAfter: number) {
       accuracy = excluded.accuracy, altitude = excluded.altitude,
       heading = excluded.heading, speed = excluded.speed, attributes = excluded.attributes
     WHERE positions.recorded_at < excluded.recorded_at OR ${forgotten}`;
+}
+
+/** One statement for all. The rows are locked in the order in which they are written, so that here too nobody deadlocks. */
+function remove(drivers: readonly DriverKey[]) {
+  const keys = JSON.stringify(drivers.map(({ fleet, driverId }) => [fleet, driverId]));
+  return sql<never>`
+    DELETE FROM positions USING (
+      SELECT fleet, driver_id FROM positions
+      WHERE (fleet, driver_id) IN (SELECT r->>0, r->>1 FROM jsonb_array_elements(${keys}::jsonb) AS r)
+      ORDER BY fleet, driver_id
+      FOR UPDATE
+    ) AS gone
+    WHERE positions.fleet = gone.fleet AND positions.driver_id = gone.driver_id`;
 }
 
 /** PostGIS takes longitude first. An H3 index has its highest bit clear, so it fits a signed 64-bit integer. */

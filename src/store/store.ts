@@ -1,8 +1,13 @@
 import type { Position } from '../fix.ts';
 
-/** A position as the store keeps it. */
-export interface StoredPosition extends Position {
+/** Names a driver among those of all fleets. */
+export interface DriverKey {
   readonly fleet: string;
+  readonly driverId: string;
+}
+
+/** A position as the store keeps it. */
+export interface StoredPosition extends Position, DriverKey {
   /** The H3 index of the position at resolution 15, as h3-js writes it (15 hexadecimal digits). */
   readonly cell: string;
 }
@@ -22,6 +27,15 @@ export interface Store {
    * @throws {StoreRejected} the database will never take this batch: some row in it is at fault
    */
   writePositions(rows: readonly StoredPosition[]): Promise<void>;
+  /**
+   * Forgets drivers in one transaction, with their timestamps: whatever is written of them after it is new. Resolves once
+   * committed; a driver of whom nothing is held is no error.
+   *
+   * @param drivers each at most once
+   * @throws {StoreUnavailable} as for {@link writePositions}
+   * @throws {StoreRejected} as for {@link writePositions}
+   */
+  removePositions(drivers: readonly DriverKey[]): Promise<void>;
   /** Every position received at or after `since` (epoch milliseconds), in batches, in no stated order. */
   loadPositions(since: number): AsyncIterable<readonly StoredPosition[]>;
   /** Resolves when the database answers. @throws {StoreUnavailable} */

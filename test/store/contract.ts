@@ -126,6 +126,39 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
       expect(byId(await all(store))).toEqual(byId([held, row('b')]));
     });
 
+    it('forgets who is removed, and nobody else', async () => {
+      const store = await fresh();
+      const gone = ['a', 'Zoë', '運転手 🚕', "o'neil", '"\\', 'x'.repeat(128)];
+      const kept = [row('b'), row('ab'), row('A'), ...gone.map((id) => row(id, { fleet: 'other' }))];
+      await store.writePositions([...gone.map((id) => row(id)), ...kept]);
+      // Who is not there, or in a fleet that is not, is no error.
+      const strangers = ['nobody', ...gone].map((driverId) => ({ fleet: 'nowhere', driverId }));
+      await store.removePositions([{ fleet: 'default', driverId: 'nobody' }, ...strangers]);
+      expect((await subject.truth()).length).toBe(gone.length + kept.length);
+      await store.removePositions(gone.map((driverId) => ({ fleet: 'default', driverId })));
+      expect(byId(await all(store))).toEqual(byId(kept));
+      expect(byId(await subject.truth())).toEqual(byId(kept));
+      await store.removePositions([]);
+      expect(byId(await subject.truth())).toEqual(byId(kept));
+    });
+
+    it('takes any timestamp from a driver that was removed', async () => {
+      const store = await fresh();
+      await store.writePositions([row('a', { timestamp: T0 }), row('b', { timestamp: T0 })]);
+      await store.removePositions([row('a')]);
+      const back = row('a', { timestamp: T0 - 1_000, lat: 1 });
+      await store.writePositions([back, row('b', { timestamp: T0 - 1_000, lat: 1 })]);
+      expect(byId(await all(store))).toEqual(byId([back, row('b', { timestamp: T0 })]));
+    });
+
+    it('removes many at a time', async () => {
+      const store = await fresh();
+      const rows = Array.from({ length: 5_000 }, (_, index) => row(`driver-${index}`, { fleet: `f${index % 3}` }));
+      await store.writePositions(rows);
+      await store.removePositions(rows.filter((_, index) => index % 5 !== 0));
+      expect(byId(await all(store))).toEqual(byId(rows.filter((_, index) => index % 5 === 0)));
+    });
+
     it('knows drivers of the same name in two fleets apart', async () => {
       const store = await fresh();
       const rows = [row('a', { fleet: 'red', lat: 1 }), row('a', { fleet: 'blue', lat: 2 })];
@@ -181,6 +214,23 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
       const stored = await subject.truth();
       expect(stored.length).toBe(50);
       expect(new Set(stored.map(({ timestamp }) => timestamp))).toEqual(new Set([T0 + 39]));
+    });
+
+    it('neither loses nor hangs on anything, however many write and remove at once', async () => {
+      const store = await fresh();
+      const drivers = Array.from({ length: 50 }, (_, index) => row(`driver-${index}`));
+      await Promise.all(
+        Array.from({ length: 40 }, (_, n) =>
+          n % 3 === 0
+            ? store.removePositions(rotate(drivers, n))
+            : store.writePositions(rotate(drivers, n).map((it) => ({ ...it, timestamp: T0 + n }))),
+        ),
+      );
+      const last = drivers.map((it) => ({ ...it, timestamp: T0 + 40 }));
+      await store.writePositions(last);
+      expect(byId(await subject.truth())).toEqual(byId(last));
+      await Promise.all([store.removePositions(drivers), store.removePositions(rotate(drivers, 7).reverse())]);
+      expect(await subject.truth()).toEqual([]);
     });
 
     it('answers a ping', async () => {

@@ -1,21 +1,30 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GroupCommit, type GroupCommitOptions } from '../../src/store/group-commit.ts';
-import { type StoredPosition, StoreRejected, StoreUnavailable } from '../../src/store/store.ts';
+import { type DriverKey, type StoredPosition, StoreRejected, StoreUnavailable } from '../../src/store/store.ts';
 import { row, T0 } from './rows.ts';
 
 /** A store whose every statement ends when and how the test says. */
 class FakeStore {
   readonly batches: (readonly StoredPosition[])[] = [];
+  /** The drivers of every statement, removals with a minus. */
+  readonly statements: string[] = [];
   readonly held = new Map<string, StoredPosition>();
-  #open: { rows: readonly StoredPosition[]; resolve: () => void; reject: (error: Error) => void } | undefined;
+  #open: { apply: () => void; resolve: () => void; reject: (error: Error) => void } | undefined;
 
   writePositions(rows: readonly StoredPosition[]): Promise<void> {
-    expect(this.#open, 'one statement at a time').toBeUndefined();
-    expect(new Set(rows.map(keyOf)).size, 'one row a driver').toBe(rows.length);
     this.batches.push(rows);
-    return new Promise((resolve, reject) => {
-      this.#open = { rows, resolve, reject };
+    return this.#begin('', rows, () => {
+      for (const it of rows) {
+        if ((this.held.get(keyOf(it))?.timestamp ?? -1) < it.timestamp) this.held.set(keyOf(it), it);
+      }
+    });
+  }
+
+  removePositions(drivers: readonly DriverKey[]): Promise<void> {
+    const keys = drivers.map(keyOf);
+    return this.#begin('-', drivers, () => {
+      for (const key of keys) this.held.delete(key);
     });
   }
 
@@ -25,17 +34,23 @@ class FakeStore {
 
   async end(outcome: 'commit' | 'commit, but lose the answer' | 'reject' | 'fail'): Promise<void> {
     if (this.#open === undefined) throw new Error('no statement is open');
-    const { rows, resolve, reject } = this.#open;
+    const { apply, resolve, reject } = this.#open;
     this.#open = undefined;
-    if (outcome.startsWith('commit')) {
-      for (const it of rows) {
-        if ((this.held.get(keyOf(it))?.timestamp ?? -1) < it.timestamp) this.held.set(keyOf(it), it);
-      }
-    }
+    if (outcome.startsWith('commit')) apply();
     if (outcome === 'commit') resolve();
     else if (outcome === 'reject') reject(new StoreRejected('no'));
     else reject(new StoreUnavailable('away'));
     await turn();
+  }
+
+  #begin(sign: string, drivers: readonly DriverKey[], apply: () => void): Promise<void> {
+    expect(this.#open, 'one statement at a time').toBeUndefined();
+    expect(drivers.length, 'no empty statement').toBeGreaterThan(0);
+    expect(new Set(drivers.map(keyOf)).size, 'each driver once').toBe(drivers.length);
+    this.statements.push(sign + drivers.map(({ driverId }) => driverId).join(''));
+    return new Promise((resolve, reject) => {
+      this.#open = { apply, resolve, reject };
+    });
   }
 }
 
@@ -58,7 +73,7 @@ class FakeTimers {
 /** Attributes as large as they may be: 15 kB. */
 const LARGE = Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`${i}`.padEnd(64, 'k'), 'x'.repeat(256)]));
 
-const keyOf = (it: StoredPosition) => `${it.fleet}\n${it.driverId}`;
+const keyOf = (it: DriverKey) => `${it.fleet}\n${it.driverId}`;
 /** Two rounds of the event loop: what was put off to the end of this one has happened. */
 const turn = () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
 
@@ -80,7 +95,7 @@ function setUp(options: Partial<GroupCommitOptions> = {}) {
   return { store, timers, rejected, calls, availability, commit, note };
 }
 
-const sent = (store: FakeStore) => store.batches.map((batch) => batch.map(({ driverId }) => driverId).join(''));
+const sent = (store: FakeStore) => store.statements;
 
 describe('GroupCommit', () => {
   it('writes what arrives in one turn as one batch, and what arrives meanwhile as the next', async () => {
@@ -293,14 +308,161 @@ describe('GroupCommit', () => {
     expect(calls).toEqual(['b', 'late: StoreUnavailable']);
   });
 
+  describe('removing', () => {
+    it('leaves nothing of what was written before, even in one batch', async () => {
+      const { store, commit, calls, note } = setUp();
+      store.held.set(keyOf(row('a')), row('a', { timestamp: T0 - 1 }));
+      commit.write(row('a'), note('write'));
+      commit.remove(row('a'), note('remove'));
+      commit.whenStored(note('barrier'));
+      await turn();
+      expect(calls).toEqual([]);
+      await store.end('commit');
+      expect(sent(store)).toEqual(['-a']);
+      expect(store.held.size).toBe(0);
+      expect(calls).toEqual(['write', 'remove', 'barrier']);
+      expect(commit.pending).toEqual({ rows: 0, callbacks: 0 });
+    });
+
+    it('comes before what is written after it, which may be older, even in one batch', async () => {
+      const { store, commit, calls, note } = setUp();
+      store.held.set(keyOf(row('a')), row('a', { timestamp: T0 + 1 }));
+      commit.write(row('a', { timestamp: T0 + 2 }), note('a+2'));
+      commit.write(row('b'), note('b'));
+      commit.remove(row('a'), note('remove'));
+      commit.write(row('a', { timestamp: T0 - 1 }), note('a-1'));
+      commit.write(row('a', { timestamp: T0 - 2 }), note('a-2'));
+      await turn();
+      await store.end('commit');
+      expect(calls).toEqual([]);
+      await store.end('commit');
+      expect(sent(store)).toEqual(['-a', 'ab']);
+      expect(store.held.get(keyOf(row('a')))).toEqual(row('a', { timestamp: T0 - 1 }));
+      expect(calls).toEqual(['a+2', 'b', 'remove', 'a-1', 'a-2']);
+    });
+
+    it('waits for the row that is being written', async () => {
+      const { store, commit, calls, note } = setUp();
+      commit.write(row('a'), note('write'));
+      await turn();
+      commit.remove(row('a'), note('remove'));
+      await store.end('commit');
+      expect(calls).toEqual(['write']);
+      await store.end('commit');
+      expect(sent(store)).toEqual(['a', '-a']);
+      expect(calls).toEqual(['write', 'remove']);
+    });
+
+    it('keeps to the fleet of the driver', async () => {
+      const { store, commit } = setUp();
+      commit.write(row('a', { fleet: 'red' }));
+      commit.write(row('a', { fleet: 'blue' }));
+      commit.remove({ fleet: 'red', driverId: 'a' });
+      await turn();
+      while (store.busy) await store.end('commit');
+      expect([...store.held.values()].map(({ fleet }) => fleet)).toEqual(['blue']);
+    });
+
+    it('is tried again after a row that may have been stored, and takes the row’s place', async () => {
+      const { store, timers, commit, calls, note } = setUp();
+      commit.write(row('a', { timestamp: T0 + 5 }), note('write'));
+      commit.write(row('b'), note('b'));
+      await turn();
+      commit.remove(row('a'), note('remove'));
+      commit.write(row('a', { timestamp: T0 }), note('back'));
+      await store.end('commit, but lose the answer');
+      await timers.fire();
+      await store.end('commit');
+      await store.end('commit');
+      expect(sent(store)).toEqual(['ab', '-a', 'ab']);
+      expect(store.held.get(keyOf(row('a')))).toEqual(row('a', { timestamp: T0 }));
+      expect(calls).toEqual(['write', 'b', 'remove', 'back']);
+    });
+
+    it('is not repeated when the store goes away between it and the row that follows', async () => {
+      const { store, timers, commit, calls, note } = setUp();
+      commit.remove(row('a'), note('remove'));
+      commit.remove(row('b'), note('b'));
+      commit.write(row('a'), note('back'));
+      await turn();
+      await store.end('commit');
+      await store.end('fail');
+      expect(calls).toEqual([]);
+      await timers.fire();
+      await store.end('commit');
+      expect(sent(store)).toEqual(['-ab', 'a', 'a']);
+      expect(calls).toEqual(['remove', 'b', 'back']);
+    });
+
+    it('stands, and is told to stand, when the row that follows is rejected', async () => {
+      const { store, commit, calls, rejected, note } = setUp();
+      commit.remove(row('a'), note('remove'));
+      commit.write(row('a'), note('back'));
+      await turn();
+      await store.end('commit');
+      await store.end('reject');
+      expect(rejected).toEqual(['a']);
+      expect(calls).toEqual(['remove', 'back: StoreRejected']);
+    });
+
+    it('that is rejected is told to whom it concerns, and holds up nobody', async () => {
+      const { store, commit, calls, rejected, note } = setUp();
+      commit.remove(row('a'), note('a'));
+      commit.remove(row('b'), note('b'));
+      commit.write(row('a'), note('back'));
+      await turn();
+      while (store.busy) await store.end(store.statements.at(-1)?.startsWith('-a') ? 'reject' : 'commit');
+      expect(sent(store)).toEqual(['-ab', '-a', '-b', 'a']);
+      expect(rejected).toEqual(['a']);
+      expect(calls).toEqual(['a: StoreRejected', 'b', 'back']);
+    });
+
+    it('counts towards what may wait, a driver once', async () => {
+      const { commit, note } = setUp({ maxPending: 2 });
+      commit.write(row('a'));
+      commit.remove(row('a'));
+      commit.write(row('a'));
+      expect(commit.pending.rows).toBe(1);
+      commit.remove(row('b'));
+      expect(commit.full).toBe(true);
+      commit.close();
+      expect(commit.full).toBe(false);
+      for (let n = 0; n < 2; n++) commit.remove(row('c'), note('c'));
+      expect(commit.full).toBe(true);
+    });
+
+    it('tells whoever waits when it is closed', async () => {
+      const { store, timers, commit, calls, note } = setUp();
+      commit.remove(row('a'), note('a'));
+      await turn();
+      await store.end('fail');
+      commit.close();
+      commit.remove(row('b'), note('b'));
+      await turn();
+      expect(calls).toEqual(['a: StoreUnavailable', 'b: StoreUnavailable']);
+      expect(timers.pending.size).toBe(0);
+      expect(sent(store)).toEqual(['-a']);
+    });
+  });
+
   it('never says stored of what is not, loses nothing, and keeps the order, whatever happens', async () => {
     const driver = fc.constantFrom(...'abcdefgh');
     const step = fc.oneof(
-      { weight: 6, arbitrary: fc.record({ do: fc.constant('write' as const), driver, poison: fc.boolean() }) },
+      {
+        weight: 6,
+        arbitrary: fc.record({
+          do: fc.constant('write' as const),
+          driver,
+          age: fc.integer({ min: -3, max: 3 }),
+          // Of these drivers alone, as of one that had a poison it is open what becomes of its next rows.
+          poison: fc.constantFrom('', '', '', 'g', 'h'),
+        }),
+      },
+      { weight: 3, arbitrary: fc.record({ do: fc.constant('remove' as const), driver }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constant('barrier' as const) }) },
       { weight: 3, arbitrary: fc.record({ do: fc.constant('turn' as const) }) },
       {
-        weight: 4,
+        weight: 5,
         arbitrary: fc.record({
           do: fc.constant('end' as const),
           how: fc.constantFrom('commit', 'commit', 'fail', 'commit, but lose the answer'),
@@ -311,34 +473,66 @@ describe('GroupCommit', () => {
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.integer({ min: 1, max: 5 }), async (steps, maxBatch) => {
         const { store, timers, commit, rejected } = setUp({ maxBatch });
         const called: number[] = [];
-        const newest = new Map<string, StoredPosition>();
+        // What a store that does everything at once would hold of each driver, after each thing done to it.
+        const states = new Map([...'abcdefgh'].map((id) => [id, [undefined as StoredPosition | undefined]]));
+        const poisoned = new Set<string>();
+        // Of each driver, the rows that a removal came after.
+        const forgotten = new Map<string, Set<StoredPosition>>();
+        const written = new Map<string, StoredPosition[]>();
         // Collected, since a throw in a callback would not end the run.
         const problems: string[] = [];
         let waiters = 0;
         let clock = T0;
         const isPoison = (it: StoredPosition) => it.speed === -1;
-        const atLeast = (it: StoredPosition) => (store.held.get(keyOf(it))?.timestamp ?? -1) >= it.timestamp;
-        const end = (how: 'commit' | 'fail' | 'commit, but lose the answer') =>
-          store.end(how.startsWith('commit') && store.batches.at(-1)?.some(isPoison) ? 'reject' : how);
+        const held = (id: string) => store.held.get(keyOf(row(id)));
+        /** Whether the store holds what it did after the last thing done to the driver until now, or one done since. */
+        const expectation = (id: string) => {
+          const from = (states.get(id)?.length ?? 0) - 1;
+          const gone = new Set(forgotten.get(id));
+          return () => {
+            const is = held(id);
+            if (is !== undefined && gone.has(is)) return false;
+            return poisoned.has(id) || states.get(id)?.slice(from).includes(is);
+          };
+        };
+        const end = (how: 'commit' | 'fail' | 'commit, but lose the answer') => {
+          const writes = !store.statements.at(-1)?.startsWith('-');
+          return store.end(writes && how.startsWith('commit') && store.batches.at(-1)?.some(isPoison) ? 'reject' : how);
+        };
 
         for (const it of steps) {
-          if (it.do === 'write') {
-            const written = row(it.driver, { timestamp: ++clock, speed: it.poison && clock % 4 === 0 ? -1 : 1 });
-            newest.set(it.driver, written);
-            const waiter = waiters++;
-            commit.write(written, (error) => {
-              called.push(waiter);
-              if (error === undefined && !atLeast(written)) problems.push(`said stored: ${it.driver}`);
-              if (error !== undefined && !rejected.includes(it.driver)) problems.push(`said rejected: ${it.driver}`);
-            });
+          const waiter = waiters;
+          if (it.do === 'write' || it.do === 'remove') {
+            const past = states.get(it.driver) as (StoredPosition | undefined)[];
+            const last = past.at(-1);
+            waiters++;
+            if (it.do === 'write') {
+              const bad = it.poison === it.driver;
+              if (bad) poisoned.add(it.driver);
+              const next = row(it.driver, { timestamp: T0 + it.age, receivedAt: ++clock, speed: bad ? -1 : 1 });
+              written.set(it.driver, [...(written.get(it.driver) ?? []), next]);
+              past.push(last === undefined || last.timestamp < next.timestamp ? next : last);
+              const fulfilled = expectation(it.driver);
+              commit.write(next, (error) => {
+                called.push(waiter);
+                if (error === undefined && !fulfilled()) problems.push(`said stored: ${it.driver}`);
+                if (error !== undefined && !rejected.includes(it.driver)) problems.push(`said rejected: ${it.driver}`);
+              });
+            } else {
+              past.push(undefined);
+              forgotten.set(it.driver, new Set(written.get(it.driver)));
+              const fulfilled = expectation(it.driver);
+              commit.remove(row(it.driver), (error) => {
+                called.push(waiter);
+                if (error !== undefined || !fulfilled()) problems.push(`said removed: ${it.driver}`);
+              });
+            }
           } else if (it.do === 'barrier') {
-            const waiter = waiters++;
-            const before = [...newest.values()];
+            waiters++;
+            const all = [...states.keys()].map(expectation);
             commit.whenStored(() => {
               called.push(waiter);
-              for (const written of before) {
-                if (!atLeast(written) && !rejected.includes(written.driverId)) problems.push(`too soon: ${waiter}`);
-              }
+              if (!all.every((fulfilled) => fulfilled())) problems.push(`too soon: ${waiter}`);
             });
           } else if (it.do === 'end' && store.busy) {
             await end(it.how as 'commit');
@@ -353,8 +547,9 @@ describe('GroupCommit', () => {
         }
         expect(problems).toEqual([]);
         expect(called).toEqual(Array.from({ length: waiters }, (_, index) => index));
-        for (const [id, written] of newest) {
-          if (!isPoison(written)) expect(store.held.get(keyOf(row(id)))).toEqual(written);
+        for (const [id, past] of states) {
+          if (poisoned.has(id)) expect(forgotten.get(id)?.has(held(id) as StoredPosition) ?? false).toBe(false);
+          else expect(held(id)).toBe(past.at(-1));
         }
         expect(commit.pending).toEqual({ rows: 0, callbacks: 0 });
       }),
