@@ -56,7 +56,7 @@ process.send?.({ port: (app.server.address() as AddressInfo).port });
 async function nearcast({ drivers, seed, secret }: Extract<RestServerOptions, { kind: 'nearcast' }>) {
   const config = loadConfig({ JWT_SECRET: secret });
   const tracker = new Tracker({
-    writer: { full: false, write: () => {}, whenStored: (onStored) => onStored() },
+    writer: { full: false, write: () => {}, remove: () => {}, whenStored: (onStored) => onStored() },
     now: Date.now,
     instance: 'bench',
     encode: encodePosition,

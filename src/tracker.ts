@@ -6,7 +6,7 @@ import { EVERYWHERE } from './geo/everywhere.ts';
 import type { Region } from './geo/region.ts';
 import type { CellPage, Page } from './pages.ts';
 import type { OnStored } from './store/group-commit.ts';
-import type { StoredPosition } from './store/store.ts';
+import type { DriverKey, StoredPosition } from './store/store.ts';
 import { type Area, Around } from './subscriptions/area.ts';
 import { PART, writeCursor } from './subscriptions/cursor.ts';
 import type { Driver, EncodePosition } from './subscriptions/driver.ts';
@@ -17,11 +17,15 @@ import { compileWhere } from './subscriptions/where.ts';
 /** What became of a fix: a verdict, or why it was refused. */
 export type Outcome = 'accepted' | 'duplicate' | 'late' | 'future' | 'unavailable';
 
+/** What became of a driver that was to go off duty. */
+export type Departure = 'gone' | 'unknown' | 'unavailable';
+
 /** Where accepted positions are written; see `store/group-commit.ts`. */
 export interface Writer {
   /** Too much waits: nothing more may be accepted. */
   readonly full: boolean;
   write(row: StoredPosition, onStored?: OnStored): void;
+  remove(driver: DriverKey, onStored?: OnStored): void;
   whenStored(onStored: OnStored): void;
 }
 
@@ -109,6 +113,26 @@ export class Tracker {
     driver.stamped = fix.timestamp === undefined;
     this.#writer.write({ ...position, fleet: fleetName, cell: fleet.cellOf(driver) }, onStored);
     return 'accepted';
+  }
+
+  /**
+   * Forgets a driver and its timestamp; its watchers are told that it is offline. Its next fix, whatever its date, brings
+   * it back.
+   *
+   * @param onStored called, unless the outcome is `unavailable`, once this is stored; also for a driver that is not known,
+   * whose earlier departure may not be stored yet
+   */
+  goOffDuty(fleetName: string, driverId: string, onStored: OnStored): Departure {
+    if (this.#writer.full) return 'unavailable';
+    const fleet = this.#fleets.get(fleetName);
+    const driver = fleet?.drivers.get(driverId);
+    if (fleet === undefined || driver === undefined) {
+      this.#writer.whenStored(onStored);
+      return 'unknown';
+    }
+    fleet.remove(driver, 'offline');
+    this.#writer.remove({ fleet: fleetName, driverId }, onStored);
+    return 'gone';
   }
 
   /** Calls back once all that was accepted until now is stored. */

@@ -6,7 +6,9 @@ import { EVERYWHERE } from '../src/geo/everywhere.ts';
 import { Polygon } from '../src/geo/polygon.ts';
 import type { CellPage } from '../src/pages.ts';
 import { encodePosition } from '../src/protocol/position.ts';
-import type { StoredPosition } from '../src/store/store.ts';
+import { GroupCommit, type OnStored } from '../src/store/group-commit.ts';
+import { MemoryStore } from '../src/store/memory.ts';
+import type { DriverKey, StoredPosition } from '../src/store/store.ts';
 import type { Subscription } from '../src/subscriptions/subscription.ts';
 import { Tracker, type Within } from '../src/tracker.ts';
 import { seeded } from './support/random.ts';
@@ -16,7 +18,17 @@ const wgs84 = geographiclib.Geodesic.WGS84;
 function setUp({ full = false } = {}) {
   const clock = { now: 1_000_000 };
   const written: StoredPosition[] = [];
-  const writer = { full, write: (row: StoredPosition) => written.push(row), whenStored() {} };
+  const removed: DriverKey[] = [];
+  const waiting: OnStored[] = [];
+  const writer = {
+    full,
+    write: (row: StoredPosition) => written.push(row),
+    remove(driver: DriverKey, onStored: OnStored) {
+      removed.push(driver);
+      waiting.push(onStored);
+    },
+    whenStored: (onStored: OnStored) => void waiting.push(onStored),
+  };
   const tracker = new Tracker({
     writer,
     now: () => clock.now,
@@ -25,7 +37,7 @@ function setUp({ full = false } = {}) {
     ttlSeconds: 300,
     maxFutureSeconds: 30,
   });
-  return { clock, written, tracker };
+  return { clock, written, removed, waiting, writer, tracker };
 }
 
 const fix = (driverId: string, timestamp: number, lat = 0, lng = 0, more: Partial<Fix> = {}): Fix => ({
@@ -84,6 +96,97 @@ test('a driver of whom nothing was received for the TTL is gone; a late fix coun
   expect(tracker.driver('f', 'a')).toBeUndefined();
   expect(tracker.driver('f', 'b')).toBeDefined();
   expect(tracker.nearby('f', new Circle(0, 0, 10), 10).drivers.map(({ id }) => id)).toEqual(['b']);
+});
+
+test('a driver that goes off duty is gone at once, and its watchers hear why; it is forgotten with its timestamp', () => {
+  const { tracker, removed } = setUp();
+  tracker.accept('f', fix('a', 900_000));
+  tracker.accept('f', fix('b', 900_000));
+  tracker.accept('g', fix('a', 900_000));
+  const here = new Circle(0, 0, 10);
+  const subscription = tracker.subscribe('f', 's', { wake() {} }, { area: here });
+  const changes: [string, string][] = [];
+  const hear = () =>
+    subscription.takeChanges(
+      ({ id }, change) => changes.push([id, change]),
+      (id, reason) => changes.push([id, reason]),
+    );
+  subscription.takeSnapshot();
+  const before = tracker.nearby('f', here, 10).cursor;
+
+  expect(tracker.goOffDuty('f', 'a', () => {})).toBe('gone');
+  expect(tracker.driver('f', 'a')).toBeUndefined();
+  const nearby = tracker.nearby('f', here, 10);
+  expect(nearby.drivers.map(({ id }) => id)).toEqual(['b']);
+  expect(nearby.cursor).not.toBe(before);
+  expect(tracker.within('f', EVERYWHERE, {}, 10)?.drivers.map(({ id }) => id)).toEqual(['b']);
+  expect(tracker.cells('f', EVERYWHERE, 0, {}, 10)?.cells.map(({ count }) => count)).toEqual([1]);
+  hear();
+  expect(changes).toEqual([['a', 'offline']]);
+  expect(removed).toEqual([{ fleet: 'f', driverId: 'a' }]);
+  expect(tracker.driver('g', 'a')).toBeDefined();
+
+  expect(tracker.accept('f', fix('a', 100_000))).toBe('accepted');
+  hear();
+  expect(changes[1]).toEqual(['a', 'enter']);
+});
+
+test('going off duty waits for the store, also of a driver that is not known (any more)', () => {
+  const { tracker, removed, waiting } = setUp();
+  const told: string[] = [];
+  tracker.accept('f', fix('a', 900_000));
+  expect(tracker.goOffDuty('f', 'a', () => told.push('first'))).toBe('gone');
+  expect(tracker.goOffDuty('f', 'a', () => told.push('again'))).toBe('unknown');
+  expect(tracker.goOffDuty('no such fleet', 'a', () => told.push('nobody'))).toBe('unknown');
+  expect(removed.length).toBe(1);
+  expect(told).toEqual([]);
+  for (const onStored of waiting) onStored();
+  expect(told).toEqual(['first', 'again', 'nobody']);
+});
+
+test('nobody goes off duty while the store is too far behind', () => {
+  const { tracker, writer, removed, waiting } = setUp();
+  tracker.accept('f', fix('a', 900_000));
+  writer.full = true;
+  expect(tracker.goOffDuty('f', 'a', () => {})).toBe('unavailable');
+  expect(tracker.goOffDuty('f', 'b', () => {})).toBe('unavailable');
+  expect(tracker.driver('f', 'a')).toBeDefined();
+  expect([...removed, ...waiting]).toEqual([]);
+});
+
+test('a restart brings back whom memory knew, and nobody who went off duty, whatever the order of dates', async () => {
+  const random = seeded('off duty');
+  const store = new MemoryStore();
+  const writer = new GroupCommit({ store, onRejected: () => {}, maxBatch: 7 });
+  const clock = { now: 1_000_000 };
+  const make = () =>
+    new Tracker({
+      writer,
+      now: () => clock.now,
+      instance: 'i',
+      encode: encodePosition,
+      ttlSeconds: 300,
+      maxFutureSeconds: 30,
+    });
+  const tracker = make();
+  const ids = Array.from({ length: 60 }, (_, i) => `d${i}`);
+  const departures = { gone: 0, unknown: 0, unavailable: 0 };
+  for (let round = 0; round < 200; round++) {
+    for (let i = random.below(40); i > 0; i--) {
+      clock.now++;
+      const id = random.pick(ids);
+      if (random.below(4) === 0) departures[tracker.goOffDuty('f', id, () => {})]++;
+      else tracker.accept('f', fix(id, clock.now - random.below(1_000), random.next(), random.next()));
+    }
+    if (round % 3 > 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(await writer.drain(5_000)).toBe(true);
+  expect(Math.min(departures.gone, departures.unknown)).toBeGreaterThan(100);
+  const again = make();
+  await again.restore(store.loadPositions(0));
+  const known = (from: Tracker) => ids.map((id) => from.driver('f', id)?.position);
+  expect(known(again)).toEqual(known(tracker));
+  expect(again.size).toBeGreaterThan(0);
 });
 
 test('what is restored goes stale in the order in which it was heard, whatever the order of the rows', async () => {
@@ -216,7 +319,10 @@ test('what every subscription is told adds up to brute force, over random driver
     } else if (what < 94 && watches.length > 30) {
       const [watch] = watches.splice(random.below(watches.length), 1);
       tracker.unsubscribe(watch.own);
-    } else if (what < 95) {
+    } else if (what < 97) {
+      const id = `d${random.below(150)}`;
+      expect(tracker.goOffDuty('f', id, () => {})).toBe(positions.delete(id) ? 'gone' : 'unknown');
+    } else if (what < 98) {
       // Time passes; some go stale.
       clock.now += 150_000;
       tracker.expire();
