@@ -14,6 +14,7 @@ import { conditionInQuery } from '../protocol/where.ts';
 import type { Tracker } from '../tracker.ts';
 import { wantsGeoJson } from './accept.ts';
 import { allow, principalOf } from './access.ts';
+import { offDutyRoute } from './off-duty.ts';
 import { answer, responses, sendGeoJson, sendJson } from './responses.ts';
 import { quickly } from './validation.ts';
 
@@ -25,7 +26,7 @@ export interface DriversDeps {
   readonly maxRadiusMeters: number;
 }
 
-/** `GET /v1/drivers/nearby` and `GET /v1/drivers/{driverId}`. */
+/** `GET /v1/drivers/nearby`, `GET /v1/drivers/{driverId}`, and `DELETE` of the latter. */
 export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps) => {
   const { tracker, now } = deps;
   const canRead = allow(deps.authenticate, (principal: Principal) => principal.canRead, 'positions:read');
@@ -91,4 +92,5 @@ export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps
       return sendJson(reply, `${driver.encoded},"serverTime":${now()}}`);
     },
   );
+  await app.register(offDutyRoute, deps);
 };

@@ -1,0 +1,55 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Authenticate } from '../auth/tokens.ts';
+import { DomainError } from '../errors.ts';
+import { driverIdSchema } from '../protocol/fix.ts';
+import type { Tracker } from '../tracker.ts';
+import { allow, principalOf } from './access.ts';
+import { responses } from './responses.ts';
+
+/** What the route needs. */
+export interface OffDutyDeps {
+  readonly tracker: Tracker;
+  readonly authenticate: Authenticate;
+}
+
+/** An answer without content, for the contract; opaque to the type provider, as the others are. */
+const GONE: Record<string, unknown> = { 204: z.null().describe('Off duty, and stored.') };
+
+/** `DELETE /v1/drivers/{driverId}`. */
+export const offDutyRoute: FastifyPluginAsyncZod<OffDutyDeps> = async (app, { tracker, authenticate }) => {
+  // Many clients name a type with every request; here nothing comes, and what does says nothing.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null));
+
+  app.delete(
+    '/v1/drivers/:driverId',
+    {
+      onRequest: allow(authenticate, (principal) => principal.canWrite, 'positions:write'),
+      schema: {
+        operationId: 'goOffDuty',
+        tags: ['drivers'],
+        summary: 'Take a driver off duty',
+        description:
+          'The driver is no longer found, and exits subscriptions with reason `offline`; answered once that is stored. Its next position, whatever its timestamp, brings it back. Of a token with `positions:write` the driver must be the subject.',
+        security: [{ token: [] }],
+        params: z.object({ driverId: driverIdSchema }),
+        response: { ...GONE, ...responses({}, 400, 401, 403, 404, 503) },
+      },
+    },
+    (request, reply) => {
+      const principal = principalOf(request);
+      const { driverId } = request.params;
+      // Before the driver is looked for: who may not ask learns nothing of it.
+      if (!principal.canWriteAs(driverId))
+        throw new DomainError('forbidden', 'driverId must be the subject of the token.');
+      const departure = tracker.goOffDuty(principal.fleet, driverId, (error) => {
+        if (error !== undefined) reply.send(new DomainError('unavailable', 'It could not be stored; try again later.'));
+        else if (departure === 'gone') reply.code(204).send();
+        else reply.send(new DomainError('not_found', 'There is no such driver, or nothing was heard of it.'));
+      });
+      if (departure === 'unavailable') throw new DomainError('unavailable', 'The store is behind; try again later.');
+      return reply;
+    },
+  );
+};
