@@ -41,6 +41,9 @@ async function send(url: string, ...positions: object[]): Promise<string[]> {
   return results.map(({ verdict }: { verdict: string }) => verdict);
 }
 
+const offDuty = async (url: string, driverId: string) =>
+  (await fetch(`${url}/v1/drivers/${driverId}`, { method: 'DELETE', headers: authorization })).status;
+
 const find = async (url: string, driverId = 'd') =>
   (await fetch(`${url}/v1/drivers/${driverId}`, { headers: authorization })).json();
 
@@ -100,17 +103,19 @@ describe('with the embedded database', () => {
     await again.kill('SIGTERM');
   });
 
-  test('kill -9 loses nothing that was acknowledged, and leaves nothing in the way of the next start', async () => {
+  test('kill -9 loses nothing that was acknowledged, brings back nobody who went off duty, and leaves nothing in the way of the next start', async () => {
     const dataDir = temporary();
     const server = new ServerProcess({ DATA_DIR: dataDir, JWT_SECRET: SECRET });
     const positions = Array.from({ length: 500 }, (_, i) => ({ ...fix, driverId: `d${i}` }));
     expect(new Set(await send(await server.ready, ...positions))).toEqual(new Set(['accepted']));
+    expect(await offDuty(await server.ready, 'd7')).toBe(204);
     await server.kill('SIGKILL');
     const again = new ServerProcess({ DATA_DIR: dataDir, JWT_SECRET: SECRET });
     const answer = await fetch(`${await again.ready}/v1/drivers/nearby?latitude=30.27&longitude=-97.74&limit=1000`, {
       headers: authorization,
     });
-    expect(((await answer.json()) as { drivers: unknown[] }).drivers.length).toBe(500);
+    expect(((await answer.json()) as { drivers: unknown[] }).drivers.length).toBe(499);
+    expect(await find(await again.ready, 'd7')).toMatchObject({ code: 'not_found' });
     await again.kill('SIGTERM');
     expect(processesOf(dataDir)).toEqual([]);
   });
@@ -218,10 +223,13 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'with a PostgreSQL serve
       body: JSON.stringify({ ...fix, driverId: 'e' }),
     });
     await socket.settled();
+    const departure = offDuty(url, 'd');
     await vi.waitUntil(async () => (await fetch(`${url}/readyz`)).status === 503, { timeout: 10_000 });
+    await expect.poll(() => find(url)).toMatchObject({ code: 'not_found' });
     const from = performance.now();
     const exit = server.kill('SIGTERM');
     expect((await post).status).toBe(503);
+    expect(await departure).toBe(503);
     expect(await exit).toBe(0);
     expect(performance.now() - from).toBeLessThan(10_000);
     expect((await socket.closed).code).toBe(1001);
