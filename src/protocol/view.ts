@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import type { Polygon } from '../geo/polygon.ts';
 import type { View } from '../subscriptions/view.ts';
 import { type AreaPatch, areaAfter, areaInQuery, areaSchemas, oneArea, toArea } from './area.ts';
 import { number } from './fix.ts';
+import { polygonInQuery, polygonSchema } from './polygon.ts';
 import { inQuery } from './query.ts';
 import { NOT_FILTERS, refuse } from './refuse.ts';
 import { maxAgeSchema } from './rest.ts';
@@ -35,9 +37,19 @@ const cursorSchema = z.string({ error: 'must be a string' }).meta({
 /** How closely changes are told. */
 const closeness = { maxRate: maxRateSchema.optional(), minDisplacement: minDisplacementSchema.optional() };
 
+/** The most edges that may have to be looked at for every fix near a polygon that is watched. */
+const MAX_EFFORT = 500;
+
+/** A polygon to be watched: what a query pays for once is paid for by every fix there. */
+const watchable = <T extends z.ZodType<Polygon | undefined>>(schema: T) =>
+  schema.refine((polygon) => polygon === undefined || polygon.effort() <= MAX_EFFORT, {
+    error: 'must not run to and fro over itself so much that each fix there would cost too much to place',
+  });
+
 /** What a subscription is asked for with, in a message. */
 export const viewSchemas = (maxRadius: number) => ({
   ...areaSchemas(maxRadius),
+  polygon: watchable(polygonSchema.optional()),
   where: whereSchema.optional(),
   maxAge: maxAgeSchema.optional(),
   ...closeness,
@@ -80,6 +92,7 @@ export function viewAfter(before: View, patch: ViewPatch): View {
 /** What a subscription is asked for with, in a query string; filters are left in it. */
 export const viewInQuery = (maxRadius: number) => ({
   ...areaInQuery(maxRadius),
+  polygon: watchable(polygonInQuery.optional()),
   maxAge: inQuery(maxAgeSchema.optional()),
   maxRate: inQuery(maxRateSchema.optional()),
   minDisplacement: inQuery(minDisplacementSchema.optional()),

@@ -254,6 +254,22 @@ test('a subscription whose area is not one, or whose pace is no pace, is refused
   }
 });
 
+test('a polygon that runs to and fro over itself is not watched, as each fix would pay for it; one of as many corners is', async () => {
+  const client = await (await startServer()).connect();
+  const ring = (radius: (i: number) => number, turn: number) => {
+    const positions = Array.from({ length: 9_999 }, (_, i) => [
+      radius(i) * Math.cos(turn * i),
+      radius(i) * Math.sin(turn * i),
+    ]);
+    return { type: 'Polygon', coordinates: [[...positions, positions[0]]] };
+  };
+  const watch = (polygon: object) => client.ask({ type: 'subscribe', subscription: 's', polygon });
+  const chords = ring(() => 1, 2 * Math.PI * 0.618);
+  expect(await watch(chords)).toMatchObject({ type: 'error', code: 'invalid', field: 'polygon' });
+  const coast = ring((i) => 1 + 0.2 * Math.sin(i / 50) + 0.05 * Math.sin(i), (2 * Math.PI) / 9_999);
+  expect(await watch(coast)).toMatchObject({ type: 'snapshot' });
+});
+
 test('a peer that never authenticates and sends on is closed with 4400', async () => {
   const server = await startServer();
   const client = await server.connect('/ws', undefined, {});
