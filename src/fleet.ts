@@ -58,7 +58,7 @@ export class Fleet implements Subject {
     this.#now = now;
     this.#tree = new CellTree((a, b) => compareIds(this.at(a).id, this.at(b).id));
     this.#pages = new Pages(this.#tree, this.#roster, (slot) => this.at(slot));
-    this.#registry = new Registry(this.#tree, this, (subscription) => this.#held(subscription));
+    this.#registry = new Registry(this.#tree, this, now);
   }
 
   get epoch(): string {
@@ -194,16 +194,6 @@ export class Fleet implements Subject {
   /** The driver in a slot that {@link nearest} gave. */
   at(slot: number): Driver {
     return this.#bySlot[slot] as Driver;
-  }
-
-  /** Every driver that a subscription's region and conditions hold, in no stated order. */
-  #held({ region, where, view: { maxAge } }: Subscription): Driver[] {
-    const drivers: Driver[] = [];
-    const accept = this.#accept({ where, since: maxAge === undefined ? undefined : this.#now() - 1000 * maxAge });
-    this.#tree.within(region, (slot) => {
-      if (accept === undefined || accept(slot)) drivers.push(this.at(slot));
-    });
-    return drivers;
   }
 
   /**

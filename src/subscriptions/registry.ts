@@ -2,6 +2,7 @@ import { Circle } from '../geo/circle.ts';
 import { distance } from '../geo/distance.ts';
 import { NOWHERE } from '../geo/everywhere.ts';
 import type { Region } from '../geo/region.ts';
+import { Ring } from '../geo/ring.ts';
 import type { CellTree } from '../spatial/cell-tree.ts';
 import { type Cover, cover } from '../spatial/cover.ts';
 import { type Area, Around } from './area.ts';
@@ -25,6 +26,9 @@ const COVER_RESOLUTION = 10;
 const LEEWAY = 0.25;
 const MIN_LEEWAY = 100;
 
+/** Metres, more than any two distances together are off. */
+const ROUNDING = 1e-2;
+
 /** Where a subscription is registered. */
 interface Registration {
   readonly cells: Cover;
@@ -36,7 +40,7 @@ interface Registration {
 export class Registry {
   readonly #tree: CellTree;
   readonly #subject: Subject;
-  readonly #held: (subscription: Subscription) => Iterable<Driver>;
+  readonly #now: () => number;
   readonly #watched = new WatchTree();
   readonly #registrations = new Map<Subscription, Registration>();
   /** The subscriptions whose area goes around a driver, by driverId. */
@@ -49,11 +53,11 @@ export class Registry {
   #matches: (Subscription | undefined)[] = [];
   #count = 0;
 
-  /** @param held all drivers that a subscription's region and conditions hold now */
-  constructor(tree: CellTree, subject: Subject, held: (subscription: Subscription) => Iterable<Driver>) {
+  /** @param now the server's clock, epoch milliseconds */
+  constructor(tree: CellTree, subject: Subject, now: () => number) {
     this.#tree = tree;
     this.#subject = subject;
-    this.#held = held;
+    this.#now = now;
   }
 
   /** Number of subscriptions. */
@@ -65,10 +69,7 @@ export class Registry {
   add(subscription: Subscription): void {
     this.#attach(subscription);
     this.#register(subscription);
-    for (const driver of this.#held(subscription)) {
-      driver.watchers.push(subscription);
-      subscription.enter(driver);
-    }
+    for (const driver of this.#held(subscription)) letIn(driver, subscription);
     subscription.recipient.wake(subscription);
   }
 
@@ -84,7 +85,7 @@ export class Registry {
   remove(subscription: Subscription): void {
     this.#detach(subscription);
     this.#unregister(subscription);
-    for (const driver of subscription.inside) this.#leave(driver, subscription);
+    for (const driver of subscription.inside) leave(driver, subscription);
   }
 
   /** Where an area is now. One around a driver that is not known is nowhere. */
@@ -100,7 +101,7 @@ export class Registry {
     const followers = this.#followers.get(driver.id);
     if (followers !== undefined) {
       for (const subscription of followers) {
-        this.#place(subscription, this.regionOf(subscription.view.area));
+        this.#shift(subscription, this.regionOf(subscription.view.area) as Circle);
         subscription.follow('here');
       }
     }
@@ -148,7 +149,7 @@ export class Registry {
     for (const subscription of this.#aging) {
       subscription.ages?.takeOlder(sinceOf(subscription, now), (driver) => {
         if (!subscription.inside.has(driver)) return;
-        this.#leave(driver, subscription);
+        leave(driver, subscription);
         subscription.exit(driver, 'stale');
       });
     }
@@ -157,9 +158,7 @@ export class Registry {
   readonly #match = (subscription: Subscription, inside: boolean): void => {
     const driver = this.#driver as Driver;
     if (!inside && !this.#tree.isIn(subscription.region, driver.slot)) return;
-    const { position } = driver;
-    if (subscription.where !== undefined && !subscription.where(position.attributes)) return;
-    if (subscription.ages !== undefined && position.timestamp < sinceOf(subscription, position.receivedAt)) return;
+    if (!meets(subscription, driver, sinceOf(subscription, driver.position.receivedAt))) return;
     this.#matches[this.#count++] = subscription;
   };
 
@@ -170,26 +169,63 @@ export class Registry {
     return where !== undefined && !where(driver.position.attributes) ? 'filtered' : 'stale';
   }
 
+  /** All drivers that a subscription's region and conditions hold, in no stated order. */
+  #held(subscription: Subscription): Set<Driver> {
+    const drivers = new Set<Driver>();
+    const since = sinceOf(subscription, this.#now());
+    this.#tree.within(subscription.region, (slot) => {
+      const driver = this.#subject.at(slot);
+      if (meets(subscription, driver, since)) drivers.add(driver);
+    });
+    return drivers;
+  }
+
   /** Gives a subscription its region, and tells it who came in and who is out by that and by its conditions. */
   #place(subscription: Subscription, region: Region): void {
-    if (region !== subscription.region) {
-      subscription.region = region;
-      if (!isWithin(region, this.#registrations.get(subscription)?.reach)) {
-        this.#unregister(subscription);
-        this.#register(subscription);
-      }
+    this.#settle(subscription, region);
+    const after = this.#held(subscription);
+    for (const driver of subscription.inside) if (!after.has(driver)) this.#letOut(driver, subscription);
+    for (const driver of after) if (!subscription.inside.has(driver)) letIn(driver, subscription);
+  }
+
+  /**
+   * The same for a circle that has moved. Nobody further from its rim than it moved has come in or gone out, so it costs
+   * O(drivers about the rim), however many are inside.
+   */
+  #shift(subscription: Subscription, circle: Circle): void {
+    const before = subscription.region;
+    if (!(before instanceof Circle) || before.radius !== circle.radius) {
+      this.#place(subscription, circle);
+      return;
     }
-    const after = new Set(this.#held(subscription));
-    for (const driver of subscription.inside) {
-      if (after.has(driver)) continue;
-      this.#leave(driver, subscription);
-      subscription.exit(driver, this.#why(subscription, driver));
+    const { lat, lng, radius } = circle;
+    const moved = distance(before.lat, before.lng, lat, lng) + ROUNDING;
+    if (moved >= radius) {
+      this.#place(subscription, circle);
+      return;
     }
-    for (const driver of after) {
-      if (subscription.inside.has(driver)) continue;
-      driver.watchers.push(subscription);
-      subscription.enter(driver);
-    }
+    this.#settle(subscription, circle);
+    const since = sinceOf(subscription, this.#now());
+    this.#tree.within(new Ring(lat, lng, radius - moved, radius + moved), (slot) => {
+      const driver = this.#subject.at(slot);
+      if (this.#tree.isIn(circle, slot) && meets(subscription, driver, since)) {
+        if (!subscription.inside.has(driver)) letIn(driver, subscription);
+      } else if (subscription.inside.has(driver)) this.#letOut(driver, subscription);
+    });
+  }
+
+  /** Registers a subscription for a region, where what it is registered for does not do. */
+  #settle(subscription: Subscription, region: Region): void {
+    if (region === subscription.region) return;
+    subscription.region = region;
+    if (isWithin(region, this.#registrations.get(subscription)?.reach)) return;
+    this.#unregister(subscription);
+    this.#register(subscription);
+  }
+
+  #letOut(driver: Driver, subscription: Subscription): void {
+    leave(driver, subscription);
+    subscription.exit(driver, this.#why(subscription, driver));
   }
 
   #attach(subscription: Subscription): void {
@@ -230,22 +266,31 @@ export class Registry {
     this.#watched.remove(subscription, (this.#registrations.get(subscription) as Registration).cells);
     this.#registrations.delete(subscription);
   }
-
-  #leave(driver: Driver, subscription: Subscription): void {
-    const at = driver.watchers.indexOf(subscription);
-    driver.watchers[at] = driver.watchers[driver.watchers.length - 1];
-    driver.watchers.pop();
-  }
 }
 
-/** The oldest timestamp that is not too old, epoch milliseconds. */
-function sinceOf(subscription: Subscription, now: number): number {
-  return now - 1000 * (subscription.view.maxAge as number);
+function letIn(driver: Driver, subscription: Subscription): void {
+  driver.watchers.push(subscription);
+  subscription.enter(driver);
+}
+
+function leave(driver: Driver, subscription: Subscription): void {
+  const at = driver.watchers.indexOf(subscription);
+  driver.watchers[at] = driver.watchers[driver.watchers.length - 1];
+  driver.watchers.pop();
+}
+
+/** Whether a driver meets a subscription's conditions, wherever it is. @param since see {@link sinceOf} */
+function meets({ where }: Subscription, { position }: Driver, since: number): boolean {
+  return position.timestamp >= since && (where === undefined || where(position.attributes));
+}
+
+/** The oldest timestamp that is not too old for a subscription, epoch milliseconds. */
+function sinceOf({ view: { maxAge } }: Subscription, now: number): number {
+  return maxAge === undefined ? Number.NEGATIVE_INFINITY : now - 1000 * maxAge;
 }
 
 /** Whether a region lies within a circle that was covered for it and for others. */
 function isWithin(region: Region, reach: Circle | undefined): boolean {
   if (!(region instanceof Circle) || reach === undefined) return false;
-  // A millimetre for what distances are off.
-  return distance(reach.lat, reach.lng, region.lat, region.lng) + region.radius + 1e-3 <= reach.radius;
+  return distance(reach.lat, reach.lng, region.lat, region.lng) + region.radius + ROUNDING <= reach.radius;
 }

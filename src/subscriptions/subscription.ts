@@ -25,6 +25,8 @@ export interface Subject {
   readonly revision: number;
   readonly drivers: ReadonlyMap<string, Driver>;
   isIn(region: Region, driver: Driver): boolean;
+  /** The driver in a slot of the fleet's cell tree. */
+  at(slot: number): Driver;
 }
 
 /** Where a subscription's messages go. */

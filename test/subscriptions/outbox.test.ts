@@ -32,7 +32,7 @@ function setUp() {
   };
   const subscribe = (id: string) => {
     const region = new Circle(0, 0, 1);
-    const subject = { epoch: '', revision: 0, drivers, isIn: () => true };
+    const subject = { epoch: '', revision: 0, drivers, isIn: () => true, at: () => undefined as never };
     const subscription = new Subscription(id, subject, outbox, { area: region }, region);
     outbox.wake(subscription);
     return subscription;

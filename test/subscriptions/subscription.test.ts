@@ -15,7 +15,7 @@ function driver(driverId: string): Driver {
 
 function subscription(): Subscription {
   const region = new Circle(0, 0, 1);
-  const subject = { epoch: '', revision: 0, drivers, isIn: () => true };
+  const subject = { epoch: '', revision: 0, drivers, isIn: () => true, at: () => undefined as never };
   return new Subscription('s', subject, { wake() {} }, { area: region }, region);
 }
 

@@ -12,7 +12,7 @@ test('a look-up visits each subscription that holds the place once, and nodes th
   const tree = new WatchTree();
   const watched = Array.from({ length: 300 }, (_, i) => {
     const circle = new Circle(30 + random.normal(), -97 + random.normal(), 10 ** random.between(0, 6));
-    const subject = { epoch: '', revision: 0, drivers: new Map(), isIn: () => false };
+    const subject = { epoch: '', revision: 0, drivers: new Map(), isIn: () => false, at: () => undefined as never };
     const subscription = new Subscription(`s${i}`, subject, { wake() {} }, { area: circle }, circle);
     return { subscription, circle, cells: cover(circle, 48, 10) };
   });
