@@ -28,8 +28,9 @@ Who is near?
 
   curl '${url}/v1/drivers/nearby?${where}&radius=2000' -H "Authorization: Bearer $TOKEN"
 
-Watch that circle (then send again):
+Watch that circle (then send again), as an event stream or over a WebSocket:
 
+  curl -N '${url}/v1/stream?${where}&radius=2000' -H "Authorization: Bearer $TOKEN"
   npx -y wscat -c "${url.replace('http', 'ws')}/ws?${where}&radius=2000&access_token=$TOKEN"
 
 The same in a browser:  ${url}/v1/drivers/nearby?${where}&radius=2000&access_token=${token}
