@@ -19,6 +19,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'nearby over HTTP, against a bare Fastify route that sends the same bytes',
     load: () => import('./rest.ts'),
   },
+  ingest: {
+    about: 'fixes over sockets until they are stored, against a bare ws server that acknowledges each',
+    load: () => import('./ingest.ts'),
+  },
 };
 
 const HELP = `Measures Nearcast.

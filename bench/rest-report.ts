@@ -1,15 +1,11 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { columns } from './columns.ts';
-import { type SelfTime, selfTimes } from './cpu-profile.ts';
 import { type HttpRequest, load } from './http-load.ts';
+import { profileOf, sideBySide } from './profiles.ts';
 import type { RestServer } from './rest-process.ts';
 import { median, medianRatio } from './rounds.ts';
 import type { Samples } from './samples.ts';
 import { count, milliseconds } from './table.ts';
 
-const TOP = 25;
 /** Of a core: with less than this a server was not what held the requests up. */
 const SATURATED = 0.9;
 
@@ -73,40 +69,12 @@ function percent(share: number): string {
 
 /** Profiles the servers of a line and of its floor under their load: where the time of a request goes, one beside the other. */
 export async function profiled(line: Line, connections: number, seconds: number): Promise<string> {
-  const floor = line.floor as Line;
-  const dir = mkdtempSync(join(tmpdir(), 'nearcast-profile-'));
-  const own = await profileOf(line, join(dir, 'nearby.cpuprofile'), connections, seconds);
-  const bare = await profileOf(floor, join(dir, 'bare.cpuprofile'), connections, seconds);
-  const key = ({ name, place }: SelfTime) => `${name} ${place}`;
-  const ofBare = new Map(bare.times.map((time) => [key(time), time.milliseconds]));
-  const each = (milliseconds: number, answers: number) => ((1000 * milliseconds) / answers).toFixed(2);
-  const rows = own.times
-    .slice(0, TOP)
-    .map((time) => [
-      `${(100 * time.share).toFixed(1)} %`,
-      each(time.milliseconds, own.answers),
-      each(ofBare.get(key(time)) ?? 0, bare.answers),
-      `${time.name}  ${time.place}`,
-    ]);
-  const all = [own, bare].map(({ times, answers }) => each(sum(times), answers));
-  // The last column is flush left only when it is as wide as it can be.
-  const width = Math.max(...rows.map((row) => row[3].length));
-  const padded = [...rows, ['100 %', ...all, 'all, idle time left out']].map((row) => [
-    ...row.slice(0, 3),
-    row[3].padEnd(width),
-  ]);
-  const title = `${line.name}: µs of a request spent in each function itself, and of one to the bare route (${dir})`;
-  return `${title}\n${columns([['share', 'µs', 'bare', 'function'.padEnd(width)]], padded, 0)}`;
-}
-
-function sum(times: readonly SelfTime[]): number {
-  return times.reduce((total, { milliseconds }) => total + milliseconds, 0);
-}
-
-async function profileOf(line: Line, file: string, connections: number, seconds: number) {
-  await line.server.request({ do: 'profile' });
-  const { answers, faults } = await load(line.server.port, line.requests, { connections, seconds });
-  await line.server.request({ do: 'write profile', file });
-  if (faults.length > 0) throw new Error(`WRONG: ${line.name}: ${faults.join('; ')}`);
-  return { answers, times: selfTimes(JSON.parse(readFileSync(file, 'utf8'))) };
+  const run = async ({ server, requests, name }: Line) => {
+    const { answers, faults } = await load(server.port, requests, { connections, seconds });
+    if (faults.length > 0) throw new Error(`WRONG: ${name}: ${faults.join('; ')}`);
+    return answers;
+  };
+  const profile = (of: Line) => profileOf({ ask: (request) => of.server.request(request), run: () => run(of) });
+  const title = `${line.name}: µs of a request spent in each function itself, and of one to the bare route`;
+  return sideBySide(title, await profile(line), await profile(line.floor as Line));
 }

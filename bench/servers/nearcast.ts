@@ -1,0 +1,51 @@
+// Nearcast in a process of its own, with the store that the bench asks for.
+import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
+import { buildApp } from '../../src/app.ts';
+import { loadConfig } from '../../src/config.ts';
+import { encodePosition } from '../../src/protocol/position.ts';
+import { GroupCommit } from '../../src/store/group-commit.ts';
+import { MemoryStore } from '../../src/store/memory.ts';
+import { type OpenedStore, openStore } from '../../src/store/open.ts';
+import { Tracker } from '../../src/tracker.ts';
+import { optionsOfParent } from '../in-child.ts';
+import { serve } from './serve.ts';
+
+/** What to serve with. */
+export interface NearcastOptions {
+  readonly secret: string;
+  /** What acknowledged fixes are in; `postgis` needs the URL of a database, `embedded` a directory. */
+  readonly store: { readonly kind: 'memory' | 'postgis' | 'embedded'; readonly url?: string; readonly dir?: string };
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const options = optionsOfParent<NearcastOptions>();
+const log = pino({ level: 'warn' }, pino.destination(2));
+const { store, close } = await open(options.store);
+const writer = new GroupCommit({
+  store,
+  onRejected: (_row, error) => log.error({ err: error }, 'rejected'),
+  onAvailability: (error) => log.error({ err: error }, 'availability'),
+});
+const config = loadConfig({ JWT_SECRET: options.secret, ...options.env });
+const tracker = new Tracker({
+  writer,
+  now: Date.now,
+  instance: 'benchmrk',
+  encode: encodePosition,
+  ttlSeconds: config.driverTtlSeconds,
+  maxFutureSeconds: config.maxFutureSeconds,
+});
+const app = await buildApp({ config, secret: options.secret, tracker, ready: async () => {}, now: Date.now, log });
+await app.listen({ host: '127.0.0.1', port: 0 });
+serve((app.server.address() as AddressInfo).port, async () => {
+  writer.close();
+  // The one store that has something to put in order.
+  if (options.store.kind === 'embedded') await close();
+});
+
+async function open({ kind, url, dir = '' }: NearcastOptions['store']): Promise<OpenedStore> {
+  if (kind !== 'memory') return openStore({ databaseUrl: url, dataDir: dir });
+  const memory = new MemoryStore();
+  return { store: memory, close: () => memory.close() };
+}

@@ -1,0 +1,83 @@
+import { writeFile } from 'node:fs/promises';
+import { Session } from 'node:inspector/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { writeHeapSnapshot } from 'node:v8';
+import { answerParent } from '../in-child.ts';
+
+/** What every server of a bench can be asked. */
+export type ServerRequest =
+  | { readonly do: 'usage' }
+  | { readonly do: 'weigh' }
+  | { readonly do: 'profile' }
+  | { readonly do: 'write profile'; readonly file: string }
+  | { readonly do: 'write heap'; readonly file: string };
+
+/** Where a server listens. */
+export interface Listening {
+  readonly port: number;
+}
+
+/** What a server has used. */
+export interface ServerUsage {
+  /** Microseconds of processor time of all its threads since its start. */
+  readonly cpu: number;
+  /** Bytes. */
+  readonly rss: number;
+}
+
+/** What a server holds, in bytes, garbage left out as far as Node lets go of it. */
+export interface ServerWeight {
+  readonly rss: number;
+  readonly heap: number;
+  /** Outside of the heap: buffers among them. */
+  readonly external: number;
+}
+
+/** Microseconds between two looks of the profiler. */
+const SAMPLING = 250;
+/** The collector gives pages back bit by bit, and so does the system's allocator. */
+const COLLECTIONS = 6;
+const PAUSE = 150;
+
+/** Tells the parent where a server listens, and does what it asks from then on. */
+export function serve(port: number, atEnd?: () => void | Promise<void>): void {
+  const session = new Session();
+  answerParent<ServerRequest>(
+    { port } satisfies Listening,
+    async (request) => {
+      switch (request.do) {
+        case 'usage': {
+          const { user, system } = process.cpuUsage();
+          return { cpu: user + system, rss: process.memoryUsage.rss() } satisfies ServerUsage;
+        }
+        case 'weigh':
+          return weigh();
+        case 'profile':
+          session.connect();
+          await session.post('Profiler.enable');
+          await session.post('Profiler.setSamplingInterval', { interval: SAMPLING });
+          await session.post('Profiler.start');
+          return;
+        case 'write profile': {
+          const { profile } = await session.post('Profiler.stop');
+          session.disconnect();
+          await writeFile(request.file, JSON.stringify(profile));
+          return;
+        }
+        case 'write heap':
+          return writeHeapSnapshot(request.file);
+      }
+    },
+    atEnd,
+  );
+}
+
+/** Needs --expose-gc. */
+async function weigh(): Promise<ServerWeight> {
+  for (let i = 0; i < COLLECTIONS; i++) {
+    globalThis.gc?.();
+    await delay(PAUSE);
+  }
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { rss, heap: heapUsed, external };
+}
