@@ -19,6 +19,9 @@ const PONG = 0xa;
 const LAST = 0x80;
 const MASKED = 0x80;
 const OUTGOING = 64 * 1024;
+/** Bytes before the text, of which the last four are the mask's. */
+const MAX_HEAD = 8;
+const SHORT = 125;
 
 /**
  * One side of a WebSocket (RFC 6455) that is no more than a load needs: it reads whole text frames of a server, and sends
@@ -32,7 +35,7 @@ export class FrameClient {
   readonly #events: FrameEvents;
   /** The beginning of a frame that has not come whole. */
   #rest: Buffer | undefined;
-  #outgoing = Buffer.allocUnsafe(OUTGOING);
+  #outgoing: Buffer | undefined;
   #length = 0;
   #closing = false;
 
@@ -95,36 +98,25 @@ export class FrameClient {
   /** Puts a message behind those that {@link flush} sends. @param text of not more than 10,000 characters */
   queue(text: string): void {
     // A character takes three bytes at the most.
-    if (this.#length + 8 + 3 * text.length > OUTGOING) this.flush();
-    const at = this.#length;
-    // Short messages have a short head, so it is known only once the text is written.
-    const guess = text.length > 125 ? 8 : 6;
-    let length = this.#outgoing.write(text, at + guess);
-    let head = guess;
-    if (length > 125 && guess === 6) {
-      head = 8;
-      length = this.#outgoing.write(text, at + head);
-    }
-    this.#outgoing[at] = LAST | TEXT;
-    if (head === 8) {
-      this.#outgoing[at + 1] = MASKED | 126;
-      this.#outgoing.writeUInt16BE(length, at + 2);
-    } else this.#outgoing[at + 1] = MASKED | length;
-    this.#outgoing.fill(0, at + head - 4, at + head);
-    this.#length = at + head + length;
+    if (this.#length + MAX_HEAD + 3 * text.length > OUTGOING) this.flush();
+    this.#outgoing ??= Buffer.allocUnsafe(OUTGOING);
+    this.#length = write(text, this.#outgoing, this.#length);
   }
 
   /** Sends what is queued. */
   flush(): void {
-    if (this.#length === 0 || this.#closing) return;
+    if (this.#outgoing === undefined || this.#length === 0 || this.#closing) return;
     this.#socket.write(this.#outgoing.subarray(0, this.#length));
-    this.#outgoing = this.#socket.writableLength > 0 ? Buffer.allocUnsafe(OUTGOING) : this.#outgoing;
+    // What the system has not taken yet must stay as it is.
+    if (this.#socket.writableLength > 0) this.#outgoing = undefined;
     this.#length = 0;
   }
 
+  /** Sends a message that is the only one for a while. */
   send(text: string): void {
-    this.queue(text);
     this.flush();
+    const frame = Buffer.allocUnsafe(MAX_HEAD + 3 * text.length);
+    this.#socket.write(frame.subarray(0, write(text, frame, 0)));
   }
 
   close(): void {
@@ -169,4 +161,22 @@ export class FrameClient {
     this.close();
     this.#events.closed(why);
   }
+}
+
+/** Writes a frame, and says where it ends. */
+function write(text: string, to: Buffer, at: number): number {
+  // Short messages have a shorter head, so it is known only once the text is written.
+  let head = text.length > SHORT ? MAX_HEAD : MAX_HEAD - 2;
+  let length = to.write(text, at + head);
+  if (length > SHORT && head < MAX_HEAD) {
+    head = MAX_HEAD;
+    length = to.write(text, at + head);
+  }
+  to[at] = LAST | TEXT;
+  if (head === MAX_HEAD) {
+    to[at + 1] = MASKED | 126;
+    to.writeUInt16BE(length, at + 2);
+  } else to[at + 1] = MASKED | length;
+  to.fill(0, at + head - 4, at + head);
+  return at + head + length;
 }

@@ -23,6 +23,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'fixes over sockets until they are stored, against a bare ws server that acknowledges each',
     load: () => import('./ingest.ts'),
   },
+  idle: {
+    about: 'what an open connection holds of memory, against a bare ws server and @fastify/websocket',
+    load: () => import('./idle.ts'),
+  },
 };
 
 const HELP = `Measures Nearcast.
