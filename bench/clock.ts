@@ -3,8 +3,8 @@
  * `Date.now()` has whole milliseconds, and `performance.now()` starts at each process's own beginning.
  */
 export function machineTime(): number {
-  return START + performance.now();
+  return BEGINNING + performance.now();
 }
 
 // Both are of the same clock, which runs steadily and starts with the machine.
-const START = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+const BEGINNING = Number(process.hrtime.bigint()) / 1e6 - performance.now();

@@ -4,9 +4,9 @@ import { connect, type Socket } from 'node:net';
 /** What a connection tells its owner. */
 export interface FrameEvents {
   /** A text message came. */
-  text(text: string): void;
+  text(text: string, client: FrameClient): void;
   /** All messages are told that came in one piece. */
-  told?(): void;
+  told?(client: FrameClient): void;
   /** It was closed, and not by {@link FrameClient.close}. */
   closed(why: string): void;
 }
@@ -145,11 +145,11 @@ export class FrameClient {
       at = from + length;
     }
     this.#rest = at === data.length ? undefined : data.subarray(at);
-    this.#events.told?.();
+    this.#events.told?.(this);
   }
 
   #frame(kind: number, data: Buffer, from: number, to: number): void {
-    if (kind === (LAST | TEXT)) this.#events.text(data.toString('utf8', from, to));
+    if (kind === (LAST | TEXT)) this.#events.text(data.toString('utf8', from, to), this);
     // A ping of a server is empty, or short enough to be left unechoed.
     else if (kind === (LAST | PING)) this.#socket.write(Buffer.from([LAST | PONG, MASKED, 0, 0, 0, 0]));
     else if (kind === (LAST | CLOSE)) this.#closed(`${data.readUInt16BE(from)} ${data.toString('utf8', from + 2, to)}`);

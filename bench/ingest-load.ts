@@ -126,7 +126,7 @@ export class IngestLoad {
       {
         text: (text) => this.#hear(sender, text),
         // What came in one piece is answered in one.
-        told: () => client.flush(),
+        told: (connection) => connection.flush(),
         closed: (why) => this.#fail(`a connection was closed: ${why}`),
       },
     );

@@ -19,6 +19,9 @@ export interface NearcastOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** As in main.ts, milliseconds. */
+const EXPIRY_INTERVAL = 1_000;
+
 const options = optionsOfParent<NearcastOptions>();
 const log = pino({ level: 'warn' }, pino.destination(2));
 const { store, close } = await open(options.store);
@@ -37,6 +40,7 @@ const tracker = new Tracker({
   maxFutureSeconds: config.maxFutureSeconds,
 });
 const app = await buildApp({ config, secret: options.secret, tracker, ready: async () => {}, now: Date.now, log });
+setInterval(() => tracker.expire(), EXPIRY_INTERVAL);
 await app.listen({ host: '127.0.0.1', port: 0 });
 serve((app.server.address() as AddressInfo).port, async () => {
   writer.close();
