@@ -4,7 +4,7 @@ import { NOWHERE } from '../geo/everywhere.ts';
 import type { Region } from '../geo/region.ts';
 import { Ring } from '../geo/ring.ts';
 import type { CellTree } from '../spatial/cell-tree.ts';
-import { type Cover, cover } from '../spatial/cover.ts';
+import { cover } from '../spatial/cover.ts';
 import { type Area, Around } from './area.ts';
 import type { Driver } from './driver.ts';
 import type { ExitReason, Subject, Subscription } from './subscription.ts';
@@ -31,7 +31,8 @@ const ROUNDING = 1e-2;
 
 /** Where a subscription is registered. */
 interface Registration {
-  readonly cells: Cover;
+  /** What the watch tree gave for it. */
+  readonly number: number;
   /** What the cells cover where that is more than the region, and their being inside of it means nothing. */
   readonly reach: Circle | undefined;
 }
@@ -258,12 +259,11 @@ export class Registry {
         : undefined;
     const cells = cover(reach ?? region, COVER_CELLS, COVER_RESOLUTION);
     if (reach !== undefined) cells.inside.fill(false);
-    this.#registrations.set(subscription, { cells, reach });
-    this.#watched.add(subscription, cells);
+    this.#registrations.set(subscription, { number: this.#watched.add(subscription, cells), reach });
   }
 
   #unregister(subscription: Subscription): void {
-    this.#watched.remove(subscription, (this.#registrations.get(subscription) as Registration).cells);
+    this.#watched.remove((this.#registrations.get(subscription) as Registration).number);
     this.#registrations.delete(subscription);
   }
 }
