@@ -1,5 +1,7 @@
+import type { Socket } from 'node:net';
 import websocket from '@fastify/websocket';
 import type { FastifyPluginAsync } from 'fastify';
+import type { WebSocket } from 'ws';
 import { Pulse } from '../delivery/pulse.ts';
 import { AREA_FIELDS } from '../protocol/area.ts';
 import { subscribeMessageSchema, subscribeQuerySchema, updateMessageSchema } from '../protocol/client-messages.ts';
@@ -52,8 +54,8 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
   await app.register(websocket, {
     options,
     // What a peer does to its connection is no error of ours.
-    errorHandler: (error, socket, request) => {
-      request.log.debug({ err: error }, 'websocket failed');
+    errorHandler: (error, socket) => {
+      app.log.debug({ err: error }, 'websocket failed');
       socket.terminate();
     },
     preClose(done) {
@@ -65,6 +67,15 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
     socket.end(rawProblem('invalid', `This is no WebSocket handshake: ${error.message}.`));
   });
 
+  // Listeners are attached before anything else happens, so that no early message is missed. Here, so that none of them
+  // shares a scope with the request, which would last as long as they.
+  const open = (socket: WebSocket, raw: Socket): Connection => {
+    const connection = new Connection(socket, raw, deps, app.log);
+    connections.add(connection);
+    socket.on('close', () => connections.delete(connection));
+    return connection;
+  };
+
   app.route({
     method: 'GET',
     url: '/ws',
@@ -75,11 +86,15 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
         statusCode: 426,
       });
     },
-    // Listeners are attached before anything else happens, so that no early message is missed.
+    // A socket that waits for a response to be written would hold it, and with it the whole request, as long as it is open.
+    preHandler: (request, reply, done) => {
+      if (request.ws) reply.raw.detachSocket(request.raw.socket);
+      done();
+    },
     wsHandler: (socket, request) => {
-      const connection = new Connection(socket, request.raw.socket, deps, request.log);
-      connections.add(connection);
-      socket.on('close', () => connections.delete(connection));
+      // The plugin's listener would hold the request too; the connection has its own.
+      socket.removeAllListeners('error');
+      const connection = open(socket, request.raw.socket);
       const query = request.query as Record<string, unknown>;
       const token = tokenOf(request.headers, query);
       if (token !== undefined && !connection.authenticate(token)) return;
