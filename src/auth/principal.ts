@@ -23,27 +23,20 @@ export class Principal {
   readonly fleet: string;
   /** Epoch milliseconds. */
   readonly expiresAt: number;
-  readonly #scopes: ReadonlySet<string>;
+  readonly canRead: boolean;
+  /** May send positions at all. */
+  readonly canWrite: boolean;
+  /** A gateway: may send positions as any driver of its fleet. */
+  readonly canWriteAny: boolean;
 
   constructor(claims: z.output<typeof claimsSchema>) {
     this.subject = claims.sub;
     this.fleet = claims.fleet;
     this.expiresAt = claims.exp * 1000;
-    this.#scopes = new Set(claims.scope.split(' '));
-  }
-
-  get canRead(): boolean {
-    return this.#scopes.has('positions:read');
-  }
-
-  /** May send positions at all. */
-  get canWrite(): boolean {
-    return this.#scopes.has('positions:write') || this.canWriteAny;
-  }
-
-  /** A gateway: may send positions as any driver of its fleet. */
-  get canWriteAny(): boolean {
-    return this.#scopes.has('positions:write:any');
+    const scopes = claims.scope.split(' ');
+    this.canRead = scopes.includes('positions:read');
+    this.canWriteAny = scopes.includes('positions:write:any');
+    this.canWrite = this.canWriteAny || scopes.includes('positions:write');
   }
 
   canWriteAs(driverId: string): boolean {
