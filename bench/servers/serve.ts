@@ -27,7 +27,10 @@ export interface ServerUsage {
 
 /** What a server holds, in bytes, garbage left out as far as Node lets go of it. */
 export interface ServerWeight {
+  /** After ordinary collections, which leave holes. */
   readonly rss: number;
+  /** After the collector has done all that it can to give memory back. */
+  readonly packed: number;
   readonly heap: number;
   /** Outside of the heap: buffers among them. */
   readonly external: number;
@@ -74,10 +77,22 @@ export function serve(port: number, atEnd?: () => void | Promise<void>): void {
 
 /** Needs --expose-gc. */
 async function weigh(): Promise<ServerWeight> {
-  for (let i = 0; i < COLLECTIONS; i++) {
-    globalThis.gc?.();
-    await delay(PAUSE);
-  }
-  const { rss, heapUsed, external } = process.memoryUsage();
-  return { rss, heap: heapUsed, external };
+  const collect = async (options?: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }) => {
+    for (let i = 0; i < COLLECTIONS; i++) {
+      globalThis.gc?.(options as never);
+      await delay(PAUSE);
+    }
+    return process.memoryUsage();
+  };
+  const { rss } = await collect();
+  const {
+    rss: packed,
+    heapUsed: heap,
+    external,
+  } = await collect({
+    type: 'major',
+    execution: 'sync',
+    flavor: 'last-resort',
+  });
+  return { rss, packed, heap, external };
 }
