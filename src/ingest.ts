@@ -1,8 +1,8 @@
 import type { Principal } from './auth/principal.ts';
 import { DomainError, type Fault } from './errors.ts';
 import type { RefusalCode, Verdict } from './fix.ts';
-import { parse } from './protocol/faults.ts';
-import { driverIdSchema, fixSchema, toFix } from './protocol/fix.ts';
+import { driverIdSchema, type FixMessage, toFix } from './protocol/fix.ts';
+import { parseFix } from './protocol/plain-fix.ts';
 import type { OnStored } from './store/group-commit.ts';
 import type { Tracker } from './tracker.ts';
 
@@ -44,9 +44,9 @@ export class Ingest {
    * @param onStored called once it is stored, or with why it never will be; not if it is refused
    */
   judge(principal: Principal, value: unknown, onStored?: OnStored): Result | Refusal {
-    let message: ReturnType<typeof fixSchema.parse>;
+    let message: FixMessage;
     try {
-      message = parse(fixSchema, value);
+      message = parseFix(value);
     } catch (error) {
       if (error instanceof DomainError) return refused('invalid', error.message, error.faults);
       throw error;

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { DomainError } from '../errors.ts';
 import { oneArea } from './area.ts';
-import { identifier } from './fix.ts';
+import { parse } from './faults.ts';
+import { identifier, MAX_ID } from './fix.ts';
+import { isPlainId } from './plain-fix.ts';
 import { refuse, when } from './refuse.ts';
 import { uncheckedPositionsSchema } from './rest.ts';
 import { viewPatchSchemas, viewQuerySchema, viewSchemas } from './view.ts';
@@ -13,9 +15,16 @@ export const subscriptionSchema = identifier(64).meta({
 });
 
 /** Echoed in the answer: what a client chose to tell its messages apart. */
-export const messageIdSchema = z.union([identifier(128), z.int()], {
+export const messageIdSchema = z.union([identifier(MAX_ID), z.int()], {
   error: 'must be a string of 1 to 128 printable characters or a whole number',
 });
+
+const idFieldSchema = z.object({ id: messageIdSchema });
+
+/** The id that a message has. @throws {DomainError} `invalid` */
+export function parseMessageId(id: unknown): string | number {
+  return Number.isSafeInteger(id) || isPlainId(id) ? (id as string | number) : parse(idFieldSchema, { id }).id;
+}
 
 export const positionsMessageSchema = z.object({
   type: z.literal('positions'),

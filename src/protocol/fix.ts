@@ -18,7 +18,10 @@ export const identifier = (max: number) =>
     // No control, format, surrogate, private-use or unassigned characters, and no line or paragraph separators.
     .regex(/^[^\p{C}\p{Zl}\p{Zp}]+$/u, { error: 'must have printable characters only' });
 
-export const driverIdSchema = identifier(128).meta({
+/** Characters of a driver's id, and of what a client tells its messages apart by. */
+export const MAX_ID = 128;
+
+export const driverIdSchema = identifier(MAX_ID).meta({
   description: 'Who it is: 1 to 128 printable characters, unique in its fleet.',
   example: 'driver-xyz-789',
 });
@@ -51,7 +54,7 @@ const timestampSchema = z
     example: 1763766000000,
   });
 
-const MAX_ATTRIBUTES = 16;
+export const MAX_ATTRIBUTES = 16;
 const MAX_KEY = 64;
 const MAX_TEXT = 256;
 
@@ -87,7 +90,7 @@ export const attributesSchema = z
   }) as unknown as z.ZodType<Attributes>;
 
 /** The rule that an attribute breaks. */
-function faultOfAttribute(key: string, value: unknown): string | undefined {
+export function faultOfAttribute(key: string, value: unknown): string | undefined {
   if (key.length < 1 || key.length > MAX_KEY) return `must have a key of 1 to ${MAX_KEY} characters`;
   // Copied around as an ordinary key, it would set a prototype somewhere.
   if (key === '__proto__') return 'is not a key that an attribute can have';

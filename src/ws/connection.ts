@@ -1,7 +1,6 @@
 import type { Socket as NetSocket } from 'node:net';
 import type { FastifyBaseLogger } from 'fastify';
 import type { WebSocket } from 'ws';
-import { z } from 'zod';
 import type { Authenticate } from '../auth/tokens.ts';
 import type { Patient, Pulse } from '../delivery/pulse.ts';
 import { Reading } from '../delivery/reading.ts';
@@ -10,8 +9,8 @@ import { DomainError } from '../errors.ts';
 import { type Ingest, isRefusal } from '../ingest.ts';
 import {
   authenticateMessageSchema,
-  messageIdSchema,
   parseFrame,
+  parseMessageId,
   pingMessageSchema,
   positionsMessageSchema,
   type subscribeMessageSchema,
@@ -183,7 +182,7 @@ export class Connection implements Socket, Patient {
   /** @param about is filled with what an error would be about */
   #handle(message: Record<string, unknown>, about: { id?: string | number; subscription?: string }): void {
     const { type } = message;
-    if (message.id !== undefined) about.id = parse(idFieldSchema, { id: message.id }).id;
+    if (message.id !== undefined) about.id = parseMessageId(message.id);
     if (typeof message.subscription === 'string') about.subscription = message.subscription.slice(0, 64);
     if (type === 'authenticate') {
       this.#reauthenticate(parse(authenticateMessageSchema, message).token, about);
@@ -325,5 +324,3 @@ export class Connection implements Socket, Patient {
     this.#subscriptions.clear();
   }
 }
-
-const idFieldSchema = z.object({ id: messageIdSchema });
