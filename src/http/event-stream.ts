@@ -25,6 +25,7 @@ export interface EventStreamDeps {
 export class EventStream implements Socket, Patient {
   readonly outbox: Outbox;
   readonly #response: ServerResponse;
+  readonly #socket: NetSocket;
   readonly #deps: EventStreamDeps;
   readonly #onEnd: (subscription: Subscription | undefined) => void;
   readonly #reading: Reading;
@@ -37,12 +38,15 @@ export class EventStream implements Socket, Patient {
 
   /**
    * @param response whose head is yet to be written
+   * @param socket that it goes to, if only after the answers to requests that came before on the same connection: until
+   * then the response knows of none
    * @param headers of it, beside those of a stream
    * @param expiresAt when the token ends, epoch milliseconds
    * @param onEnd called once, however it ends
    */
   constructor(
     response: ServerResponse,
+    socket: NetSocket,
     headers: Readonly<Record<string, string | string[] | number | undefined>>,
     expiresAt: number,
     deps: EventStreamDeps,
@@ -50,10 +54,11 @@ export class EventStream implements Socket, Patient {
   ) {
     const now = performance.now();
     this.#response = response;
+    this.#socket = socket;
     this.#deps = deps;
     this.#onEnd = onEnd;
     this.outbox = new Outbox(this, deps.encode, deps.clock);
-    this.#reading = new Reading(response.socket as NetSocket, now);
+    this.#reading = new Reading(socket, now);
     this.#nextBeat = now + deps.pingInterval;
     this.#pulse = deps.pulse.join(this);
     this.#cancelExpiry = onceExpired(expiresAt, deps.clock.now, () =>
@@ -80,10 +85,15 @@ export class EventStream implements Socket, Patient {
 
   /** Looks whether the peer reads, and sends a heartbeat when it is time. */
   tick(now: number): void {
+    // A response that still waits for its turn is not told that the connection is gone.
+    if (this.#socket.destroyed) {
+      this.#end();
+      return;
+    }
     if (this.#reading.stalled(now) >= this.#deps.slowTime) {
       this.close(CLOSE.slow, 'too slow: nothing was read');
       // It does not read that either.
-      this.#response.destroy();
+      this.#socket.destroy();
       return;
     }
     if (now < this.#nextBeat) return;

@@ -73,10 +73,17 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
       const cursor = request.headers['last-event-id'] || query.cursor;
       const { fleet, expiresAt } = principalOf(request);
       reply.hijack();
-      const stream = new EventStream(reply.raw, reply.getHeaders(), expiresAt, deps, (subscription) => {
-        streams.delete(stream);
-        if (subscription !== undefined) tracker.unsubscribe(subscription);
-      });
+      const stream = new EventStream(
+        reply.raw,
+        request.raw.socket,
+        reply.getHeaders(),
+        expiresAt,
+        deps,
+        (subscription) => {
+          streams.delete(stream);
+          if (subscription !== undefined) tracker.unsubscribe(subscription);
+        },
+      );
       streams.add(stream);
       stream.subscription = tracker.subscribe(fleet, ONLY_SUBSCRIPTION, stream.outbox, view, cursor);
     },
