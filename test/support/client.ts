@@ -1,26 +1,31 @@
 import { once } from 'node:events';
 import { onTestFinished } from 'vitest';
-import { WebSocket } from 'ws';
+import { type ClientOptions, WebSocket } from 'ws';
+import { Belief, type Message } from './belief.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: what a server says is to be looked at, not trusted
-export type Message = any;
+export type { Message };
 
 /** A WebSocket client that keeps what it hears, and believes just that. */
 export class Client {
   readonly socket: WebSocket;
   /** Everything heard and not yet taken by {@link next}. */
   readonly heard: Message[] = [];
-  /** What it believes inside of each subscription: positions by driverId. */
-  readonly believed = new Map<string, Map<string, Message>>();
-  /** What was wrong with the stream itself: a move of someone unknown, an enter of someone inside, … */
-  readonly contradictions: string[] = [];
+  /** What it believes of each subscription. One that goes on from a cursor of another connection is given its belief. */
+  readonly beliefs = new Map<string, Belief>();
+  /** What was wrong with the streams themselves. */
+  readonly #contradictions: string[] = [];
   /** Bytes of all messages heard. */
   bytes = 0;
   readonly closed: Promise<{ code: number; reason: string }>;
   #waiting: (() => void) | undefined;
 
-  static async open(url: string, protocols?: string[], headers?: Record<string, string>): Promise<Client> {
-    const client = new Client(new WebSocket(url, protocols ?? [], { headers }));
+  static async open(
+    url: string,
+    protocols?: string[],
+    headers?: Record<string, string>,
+    options?: ClientOptions,
+  ): Promise<Client> {
+    const client = new Client(new WebSocket(url, protocols ?? [], { ...options, headers }));
     await once(client.socket, 'open');
     return client;
   }
@@ -73,37 +78,36 @@ export class Client {
 
   /** The ids believed inside a subscription, sorted. */
   inside(subscription = 'default'): string[] {
-    return [...(this.believed.get(subscription)?.keys() ?? [])].sort();
+    return this.beliefs.get(subscription)?.inside ?? [];
+  }
+
+  /** The positions believed inside of each subscription, by driverId. */
+  get believed(): Map<string, Map<string, Message>> {
+    return new Map([...this.beliefs].map(([subscription, { drivers }]) => [subscription, drivers]));
+  }
+
+  /** What was wrong with the streams: a move of someone unknown, an enter of someone inside, … */
+  get contradictions(): string[] {
+    return [...this.#contradictions, ...[...this.beliefs.values()].flatMap(({ contradictions }) => contradictions)];
+  }
+
+  /** What it believes of a subscription; made for a subscription of which nothing was heard yet. */
+  belief(subscription = 'default'): Belief {
+    let belief = this.beliefs.get(subscription);
+    if (belief === undefined) {
+      belief = new Belief();
+      this.beliefs.set(subscription, belief);
+    }
+    return belief;
   }
 
   #hear(message: Message): void {
     this.heard.push(message);
-    if (message.type === 'snapshot') {
-      this.believed.set(
-        message.subscription,
-        new Map(message.drivers.map((driver: Message) => [driver.driverId, driver])),
-      );
-    } else if (message.type === 'changes') this.#apply(message);
-    else if (message.type === 'unsubscribed') this.believed.delete(message.subscription);
+    const { type, subscription } = message;
+    if (type === 'changes' && !this.beliefs.has(subscription)) {
+      this.#contradictions.push(`changes of ${subscription} without a snapshot`);
+    } else if (type === 'snapshot' || type === 'changes') this.belief(subscription).hear(message);
+    else if (type === 'unsubscribed') this.beliefs.delete(subscription);
     this.#waiting?.();
-  }
-
-  #apply({ subscription, enter = [], move = [], exit = [] }: Message): void {
-    const inside = this.believed.get(subscription);
-    if (inside === undefined) {
-      this.contradictions.push(`changes of ${subscription} without a snapshot`);
-      return;
-    }
-    for (const position of enter) {
-      if (inside.has(position.driverId)) this.contradictions.push(`enter of ${position.driverId}, who is inside`);
-      inside.set(position.driverId, position);
-    }
-    for (const position of move) {
-      if (!inside.has(position.driverId)) this.contradictions.push(`move of ${position.driverId}, who is not inside`);
-      inside.set(position.driverId, position);
-    }
-    for (const { driverId } of exit) {
-      if (!inside.delete(driverId)) this.contradictions.push(`exit of ${driverId}, who is not inside`);
-    }
   }
 }
