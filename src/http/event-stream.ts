@@ -9,6 +9,9 @@ import { encodeEvent, encodeRetry, HEARTBEAT } from '../protocol/event-stream.ts
 import { type Clock, type EncodeMessages, Outbox, type Socket } from '../subscriptions/outbox.ts';
 import type { Subscription } from '../subscriptions/subscription.ts';
 
+/** How long a peer has to read the end before the connection is cut, milliseconds. */
+const CLOSE_TIME = 2_000;
+
 /** What every stream shares. */
 export interface EventStreamDeps {
   /** Writes messages as events. */
@@ -112,6 +115,8 @@ export class EventStream implements Socket, Patient {
     const comeBack = code < 4000 || code >= 4500;
     this.send(encodeEvent('close', JSON.stringify({ code, reason, ...(comeBack && { retryAfter: retryAfter() }) })));
     this.#end();
+    const spare = this.#deps.clock.after(CLOSE_TIME, () => this.#socket.destroy());
+    this.#response.once('close', spare);
     this.#response.end();
   }
 
