@@ -10,3 +10,39 @@ export const CLOSE = {
   authenticationTimeout: 4408,
   slow: 4508,
 } as const;
+
+/** What a peer does about a close. */
+export const REMEDIES = {
+  reconnect: 'reconnect with back-off',
+  token: 'do not reconnect without a new token',
+  change: 'do not reconnect without changing something',
+} as const;
+
+/** A close code, for whoever reads the contract. */
+export interface CloseCode {
+  readonly code: number;
+  readonly why: string;
+  readonly remedy: keyof typeof REMEDIES;
+}
+
+const OWN: Readonly<Record<keyof typeof CLOSE, Omit<CloseCode, 'code'>>> = {
+  goingAway: {
+    why: 'The server is going away. An `error` of code `unavailable` comes before it; its `retryAfter` is the least to wait',
+    remedy: 'reconnect',
+  },
+  badMessages: { why: 'Only bad messages', remedy: 'change' },
+  unauthorized: { why: 'No valid token, or it has ended', remedy: 'token' },
+  forbidden: { why: 'The new token does not fit the connection', remedy: 'change' },
+  authenticationTimeout: { why: 'No authentication in time', remedy: 'change' },
+  slow: { why: 'Slow: what waited was not read', remedy: 'reconnect' },
+};
+
+const own = Object.keys(CLOSE) as (keyof typeof CLOSE)[];
+const codes: CloseCode[] = [
+  { code: 1007, why: 'A frame that is not UTF-8', remedy: 'change' },
+  { code: 1009, why: 'A frame of more than 1 MiB', remedy: 'change' },
+  ...own.map((name) => ({ code: CLOSE[name], ...OWN[name] })),
+];
+
+/** The codes that a client is told by: of RFC 6455 those that its frames bring about, and the server's own. */
+export const CLOSE_CODES: readonly CloseCode[] = codes.sort((a, b) => a.code - b.code);
