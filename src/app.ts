@@ -80,7 +80,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const authenticate = authenticator((token) => app.jwt.verify(token), now);
   const ingest = new Ingest(tracker, config.maxFutureSeconds);
 
-  await useDocumentation(app, VERSION);
+  await useDocumentation(app, VERSION, config.maxRadiusMeters);
   const delivery = {
     tracker,
     authenticate,

@@ -3,15 +3,21 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { asyncApi } from '../asyncapi/document.ts';
 
 const DESCRIPTION = `Who is near, now? Drivers send positions; this API says who is near a point, or within an area.
 
-Positions are sent and watched over the WebSocket at \`/ws\` (see docs/protocol.md in the repository); they can also be sent
-over HTTP. Every call but health, contract and documentation needs a token: \`Authorization: Bearer TOKEN\`, or
+Positions are sent and watched over the WebSocket at \`/ws\`, whose contract is [asyncapi.yaml](/asyncapi.yaml); they can also
+be sent over HTTP. Every call but health, contracts and documentation needs a token: \`Authorization: Bearer TOKEN\`, or
 \`?access_token=TOKEN\` with GET. Errors are \`application/problem+json\` (RFC 9457) with a stable \`code\`.`;
 
-/** Serves the contract, generated from the routes' zod schemas, at `/openapi.yaml`, and a page for it at `/docs`. */
-export async function useDocumentation(app: FastifyInstance, version: string): Promise<void> {
+/**
+ * Serves the contracts, generated from the zod schemas of routes and messages: `/openapi.yaml`, with a page for it at `/docs`,
+ * and `/asyncapi.yaml` of the WebSocket.
+ *
+ * @param maxRadius MAX_RADIUS_METERS
+ */
+export async function useDocumentation(app: FastifyInstance, version: string, maxRadius: number): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -57,6 +63,11 @@ export async function useDocumentation(app: FastifyInstance, version: string): P
   app.get('/openapi.yaml', { schema: { hide: true } }, (_request, reply) => {
     contract ??= app.swagger({ yaml: true });
     return reply.type('application/yaml').send(contract);
+  });
+  let webSocketContract: string | undefined;
+  app.get('/asyncapi.yaml', { schema: { hide: true } }, (_request, reply) => {
+    webSocketContract ??= asyncApi(version, maxRadius);
+    return reply.type('application/yaml').send(webSocketContract);
   });
   app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/docs'));
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { contract } from '../../src/contract.ts';
 import { startServer } from '../support/server.ts';
 
-test('openapi.yaml is what the routes say; if not, npm run openapi writes it anew', async () => {
+test('openapi.yaml is what the routes say; if not, npm run contracts writes it anew', async () => {
   expect(await contract()).toBe(readFileSync('openapi.yaml', 'utf8'));
 });
 
