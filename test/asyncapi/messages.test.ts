@@ -79,6 +79,13 @@ async function everything(): Promise<Message[]> {
   await ask(watcher, 'subscribe', box, 'snapshot');
   await ask(watcher, 'subscribe', { type: 'subscribe', subscription: 'more' }, 'error');
   await ask(watcher, 'unsubscribe', { type: 'unsubscribe', subscription: 'more', id: 'u' }, 'error');
+  await server.app.inject({
+    method: 'DELETE',
+    url: '/v1/drivers/z',
+    headers: { authorization: `Bearer ${token()}` },
+  });
+  while ((await watcher.next('changes')).followed !== 'offline');
+  await fix('z', 50);
   ahead = 301_000;
   server.tracker.expire();
   while ((await watcher.next('changes')).followed !== 'stale');
@@ -119,8 +126,13 @@ test('all that a server says is what the contract says of it, to the last field,
   for (const name of said)
     expect(new Set(fields(name)), name).toEqual(new Set(Object.keys(serverMessageSchemas[name].shape)));
   const every = (pick: (message: Message) => unknown[]) => [...new Set(heard.flatMap(pick))].filter(Boolean).sort();
-  expect(every(({ exit = [] }) => exit.map(({ reason }: Message) => reason))).toEqual(['filtered', 'left', 'stale']);
-  expect(every(({ followed }) => [followed])).toEqual(['here', 'stale', 'unknown']);
+  expect(every(({ exit = [] }) => exit.map(({ reason }: Message) => reason))).toEqual([
+    'filtered',
+    'left',
+    'offline',
+    'stale',
+  ]);
+  expect(every(({ followed }) => [followed])).toEqual(['here', 'offline', 'stale', 'unknown']);
   expect(every(({ verdict }) => [verdict])).toEqual(['accepted', 'duplicate', 'late', 'refused']);
   expect(every(({ type, code }) => (type === 'error' ? [code] : []))).toEqual([
     'forbidden',
