@@ -152,8 +152,9 @@ Who is near its centre?
 
   curl '${url}/v1/drivers/nearby?${circle}' ${header}
 
-Watch that circle, with either of these:
+Watch that circle, with any of these:
 
+  curl -N '${url}/v1/stream?${circle}' ${header}
   npx -y wscat ${header} -c '${socketUrl}?${circle}'
   websocat -H="Authorization: Bearer $TOKEN" '${socketUrl}?${circle}'
 

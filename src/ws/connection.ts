@@ -266,7 +266,7 @@ export class Connection implements Socket, Patient {
   #reauthenticate(token: string, about: About): void {
     if (!this.authenticate(token)) return;
     const { expiresAt } = this.#session.principal;
-    this.#answer(JSON.stringify({ type: 'authenticated', expiresAt, ...about }));
+    this.#answer(JSON.stringify({ type: 'authenticated', expiresAt, id: about.id }));
     this.#onAuthenticated?.();
     this.#onAuthenticated = undefined;
   }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { Ajv } from 'ajv';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { asyncApi } from '../../src/asyncapi/document.ts';
@@ -14,6 +15,17 @@ const { messages } = document.components;
 
 test('asyncapi.yaml is what the schemas say; if not, npm run contracts writes it anew', () => {
   expect(asyncApi(VERSION, loadConfig({}).maxRadiusMeters)).toBe(readFileSync('asyncapi.yaml', 'utf8'));
+});
+
+test('the schema of AsyncAPI 3.0 itself has no objection to it', () => {
+  const specification = JSON.parse(readFileSync('node_modules/@asyncapi/specs/schemas/3.0.0-without-$id.json', 'utf8'));
+  // Its formats (uri, email) are not what it is asked about.
+  const ajv = new Ajv({ strict: false, validateFormats: false, allErrors: true });
+  const isValid = ajv.compile(specification);
+  isValid(document);
+  expect(isValid.errors).toBe(null);
+  expect(isValid({ ...document, chanels: {} })).toBe(false);
+  expect(isValid({ ...document, operations: { send: { action: 'shout' } } })).toBe(false);
 });
 
 test('it is served without a token, with the limits of this server', async () => {
