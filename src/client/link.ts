@@ -98,7 +98,7 @@ export class Link {
     this.#replies.clear();
     this.#socket?.close();
     this.#socket = undefined;
-    this.#setState('idle');
+    if (this.#state !== 'failed') this.#setState('idle');
   }
 
   /** Connects, if it is needed and given up or not yet begun. */
@@ -204,30 +204,27 @@ export class Link {
 
   #down(code: number, reason: string): void {
     const wasOpen = this.open;
+    const final = finalCode(code);
     this.#socket = undefined;
     this.#clearTimers();
     this.#replies.clear();
-    // What members hear now they may answer by leaving, so the state is set first.
-    this.#setState('waiting');
-    if (wasOpen) for (const member of [...this.#members]) member.interrupted();
-    if (this.#state !== 'waiting') return;
-    const final = finalCode(code);
-    if (code === UNAUTHORIZED) this.#unauthorized(reason);
-    else if (final !== undefined) {
+    if (code === UNAUTHORIZED) {
+      this.#lastWords ??= new NearcastError('unauthorized', reason || 'The token was refused.');
+      // A refused token is worth one more question: it may have just ended.
+      if (this.#refused !== undefined || !this.#deps.tokens.renewable) {
+        this.#giveUp(this.#refusal());
+        return;
+      }
+      this.#refused = this.#token;
+      void this.#connect();
+    } else if (final === undefined) this.#wait(this.#lastWords?.retryAfter);
+    else {
       const why = this.#lastWords?.message ?? (reason || `closed with ${code}`);
       const details = { closeCode: code, errors: this.#lastWords?.errors };
       this.#giveUp(new NearcastError(this.#lastWords?.code ?? final, why, details));
-    } else this.#wait(this.#lastWords?.retryAfter);
-  }
-
-  /** A refused token is worth one more question: it may have just ended. */
-  #unauthorized(reason: string): void {
-    this.#lastWords ??= new NearcastError('unauthorized', reason || 'The token was refused.');
-    if (this.#refused !== undefined || !this.#deps.tokens.renewable) this.#giveUp(this.#refusal());
-    else {
-      this.#refused = this.#token;
-      void this.#connect();
+      return;
     }
+    if (wasOpen) for (const member of [...this.#members]) member.interrupted();
   }
 
   #refusal(): NearcastError {
@@ -241,15 +238,15 @@ export class Link {
       this.#giveUp(error);
       return;
     }
-    this.#setState('waiting');
+    this.#wait();
     this.#deps.onError(error);
-    if (this.#state === 'waiting') this.#wait();
   }
 
   #wait(retryAfter?: number): void {
     const { clock } = this.#deps;
     this.#notBefore = clock.now() + (retryAfter ?? 0) * 1000;
     this.#timer = clock.setTimeout(() => void this.#connect(), this.#backOff.next(retryAfter));
+    this.#setState('waiting');
   }
 
   #giveUp(error: NearcastError): void {

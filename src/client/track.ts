@@ -197,6 +197,7 @@ export class Track implements Member {
 
   /** @internal */
   failed(error: NearcastError): void {
+    this.interrupted();
     this.#hinder(error);
   }
 

@@ -106,3 +106,17 @@ export function place(server: TestServer, driverId: string, lat: number, lng: nu
 export function idsOf(drivers: ReadonlyMap<string, Position>): string[] {
   return [...drivers.keys()].sort();
 }
+
+/** A token that says what it is told to, and is signed by nobody. */
+export function jwt(claims: object): string {
+  return `${part({ alg: 'none' })}.${part(claims)}.`;
+}
+
+function part(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
+}
+
+/** A position, told apart from others of its driver by its time. */
+export function at(driverId: string, timestamp: number): Position {
+  return { driverId, latitude: 30, longitude: -97, timestamp, receivedAt: timestamp };
+}
