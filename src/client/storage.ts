@@ -76,7 +76,7 @@ export class Keeper {
 
   /** Saves what has changed without waiting: the page may be about to go. */
   saveNow(): void {
-    if (this.#changed && this.#saving === undefined) this.#saving = this.#save();
+    if (this.#changed && this.#saving === undefined) this.#save();
   }
 
   /** Saves what has changed, and then nothing more. */
@@ -88,7 +88,7 @@ export class Keeper {
     this.#clock.clearTimeout(this.#timer);
   }
 
-  async #save(): Promise<void> {
+  #save(): void {
     this.#changed = false;
     this.#clock.clearTimeout(this.#timer);
     this.#timer = this.#clock.setTimeout(() => {
@@ -96,11 +96,18 @@ export class Keeper {
       this.saveNow();
     }, INTERVAL);
     try {
-      await this.#storage.save(this.#fixes());
+      this.#saving = this.#storage.save(this.#fixes())?.then(
+        () => this.#saved(),
+        (error) => this.#saved(error),
+      );
     } catch (error) {
-      this.#failed(asNearcastError(error, 'internal', 'The queue could not be saved'));
+      this.#saved(error);
     }
+  }
+
+  #saved(error?: unknown): void {
     this.#saving = undefined;
+    if (error !== undefined) this.#failed(asNearcastError(error, 'internal', 'The queue could not be saved'));
     // The timer may have found it still saving.
     if (this.#timer === undefined) this.saveNow();
   }

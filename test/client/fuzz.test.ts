@@ -1,0 +1,171 @@
+import { expect, test } from 'vitest';
+import type { Changes, FixVerdict, Position, WebSocketConstructor } from '../../src/client/index.ts';
+import { type Store, type StoredPosition, StoreUnavailable } from '../../src/store/store.ts';
+import { seeded } from '../support/random.ts';
+import { startServer } from '../support/server.ts';
+import { clientOf, collect, next, place } from './support.ts';
+
+/** A network that loses what it carries: a frame on its way, and the connection with it. */
+class Weather {
+  /** How likely each frame is lost. */
+  losses = 0;
+  readonly #random: () => number;
+  outages = 0;
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  /** WebSockets in this weather. */
+  get WebSocket(): WebSocketConstructor {
+    const isLost = () => this.#random() < this.losses;
+    const count = () => this.outages++;
+    return class extends WebSocket {
+      #cut = false;
+
+      // A getter and a setter of the platform’s class, so it has to be wrapped here.
+      override set onmessage(listener: ((event: MessageEvent) => void) | null) {
+        super.onmessage = (event) => {
+          if (this.#cut) return;
+          if (isLost()) this.#end();
+          else listener?.(event as unknown as MessageEvent);
+        };
+      }
+
+      override send(data: string): void {
+        if (this.#cut) return;
+        if (isLost()) this.#end();
+        else super.send(data);
+      }
+
+      /** Gone without a word: what was sent before may still arrive, what comes is lost. */
+      #end(): void {
+        this.#cut = true;
+        count();
+        this.close();
+      }
+    } as unknown as WebSocketConstructor;
+  }
+}
+
+/** A store of which all that was ever written can be asked, and which is away at times. */
+class RecordingStore implements Store {
+  readonly written = new Set<string>();
+  readonly #isAway: () => boolean;
+
+  constructor(isAway: () => boolean) {
+    this.#isAway = isAway;
+  }
+
+  async writePositions(rows: readonly StoredPosition[]): Promise<void> {
+    if (this.#isAway()) throw new StoreUnavailable('away');
+    for (const { driverId, timestamp } of rows) this.written.add(`${driverId} ${timestamp}`);
+  }
+
+  async *loadPositions(): AsyncGenerator<readonly StoredPosition[]> {}
+  async ping(): Promise<void> {}
+  async close(): Promise<void> {}
+}
+
+test('through outages and lost answers every fix gets one verdict, and what is accepted is stored', async () => {
+  const random = seeded('fixes in bad weather');
+  let outages = 0;
+  for (let run = 0; run < 6; run++) {
+    const store = new RecordingStore(() => random.next() < 0.4);
+    // With so little room some fixes cannot be taken when they come.
+    const server = await startServer({ store, maxPending: 10 });
+    const weather = new Weather(() => random.next());
+    weather.losses = random.between(0.02, 0.3);
+    const nearcast = clientOf(server, { WebSocket: weather.WebSocket });
+    const track = nearcast.track();
+    const verdicts = collect(track, 'verdict');
+    const sent = new Set<object>();
+    const drivers = 40;
+    for (let burst = 0; burst < 40; burst++) {
+      for (let i = random.below(8); i > 0; i--) {
+        const timestamp = 1_000_000 + random.below(300);
+        const latitude = random.next() < 0.1 ? 95 : 10;
+        sent.add(track.send({ driverId: `d${random.below(drivers)}`, latitude, longitude: 20, timestamp }));
+      }
+      // Goes on when something came of it, or at once.
+      if (random.next() < 0.5 && track.pending > 0) await next(track, 'verdict');
+    }
+    await track.flush();
+    expect(verdicts.length).toBe(sent.size);
+    expect(new Set(verdicts.map(({ fix }) => fix))).toEqual(sent);
+    outages += weather.outages;
+    const newest = new Map<string, number>();
+    for (const { fix, verdict, code } of verdicts as FixVerdict[]) {
+      const refused = fix.latitude > 90;
+      expect([verdict === 'refused', code]).toEqual([refused, refused ? 'invalid' : undefined]);
+      if (refused) continue;
+      // A verdict may be of the second time that it came; late ones are not the latest, and the rest is stored.
+      const time = fix.timestamp as number;
+      newest.set(fix.driverId as string, Math.max(time, newest.get(fix.driverId as string) ?? 0));
+    }
+    for (const [driverId, timestamp] of newest) {
+      expect(store.written.has(`${driverId} ${timestamp}`)).toBe(true);
+      expect(server.tracker.driver('default', driverId)?.position.timestamp).toBe(timestamp);
+    }
+  }
+  expect(outages).toBeGreaterThan(5);
+});
+
+test('through outages a watch, and whoever iterates it slowly, end with the truth', async () => {
+  const random = seeded('watches in bad weather');
+  const server = await startServer();
+  const weather = new Weather(() => random.next());
+  weather.losses = 0.1;
+  const nearcast = clientOf(server, { WebSocket: weather.WebSocket });
+  const area = { latitude: 0, longitude: 0, radius: 10_000 };
+  const watch = nearcast.watch(area);
+  const changes = watch[Symbol.asyncIterator]();
+  const believed = new Map<string, number>();
+  let following: Promise<void> | undefined;
+  /** Takes the next changes, one at a time; they come when there are any. */
+  const follow = () => {
+    following ??= changes.next().then(({ value }) => {
+      following = undefined;
+      const { enter, move, exit } = value as Changes;
+      for (const { driverId } of exit) expect(believed.delete(driverId)).toBe(true);
+      for (const { driverId } of enter) expect(believed.has(driverId)).toBe(false);
+      for (const { driverId } of move) expect(believed.has(driverId)).toBe(true);
+      for (const { driverId, timestamp } of [...enter, ...move]) believed.set(driverId, timestamp);
+    });
+    return following;
+  };
+  let radius = area.radius;
+  for (let time = 1; time < 1500; time++) {
+    const driverId = `d${random.below(30)}`;
+    // Up to 22 km from the centre.
+    server.tracker.accept('default', {
+      driverId,
+      lat: random.between(-0.14, 0.14),
+      lng: random.between(-0.14, 0.14),
+      timestamp: time,
+    });
+    if (random.next() < 0.02) {
+      radius = 1000 * (1 + random.below(20));
+      void watch.update({ radius }).catch(() => {});
+    }
+    if (random.next() < 0.05) void follow();
+    else if (random.next() < 0.3) await new Promise((resolve) => setImmediate(resolve));
+  }
+  weather.losses = 0;
+  await watch.update({ radius });
+  const answer = await nearcast.nearby({ ...area, radius, limit: 1000 });
+  const truth = timesOf(answer.drivers);
+  while (timesOf(watch.drivers.values()).join() !== truth.join()) await next(watch, 'changes');
+  place(server, 'last', 0, 0);
+  while (!believed.has('last')) await follow();
+  expect([...believed].map(([driverId, timestamp]) => `${driverId} ${timestamp}`).sort()).toEqual(
+    timesOf(watch.drivers.values()),
+  );
+  expect(watch.drivers.size).toBe(truth.length + 1);
+  expect(weather.outages).toBeGreaterThan(5);
+});
+
+/** Who is where, told apart by the times of their fixes, sorted. */
+function timesOf(positions: Iterable<Position>): string[] {
+  return [...positions].map(({ driverId, timestamp }) => `${driverId} ${timestamp}`).sort();
+}
