@@ -97,8 +97,14 @@ export function patched(order: Order, patch: Patch): Order {
     if (kind[0] === 'bbox' || kind[0] === 'polygon') delete next.radius;
   }
   for (const name of [...AREA, ...FILTERS]) {
-    if (fields[name] === null) delete next[name];
-    else if (fields[name] !== undefined) next[name] = fields[name];
+    if (fields[name] === null && name !== 'radius') delete next[name];
+    else if (isGiven(fields[name])) next[name] = fields[name];
+  }
+  // Half a centre is none; a radius belongs to a centre, and goes with it.
+  if (next.latitude === undefined || next.longitude === undefined) {
+    delete next.latitude;
+    delete next.longitude;
+    if (next.around === undefined && !isGiven(fields.radius)) delete next.radius;
   }
   return next;
 }

@@ -2,6 +2,7 @@
 export type { Area, Around, Box, Circle, Everywhere, Filters, Patch, PolygonArea, Ring, Where } from './area.ts';
 export type { Difference, Exit } from './belief.ts';
 export type { Clock } from './clock.ts';
+export type { FixVerdict } from './delivery.ts';
 export { type ErrorCode, type ErrorDetails, NearcastError } from './errors.ts';
 export type { Changes } from './feed.ts';
 export type { ConnectionState } from './link.ts';
@@ -13,7 +14,7 @@ export type { CallOptions } from './rest.ts';
 export type { WebSocketConstructor, WebSocketLike } from './socket.ts';
 export { type FixStorage, type WebStorage, webStorage } from './storage.ts';
 export type { TokenSource } from './token.ts';
-export type { FixVerdict, Track, TrackEvents, TrackOptions } from './track.ts';
+export type { Track, TrackEvents, TrackOptions } from './track.ts';
 export type { Watch, WatchEvents, WatchStart, WatchState } from './watch.ts';
 export type {
   Attributes,

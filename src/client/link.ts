@@ -169,12 +169,17 @@ export class Link {
   }
 
   #opened(): void {
-    const { clock, serverClock } = this.#deps;
+    const { clock, serverClock, tokens } = this.#deps;
     this.#setState('open');
     this.#stableTimer = clock.setTimeout(() => this.#accepted(), STABLE);
-    const expiry = expiryOf(this.#token as string);
-    if (expiry !== undefined) this.#renewIn(renewalIn(expiry - serverClock.now()));
     for (const member of [...this.#members]) if (this.#members.has(member)) member.opened();
+    const expiry = expiryOf(this.#token as string);
+    if (expiry === undefined || !tokens.renewable) return;
+    // When it ends is by the server’s clock, and the answer tells that.
+    this.ask(
+      (id) => JSON.stringify({ type: 'ping', id }),
+      () => this.#renewIn(renewalIn(expiry - serverClock.now())),
+    );
   }
 
   /** The token is good, and so is the way to the server. */
@@ -258,8 +263,7 @@ export class Link {
   }
 
   #renewIn(milliseconds: number): void {
-    const { clock, tokens } = this.#deps;
-    if (!tokens.renewable) return;
+    const { clock } = this.#deps;
     clock.clearTimeout(this.#renewalTimer);
     this.#renewalTimer =
       milliseconds > MAX_TIMER

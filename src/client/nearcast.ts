@@ -78,10 +78,10 @@ export class Nearcast {
     this.#random = random;
     this.#page = page;
     this.#serverClock = new ServerClock(clock);
-    this.#tokens = new Tokens(options.token);
+    this.#tokens = new Tokens(options.token, () => this.#serverClock.now());
     // The platform’s, called as a method of anything else, throws.
     const fetch: typeof globalThis.fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
-    this.#rest = new Rest({ base, tokens: this.#tokens, fetch, clock, serverClock: this.#serverClock });
+    this.#rest = new Rest({ base, tokens: this.#tokens, fetch, serverClock: this.#serverClock });
     this.#link = new Link({
       url: `${base.replace(/^http/, 'ws')}ws`,
       tokens: this.#tokens,

@@ -1,4 +1,4 @@
-import type { Clock, ServerClock } from './clock.ts';
+import type { ServerClock } from './clock.ts';
 import { asNearcastError, NearcastError } from './errors.ts';
 import type { Tokens } from './token.ts';
 import type { Fault, ServerErrorCode } from './wire.ts';
@@ -15,7 +15,6 @@ export interface RestDeps {
   readonly base: string;
   readonly tokens: Tokens;
   readonly fetch: typeof globalThis.fetch;
-  readonly clock: Clock;
   readonly serverClock: ServerClock;
 }
 
@@ -36,8 +35,8 @@ export class Rest {
    * @throws {NearcastError} a problem, or `network` when no answer came
    */
   async call(method: string, path: string, { signal }: CallOptions = {}): Promise<unknown> {
-    const { tokens, clock } = this.#deps;
-    let token = await tokens.current(clock.now());
+    const { tokens } = this.#deps;
+    let token = await tokens.current();
     let response = await this.#fetch(method, path, token, signal);
     if (response.status === UNAUTHORIZED && tokens.renewable) {
       const refused = token;

@@ -6,12 +6,15 @@ export type TokenSource = string | (() => string | Promise<string>);
 /** Where the tokens of one client come from. */
 export class Tokens {
   readonly #source: TokenSource;
+  readonly #now: () => number;
   #asking: Promise<string> | undefined;
   /** The one that was given last. */
   #current: string | undefined;
 
-  constructor(source: TokenSource) {
+  /** @param now the server’s clock, epoch milliseconds */
+  constructor(source: TokenSource, now: () => number) {
     this.#source = source;
+    this.#now = now;
   }
 
   /** Whether asking again can bring another one. */
@@ -27,10 +30,10 @@ export class Tokens {
     return this.#asking;
   }
 
-  /** The last token, while it holds for some time yet; else a new one. @param now epoch milliseconds */
-  async current(now: number): Promise<string> {
+  /** The last token, while it holds for some time yet; else a new one. @throws {NearcastError} as {@link ask} */
+  async current(): Promise<string> {
     const token = this.#current;
-    if (token === undefined || (expiryOf(token) ?? Number.POSITIVE_INFINITY) < now + MARGIN) return this.ask();
+    if (token === undefined || (expiryOf(token) ?? Number.POSITIVE_INFINITY) < this.#now() + MARGIN) return this.ask();
     return token;
   }
 
@@ -49,9 +52,12 @@ export class Tokens {
 /** How long before its end a token is renewed, milliseconds. */
 const MARGIN = 30_000;
 
+/** Tokens are not renewed more often than this, milliseconds. */
+const LEAST = 1_000;
+
 /** How long to wait before a token is to be renewed, milliseconds: until shortly before it ends. @param left until its end */
 export function renewalIn(left: number): number {
-  return Math.max(left - MARGIN, left / 2, 0);
+  return Math.max(left - MARGIN, left / 2, LEAST);
 }
 
 /** When a JWT ends: epoch milliseconds; `undefined` of a token that does not say. Nothing is verified. */

@@ -1,15 +1,17 @@
 import type { BackOff } from './back-off.ts';
 import type { Clock } from './clock.ts';
+import { Delivery, type FixVerdict } from './delivery.ts';
 import { Emitter } from './emitter.ts';
-import { asNearcastError, errorOf, NearcastError } from './errors.ts';
-import type { Link, Member, Reply } from './link.ts';
+import { asNearcastError, NearcastError } from './errors.ts';
+import { Flushes } from './flushes.ts';
+import type { Link } from './link.ts';
 import { listen, type PageEvents } from './page.ts';
 import { type Entry, FixQueue } from './queue.ts';
 import { fixOf, type Reading } from './reading.ts';
 import type { CallOptions, Rest } from './rest.ts';
 import { type FixStorage, Keeper } from './storage.ts';
 import { subjectOf, type Tokens } from './token.ts';
-import type { Fix, Result } from './wire.ts';
+import type { Fix } from './wire.ts';
 
 /** How to track. */
 export interface TrackOptions {
@@ -19,11 +21,6 @@ export interface TrackOptions {
   readonly capacity?: number;
   /** Where fixes without a verdict survive a reload. Absent: they do not. */
   readonly storage?: FixStorage;
-}
-
-/** The verdict on a fix, which is done with. */
-export interface FixVerdict extends Result {
-  readonly fix: Fix;
 }
 
 /** What can be listened to on a track. */
@@ -50,51 +47,39 @@ export interface TrackDeps {
 }
 
 const CAPACITY = 10_000;
-/** Fixes in one message, and on their way at a time: what the server takes. */
-const MAX_FLYING = 1000;
-/** Messages on their way at a time. What is sent meanwhile goes together. */
-const MAX_MESSAGES = 4;
-/** Characters of fixes in one message: of up to 3 bytes each they are well below the server’s 1 MiB. */
-const MAX_CHARACTERS = 256 * 1024;
 /** No fix within the rules is as long; one longer than a message could never be sent. */
 const MAX_FIX_CHARACTERS = 64 * 1024;
-
-interface Flush {
-  readonly upTo: number;
-  resolve(): void;
-  reject(error: NearcastError): void;
-}
 
 /**
  * Sends the fixes of a driver, and keeps each until the server has given its verdict: through outages, lost answers and,
  * with a storage, reloads. Fixes go one by one as they come, and together when several wait.
  */
-export class Track implements Member {
+export class Track {
   readonly #deps: TrackDeps;
   readonly #driverId: string | undefined;
   readonly #queue: FixQueue;
+  readonly #delivery: Delivery;
   readonly #events = new Emitter<TrackEvents>();
+  readonly #flushes = new Flushes();
   readonly #keeper: Keeper | undefined;
+  /** What was kept is in the queue. Nothing is sent before: it is older. */
   readonly #loaded: Promise<void>;
   readonly #unlisten: () => void;
-  /** Nothing is sent before what was kept is there: it is older. */
   #loading = false;
-  #joined = false;
   #closed = false;
-  /** Messages on their way. */
-  #messages = 0;
-  #pumping = false;
-  /** Waits to send again what the server could not take. */
-  #pause: unknown;
-  /** Why nothing can be sent on this connection, or why there is none. */
-  #obstacle: NearcastError | undefined;
-  #flushes: Flush[] = [];
 
   /** @internal Made by {@link Nearcast.track}. */
   constructor(deps: TrackDeps, { driverId, capacity = CAPACITY, storage }: TrackOptions) {
     this.#deps = deps;
     this.#driverId = driverId;
     this.#queue = new FixQueue(capacity);
+    this.#delivery = new Delivery(this.#queue, deps, {
+      judged: (verdicts) => this.#judged(verdicts),
+      hindered: (error) => {
+        this.#events.emit('error', error);
+        this.#flushes.fail(error);
+      },
+    });
     this.#loaded = storage === undefined ? Promise.resolve() : this.#load(storage);
     this.#keeper =
       storage &&
@@ -130,8 +115,7 @@ export class Track implements Member {
     if (JSON.stringify(dated).length > MAX_FIX_CHARACTERS) throw new NearcastError('too_large', 'The fix is too long.');
     this.#drop(this.#queue.push(dated));
     this.#keeper?.changed();
-    this.#join();
-    this.#pumpSoon();
+    if (!this.#loading) this.#delivery.wake();
     return dated;
   }
 
@@ -143,9 +127,9 @@ export class Track implements Member {
     await this.#loaded;
     const upTo = this.#queue.lastPlace;
     if (this.#queue.firstPlace > upTo) return;
-    const obstacle = this.#closed ? closed() : this.#obstacle;
+    const obstacle = this.#closed ? closed() : this.#delivery.obstacle;
     if (obstacle !== undefined) throw obstacle;
-    await new Promise<void>((resolve, reject) => this.#flushes.push({ upTo, resolve, reject }));
+    await this.#flushes.wait(upTo);
   }
 
   /**
@@ -155,9 +139,9 @@ export class Track implements Member {
    * @throws {NearcastError} `not_found` when the server does not know the driver; whatever {@link flush} rejects with
    */
   async offDuty(options: CallOptions = {}): Promise<void> {
-    const { rest, tokens, clock } = this.#deps;
+    const { rest, tokens } = this.#deps;
     await abortable(this.flush(), options.signal);
-    const driverId = this.#driverId ?? subjectOf(await tokens.current(clock.now()));
+    const driverId = this.#driverId ?? subjectOf(await tokens.current());
     if (driverId === undefined) throw new NearcastError('invalid', 'The token names no driver: give a driverId.');
     await rest.call('DELETE', `v1/drivers/${encodeURIComponent(driverId)}`, options);
   }
@@ -167,10 +151,9 @@ export class Track implements Member {
     if (this.#closed) return;
     this.#closed = true;
     this.#unlisten();
-    this.#deps.clock.clearTimeout(this.#pause);
-    this.#deps.link.leave(this);
+    this.#delivery.stop();
     this.#deps.closed(this);
-    this.#rejectFlushes(closed());
+    this.#flushes.fail(closed());
     // Before that, what was kept would be overwritten.
     await this.#loaded;
     await this.#keeper?.end();
@@ -181,155 +164,32 @@ export class Track implements Member {
     return this.close();
   }
 
-  /** @internal */
-  opened(): void {
-    this.#obstacle = undefined;
-    this.#pumpSoon();
-  }
-
-  /** @internal */
-  interrupted(): void {
-    this.#messages = 0;
-    this.#clearPause();
-    // Whether they arrived is not known. Sent again, they are duplicates at worst.
-    this.#queue.giveAllBack();
-  }
-
-  /** @internal */
-  failed(error: NearcastError): void {
-    this.interrupted();
-    this.#hinder(error);
-  }
-
   async #load(storage: FixStorage): Promise<void> {
     this.#loading = true;
+    // Whoever made the track is to listen first.
+    await undefined;
     try {
-      this.#drop(this.#queue.restore(await storage.load()));
+      const fixes = await storage.load();
+      this.#drop(this.#queue.restore(fixes.filter((fix) => typeof fix === 'object' && fix !== null)));
     } catch (error) {
       this.#events.emit('error', asNearcastError(error, 'internal', 'The saved queue could not be loaded'));
     }
     this.#loading = false;
-    if (this.#queue.size === 0 || this.#closed) return;
-    this.#join();
-    this.#pumpSoon();
+    if (this.#queue.size > 0) this.#delivery.wake();
   }
 
-  #join(): void {
-    if (this.#joined) return;
-    this.#joined = true;
-    this.#deps.link.join(this);
-  }
-
-  /** At the end of this turn, so that fixes which are sent together go together. */
-  #pumpSoon(): void {
-    if (this.#pumping) return;
-    this.#pumping = true;
-    queueMicrotask(() => {
-      this.#pumping = false;
-      this.#pump();
-    });
-  }
-
-  #pump(): void {
-    const { link } = this.#deps;
-    if (this.#loading || this.#closed) return;
-    while (
-      link.open &&
-      this.#obstacle === undefined &&
-      this.#pause === undefined &&
-      this.#queue.waiting > 0 &&
-      this.#queue.flying < MAX_FLYING &&
-      this.#messages < MAX_MESSAGES
-    ) {
-      const { entries, encoded } = this.#queue.take(MAX_FLYING - this.#queue.flying, MAX_CHARACTERS);
-      this.#messages++;
-      link.ask(
-        (id) =>
-          entries.length === 1
-            ? `{"type":"position","id":${id},${encoded[0].slice(1)}`
-            : `{"type":"positions","id":${id},"positions":[${encoded.join()}]}`,
-        (reply) => this.#answered(entries, reply),
-      );
-    }
-  }
-
-  #answered(entries: readonly Entry[], reply: Reply): void {
-    if (this.#closed) return;
-    this.#messages--;
-    if (reply.type === 'ack') this.#judge(entries, reply.results ?? [reply as Result]);
-    else {
-      this.#queue.giveBack(entries);
-      if (reply.type !== 'error') return;
-      const error = errorOf(reply);
-      // About the sender: the same would be said of every other fix.
-      if (error.code === 'forbidden' || error.code === 'unauthorized' || error.code === 'invalid') this.#hinder(error);
-      else this.#pauseFor(error.retryAfter);
-    }
-    this.#pumpSoon();
-  }
-
-  #judge(entries: readonly Entry[], results: readonly Result[]): void {
-    const judged: FixVerdict[] = [];
-    const notTaken: Entry[] = [];
-    for (const [index, entry] of entries.entries()) {
-      const result: Result | undefined = results[index];
-      if (result === undefined || result.code === 'unavailable') {
-        notTaken.push(entry);
-        continue;
-      }
-      this.#queue.settle(entry);
-      const { verdict, code, message } = result;
-      judged.push({ fix: entry.fix, verdict, ...(code && { code }), ...(message && { message }) });
-    }
-    if (notTaken.length > 0) {
-      this.#queue.giveBack(notTaken);
-      this.#pauseFor();
-    } else this.#deps.backOff.reset();
-    if (judged.length > 0) this.#keeper?.changed();
-    for (const verdict of judged) {
+  #judged(verdicts: readonly FixVerdict[]): void {
+    if (verdicts.length > 0) this.#keeper?.changed();
+    for (const verdict of verdicts) {
       this.#events.emit('verdict', verdict);
       if (verdict.verdict === 'refused') this.#events.emit('refused', verdict);
     }
-    this.#resolveFlushes();
-  }
-
-  #pauseFor(retryAfter?: number): void {
-    if (this.#pause !== undefined) return;
-    const { clock, backOff } = this.#deps;
-    this.#pause = clock.setTimeout(() => {
-      this.#pause = undefined;
-      this.#pump();
-    }, backOff.next(retryAfter));
-  }
-
-  #clearPause(): void {
-    this.#deps.clock.clearTimeout(this.#pause);
-    this.#pause = undefined;
-  }
-
-  /** Nothing can be sent until there is another connection. */
-  #hinder(error: NearcastError): void {
-    if (this.#obstacle !== undefined) return;
-    this.#obstacle = error;
-    this.#events.emit('error', error);
-    this.#rejectFlushes(error);
+    if (this.#flushes.any) this.#flushes.reached(this.#queue.firstPlace);
   }
 
   #drop(entries: readonly Entry[]): void {
     for (const { fix } of entries) this.#events.emit('dropped', fix);
-    if (entries.length > 0) this.#resolveFlushes();
-  }
-
-  #resolveFlushes(): void {
-    if (this.#flushes.length === 0) return;
-    const first = this.#queue.firstPlace;
-    const due = this.#flushes.filter(({ upTo }) => upTo < first);
-    this.#flushes = this.#flushes.filter(({ upTo }) => upTo >= first);
-    for (const { resolve } of due) resolve();
-  }
-
-  #rejectFlushes(error: NearcastError): void {
-    for (const { reject } of this.#flushes.splice(0)) reject(error);
+    if (entries.length > 0 && this.#flushes.any) this.#flushes.reached(this.#queue.firstPlace);
   }
 }
 

@@ -52,7 +52,7 @@ export class Watch implements AsyncIterable<Changes> {
   readonly #serverClock: ServerClock;
   #state: WatchState = 'pending';
   #started = false;
-  #serverTime = 0;
+  #serverTime: number;
   #followed: Followed | undefined;
   #error: NearcastError | undefined;
   #resolveReady: () => void = () => {};
@@ -65,6 +65,7 @@ export class Watch implements AsyncIterable<Changes> {
     start: WatchStart | undefined,
   ) {
     this.#serverClock = serverClock;
+    this.#serverTime = Math.round(serverClock.now());
     this.ready = new Promise((resolve, reject) => {
       this.#resolveReady = resolve;
       this.#rejectReady = reject;
@@ -126,8 +127,8 @@ export class Watch implements AsyncIterable<Changes> {
    * when it is refused (also told as `error`): then everything is as before
    */
   update(patch: Patch): Promise<void> {
-    if (this.#error !== undefined || this.#state === 'closed') return Promise.reject(this.#error ?? closed());
-    const taken = this.#subscription.update(patch);
+    const over = this.#state === 'closed' || this.#state === 'failed';
+    const taken = over ? Promise.reject(this.#error ?? closed()) : this.#subscription.update(patch);
     // Who does not wait is told by the event.
     taken.catch(() => {});
     return taken;
@@ -169,7 +170,7 @@ export class Watch implements AsyncIterable<Changes> {
     if (difference === undefined) return false;
     this.#started = true;
     this.#take(message, difference, true);
-    this.#events.emit('snapshot', { resumed: message.resumed });
+    this.#tell('snapshot', { resumed: message.resumed });
     this.#resolveReady();
     return true;
   }
@@ -185,17 +186,22 @@ export class Watch implements AsyncIterable<Changes> {
     if (followedChanged) this.#followed = followed;
     for (const feed of [...this.#feeds]) feed.note(difference, snapshot);
     this.#setState('live');
-    if (followedChanged) this.#events.emit('followed', followed);
-    for (const { driverId, reason } of difference.exit) this.#events.emit('exit', { driverId, reason });
-    for (const position of difference.enter) this.#events.emit('enter', position);
-    for (const position of difference.move) this.#events.emit('move', position);
+    if (followedChanged) this.#tell('followed', followed);
+    for (const { driverId, reason } of difference.exit) this.#tell('exit', { driverId, reason });
+    for (const position of difference.enter) this.#tell('enter', position);
+    for (const position of difference.move) this.#tell('move', position);
     if (!this.#events.has('changes')) return;
-    this.#events.emit('changes', {
+    this.#tell('changes', {
       ...difference,
       snapshot,
       serverTime,
       ...(followed === undefined ? {} : { followed }),
     });
+  }
+
+  /** Tells an event, unless a listener of the one before has closed the watch. */
+  #tell<Name extends keyof WatchEvents>(name: Name, event: WatchEvents[Name]): void {
+    if (this.#state === 'live') this.#events.emit(name, event);
   }
 
   #end(state: 'closed' | 'failed', error?: NearcastError): void {

@@ -241,7 +241,8 @@ test('shortly before a token ends another one is asked for and sent, again and a
   });
   const watch = nearcast.watch(circle);
   const connection = await server.connection();
-  await connection.snapshot([]);
+  await connection.snapshot([], { serverTime: clock.time });
+  connection.send({ type: 'pong', id: (await connection.next('ping')).id, serverTime: clock.time });
   await watch.ready;
   expect(connection.token).toBe(tokens[0]);
   // What keeps the connection from looking dead has nothing to do with it here.
@@ -283,10 +284,11 @@ test('a token that could not be renewed is asked for again, while the old one ho
       return jwt({ n: asked, exp: clock.time / 1000 + 40 });
     },
   });
-  nearcast.watch(circle);
+  const watch = nearcast.watch(circle);
   const connection = await server.connection();
-  await connection.snapshot([]);
-  if (nearcast.state !== 'open') await next(nearcast, 'state', (state) => state === 'open');
+  connection.send({ type: 'pong', id: (await connection.next('ping')).id, serverTime: clock.time });
+  connection.send({ type: 'snapshot', subscription: 'w1', cursor: 'c', serverTime: clock.time, drivers: [] });
+  await watch.ready;
   const error = next(nearcast, 'error');
   clock.advance(20_000);
   expect(await error).toMatchObject({ code: 'network', message: 'No token could be had: the network is down' });
@@ -414,4 +416,21 @@ test('a token that a handshake cannot carry is an error, not a loop', async () =
   expect(watch.error).toMatchObject({ code: 'protocol' });
   expect(nearcast.state).toBe('failed');
   expect(clock.pending).toBe(0);
+});
+
+test('when a token ends is by the server’s clock, however wrong the device’s is', async () => {
+  const clock = new ManualClock();
+  const serverTime = clock.time - 86_400_000;
+  let asked = 0;
+  const token = () => jwt({ n: ++asked, exp: serverTime / 1000 + 600 });
+  const { server, nearcast } = await setUp({ clock, token });
+  nearcast.watch(circle);
+  const connection = await server.connection();
+  await connection.snapshot([], { serverTime });
+  connection.send({ type: 'pong', id: (await connection.next('ping')).id, serverTime });
+  const heard = next(nearcast, 'error');
+  connection.send({ type: 'error', code: 'internal', message: 'of nothing' });
+  await heard;
+  expect(asked).toBe(1);
+  expect(clock.waits.at(-1)).toBe(570_000);
 });

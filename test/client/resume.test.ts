@@ -157,6 +157,8 @@ test('an update is a merge: other areas replace the area, null removes a filter'
     around: null,
   });
   expect(await sent(circle)).toEqual(circle);
+  // Half a centre is none.
+  expect(await sent({ latitude: null, bbox: [1, 2, 3, 4] })).toEqual({ bbox: [1, 2, 3, 4] });
 });
 
 test('a refused update is taken back, and told', async () => {
@@ -266,4 +268,16 @@ test('a signal closes a watch', async () => {
   expect(watch.state).toBe('closed');
   expect(nearcast.state).toBe('idle');
   expect(() => nearcast.watch(circle, { signal: abort.signal })).toThrow();
+});
+
+test('a listener may close its watch, and hears nothing more of it', async () => {
+  const { watch, told, connection, nearcast } = await setUp();
+  watch.on('enter', () => watch.close());
+  const changes = collect(watch, 'changes');
+  const closed = next(watch, 'state', (state) => state === 'closed');
+  await connection.snapshot([at('a', 1), at('b', 1)]);
+  await closed;
+  expect(told.enter).toEqual([at('a', 1)]);
+  expect([told.snapshot, changes]).toEqual([[], []]);
+  expect(nearcast.state).toBe('idle');
 });
