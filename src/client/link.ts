@@ -1,10 +1,10 @@
 import { BackOff } from './back-off.ts';
 import type { Clock, ServerClock } from './clock.ts';
-import { MAX_TIMER } from './clock.ts';
 import { finalCode, UNAUTHORIZED } from './close-codes.ts';
 import { asNearcastError, errorOf, NearcastError } from './errors.ts';
+import { Renewal } from './renewal.ts';
 import { Socket, type WebSocketConstructor } from './socket.ts';
-import { expiryOf, renewalIn, type Tokens } from './token.ts';
+import { expiryOf, type Tokens } from './token.ts';
 import type { AckMessage, ErrorMessage, ServerMessage } from './wire.ts';
 
 /**
@@ -51,7 +51,7 @@ export class Link {
   readonly #subscriptions = new Map<string, (message: ServerMessage) => void>();
   readonly #replies = new Map<number, (reply: Reply) => void>();
   readonly #backOff: BackOff;
-  readonly #renewalBackOff: BackOff;
+  readonly #renewal: Renewal;
   #state: ConnectionState = 'idle';
   #socket: Socket | undefined;
   /** Counts attempts: what belongs to an older one is passed over. */
@@ -60,7 +60,6 @@ export class Link {
   /** Of the reconnection. */
   #timer: unknown;
   #stableTimer: unknown;
-  #renewalTimer: unknown;
   /** The server asked not to come back earlier, epoch milliseconds. */
   #notBefore = 0;
   /** What the server said of the connection before it closed it. */
@@ -72,7 +71,13 @@ export class Link {
   constructor(deps: LinkDeps) {
     this.#deps = deps;
     this.#backOff = new BackOff(deps.random);
-    this.#renewalBackOff = new BackOff(deps.random);
+    this.#renewal = new Renewal(deps, {
+      renewed: (token) => {
+        this.#token = token;
+        this.send({ type: 'authenticate', token });
+      },
+      failed: (error) => deps.onError(error),
+    });
   }
 
   get state(): ConnectionState {
@@ -173,12 +178,13 @@ export class Link {
     this.#setState('open');
     this.#stableTimer = clock.setTimeout(() => this.#accepted(), STABLE);
     for (const member of [...this.#members]) if (this.#members.has(member)) member.opened();
-    const expiry = expiryOf(this.#token as string);
+    const token = this.#token as string;
+    const expiry = expiryOf(token);
     if (expiry === undefined || !tokens.renewable) return;
     // When it ends is by the server’s clock, and the answer tells that.
     this.ask(
       (id) => JSON.stringify({ type: 'ping', id }),
-      () => this.#renewIn(renewalIn(expiry - serverClock.now())),
+      () => this.#renewal.endsIn(expiry - serverClock.now(), token),
     );
   }
 
@@ -191,8 +197,7 @@ export class Link {
   #heard(message: ServerMessage): void {
     if ('serverTime' in message) this.#deps.serverClock.heard(message.serverTime);
     if (message.type === 'authenticated') {
-      this.#renewalBackOff.reset();
-      this.#renewIn(renewalIn(message.expiresAt - this.#deps.serverClock.now()));
+      this.#renewal.endsIn(message.expiresAt - this.#deps.serverClock.now(), this.#token as string);
     } else if ('subscription' in message && message.subscription !== undefined) {
       this.#refused = undefined;
       this.#subscriptions.get(message.subscription)?.(message);
@@ -262,35 +267,10 @@ export class Link {
     for (const member of [...this.#members]) member.failed(error);
   }
 
-  #renewIn(milliseconds: number): void {
-    const { clock } = this.#deps;
-    clock.clearTimeout(this.#renewalTimer);
-    this.#renewalTimer =
-      milliseconds > MAX_TIMER
-        ? clock.setTimeout(() => this.#renewIn(milliseconds - MAX_TIMER), MAX_TIMER)
-        : clock.setTimeout(() => void this.#renew(), milliseconds);
-  }
-
-  async #renew(): Promise<void> {
-    const attempt = this.#attempt;
-    try {
-      const token = await this.#deps.tokens.ask();
-      if (attempt !== this.#attempt || !this.open) return;
-      if (token !== this.#token) {
-        this.#token = token;
-        return this.send({ type: 'authenticate', token });
-      }
-    } catch (error) {
-      if (attempt !== this.#attempt || !this.open) return;
-      this.#deps.onError(error as NearcastError);
-    }
-    // The old one may still hold for a while; if not, the server says so.
-    this.#renewIn(this.#renewalBackOff.next());
-  }
-
   #clearTimers(): void {
     const { clock } = this.#deps;
-    for (const timer of [this.#timer, this.#stableTimer, this.#renewalTimer]) clock.clearTimeout(timer);
+    for (const timer of [this.#timer, this.#stableTimer]) clock.clearTimeout(timer);
+    this.#renewal.stop();
   }
 
   #setState(state: ConnectionState): void {

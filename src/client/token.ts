@@ -52,12 +52,9 @@ export class Tokens {
 /** How long before its end a token is renewed, milliseconds. */
 const MARGIN = 30_000;
 
-/** Tokens are not renewed more often than this, milliseconds. */
-const LEAST = 1_000;
-
 /** How long to wait before a token is to be renewed, milliseconds: until shortly before it ends. @param left until its end */
 export function renewalIn(left: number): number {
-  return Math.max(left - MARGIN, left / 2, LEAST);
+  return Math.max(left - MARGIN, left / 2);
 }
 
 /** When a JWT ends: epoch milliseconds; `undefined` of a token that does not say. Nothing is verified. */

@@ -293,7 +293,7 @@ test('a token that could not be renewed is asked for again, while the old one ho
   clock.advance(20_000);
   expect(await error).toMatchObject({ code: 'network', message: 'No token could be had: the network is down' });
   expect(nearcast.state).toBe('open');
-  clock.advance(500);
+  clock.advance(1000);
   expect(await connection.next('authenticate')).toMatchObject({ token: expect.any(String) });
 });
 
