@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Nearcast, TrackOptions } from '../../src/client/index.ts';
+import { FixQueue } from '../../src/client/queue.ts';
 import type { Message } from '../support/client.ts';
 import { type FakeConnection, FakeServer } from './fake-server.ts';
 import { clientOf, collect, jwt, ManualClock, next } from './support.ts';
@@ -194,6 +195,21 @@ test('what the server cannot take now is sent again later, before what came afte
   ]);
 });
 
+test('what came to nothing waits again in its place, whatever the order in which that is known', () => {
+  const queue = new FixQueue(100);
+  for (let i = 1; i <= 5; i++) queue.push({ ...here, timestamp: i });
+  const take = (count: number) => queue.take(count, 10_000).entries;
+  const [first, second] = [take(2), take(2)];
+  expect([queue.flying, queue.waiting, queue.size, queue.firstPlace]).toEqual([4, 1, 5, 1]);
+  queue.giveBack(first);
+  queue.giveBack(second);
+  expect(queue.fixes().map(({ timestamp }) => timestamp)).toEqual([1, 2, 3, 4, 5]);
+  const [oldest] = take(1);
+  queue.settle(oldest);
+  queue.giveBack([oldest]);
+  expect(take(10).map(({ place }) => place)).toEqual([2, 3, 4, 5]);
+});
+
 test('a refused fix is dropped and told; the others go on', async () => {
   const { server, track } = await setUp();
   const refused = collect(track, 'refused');
@@ -292,6 +308,12 @@ test('over HTTP a refused token is asked for once more, and whoever answers is u
   expect(asked).toBe(3);
   server.answers.push({ status: 401 }, { status: 401 });
   await expect(nearcast.nearby(here)).rejects.toMatchObject({ code: 'unauthorized', status: 401 });
+  expect(server.requests.length).toBe(6);
+  // The same token again would be refused again.
+  const stubborn = clientOf(server, { token: () => 'same' });
+  server.answers.push({ status: 401 });
+  await expect(stubborn.nearby(here)).rejects.toMatchObject({ code: 'unauthorized' });
+  expect(server.requests.length).toBe(7);
   server.answers.push({ status: 503, headers: { 'retry-after': '7' } });
   await expect(nearcast.nearby(here)).rejects.toMatchObject({ code: 'unavailable', retryAfter: 7 });
   server.answers.push({ status: 200 });

@@ -82,6 +82,8 @@ test('from the answer of nearby it goes on by its cursor, and its drivers stand 
 test('a resumed snapshot that leaves someone unchanged who is not known is asked for as a whole', async () => {
   const { watch, told, connection } = await setUp({ from: { cursor: 'n1', drivers: [at('a', 1)] } });
   await connection.snapshot([], { resumed: true, unchanged: ['a', 'b'] });
+  // Still of the subscription that is being replaced.
+  connection.changes('w1', { enter: [at('c', 1)] });
   const again = await connection.snapshot([at('a', 1), at('b', 1)]);
   expect(again.cursor).toBeUndefined();
   await watch.ready;

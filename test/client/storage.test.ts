@@ -70,6 +70,28 @@ test('a kept queue is sent though nothing new is, and an empty one needs no conn
   expect(idle.state).toBe('idle');
 });
 
+test('nothing is sent before what was kept is there, though there is a connection', async () => {
+  const server = await FakeServer.start();
+  const nearcast = clientOf(server);
+  const watch = nearcast.watch({});
+  const connection = await server.connection();
+  await connection.snapshot([]);
+  await watch.ready;
+  let load: (fixes: Fix[]) => void = () => {};
+  const loaded = new Promise<Fix[]>((resolve) => {
+    load = resolve;
+  });
+  const track = nearcast.track({ storage: { load: () => loaded, save: () => {} } });
+  track.send({ ...here, timestamp: 2 });
+  const changed = next(watch, 'changes');
+  connection.changes('w1', {});
+  await changed;
+  expect(connection.untaken).toBe(0);
+  load([{ ...here, timestamp: 1 }, null as unknown as Fix]);
+  const { positions } = await connection.next();
+  expect(positions).toMatchObject([{ timestamp: 1 }, { timestamp: 2 }]);
+});
+
 test('it is saved at once, then at most every second, and when the page goes', async () => {
   const server = await FakeServer.start();
   const clock = new ManualClock();
@@ -110,12 +132,16 @@ test('a slow storage is given one queue at a time, and the latest before the tra
   track.send(here);
   clock.advance(5000);
   expect(saved).toEqual([1]);
-  const closed = track.close();
   done[0]();
   while (done.length < 2) await Promise.resolve();
-  done[1]();
-  await closed;
   expect(saved).toEqual([1, 2]);
+  track.send(here);
+  const closed = track.close();
+  done[1]();
+  while (done.length < 3) await Promise.resolve();
+  done[2]();
+  await closed;
+  expect(saved).toEqual([1, 2, 3]);
 });
 
 test('a storage that fails is told, and the queue goes on in memory', async () => {
