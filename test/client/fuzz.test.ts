@@ -62,6 +62,7 @@ class RecordingStore implements Store {
     for (const { driverId, timestamp } of rows) this.written.add(`${driverId} ${timestamp}`);
   }
 
+  async removePositions(): Promise<void> {}
   async *loadPositions(): AsyncGenerator<readonly StoredPosition[]> {}
   async ping(): Promise<void> {}
   async close(): Promise<void> {}
