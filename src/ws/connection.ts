@@ -59,6 +59,7 @@ export class Connection implements Socket, Patient {
   readonly #outbox: Outbox;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #session: Session;
+  readonly #raw: NetSocket;
   readonly #reading: Reading;
   readonly #pulse: Set<Patient>;
   #onAuthenticated: (() => void) | undefined;
@@ -68,6 +69,8 @@ export class Connection implements Socket, Patient {
   #nextPing: number;
   #missedPings = 0;
   #closed = false;
+  /** Answers wait for the end of the turn. */
+  #gathering = false;
 
   constructor(socket: WebSocket, raw: NetSocket, deps: ConnectionDeps, log: FastifyBaseLogger) {
     const now = performance.now();
@@ -76,6 +79,7 @@ export class Connection implements Socket, Patient {
     this.#log = log;
     this.#outbox = new Outbox(this, deps.encode, deps.clock);
     this.#session = new Session(deps.clock.now, (code, reason) => this.close(code, reason));
+    this.#raw = raw;
     this.#reading = new Reading(raw, now);
     this.#nextPing = now + deps.pingInterval;
     this.#pulse = deps.pulse.join(this);
@@ -296,10 +300,22 @@ export class Connection implements Socket, Patient {
   #answer(data: string): void {
     this.#unread += data.length;
     if (this.#unread > MAX_UNREAD) this.#socket.pause();
+    this.#gather();
     this.#send(data, () => {
       this.#unread -= data.length;
       if (this.#socket.isPaused && this.#unread <= MAX_UNREAD / 2) this.#socket.resume();
       this.#outbox.drained();
+    });
+  }
+
+  /** Has all answers of this turn leave in one write: the store lets go of many acknowledgements at once. */
+  #gather(): void {
+    if (this.#gathering || this.#closed) return;
+    this.#gathering = true;
+    this.#raw.cork();
+    process.nextTick(() => {
+      this.#gathering = false;
+      this.#raw.uncork();
     });
   }
 
