@@ -1,3 +1,5 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { EVERYWHERE } from '../../src/geo/everywhere.ts';
@@ -6,6 +8,7 @@ import type { Belief } from '../support/belief.ts';
 import { EventStreamReader } from '../support/event-stream.ts';
 import { seeded } from '../support/random.ts';
 import { startServer, type TestServer, token } from '../support/server.ts';
+import { describeWith } from '../support/services.ts';
 import { Traffic } from '../support/traffic.ts';
 
 const CIRCLE = 'latitude=30&longitude=-97&radius=1000';
@@ -291,3 +294,34 @@ test('streams that wait behind another answer of their connection harm nobody, a
   peer.destroy();
   await vi.waitUntil(() => driver?.watchers.length === 1);
 });
+
+describeWith('curl', findCurl(), 'curl', (curl) => {
+  test('[14.1] curl -N prints events as they happen, over HTTP/1.1 and 1.0', async () => {
+    const server = await startServer();
+    put(server, 'a', 30);
+    for (const [i, version] of ['--http1.1', '--http1.0'].entries()) {
+      const url = `http://127.0.0.1:${server.port}/v1/stream?${CIRCLE}&access_token=${token()}`;
+      const child = spawn(curl, ['-sSN', version, url], { stdio: ['ignore', 'pipe', 'inherit'] });
+      onTestFinished(() => void child.kill());
+      let text = '';
+      child.stdout.on('data', (data) => {
+        text += data;
+      });
+      await vi.waitUntil(() => text.includes('event: snapshot'), { timeout: 10_000 });
+      put(server, 'a', 30.001 + 0.001 * i);
+      await vi.waitUntil(() => text.includes('event: changes'), { timeout: 10_000 });
+      expect(text).toMatch(
+        /^retry: \d+\n\nevent: snapshot\nid: \S+\ndata: \{.*\}\n\nevent: changes\nid: \S+\ndata: \{.*\}\n\n$/,
+      );
+      const driver = server.tracker.driver('default', 'a');
+      expect(driver?.watchers.length).toBe(1);
+      child.kill();
+      await once(child, 'close');
+      await vi.waitUntil(() => driver?.watchers.length === 0);
+    }
+  });
+});
+
+function findCurl(): string | undefined {
+  return spawnSync('curl', ['--version']).status === 0 ? 'curl' : undefined;
+}
