@@ -29,7 +29,9 @@ export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 
   // Its cursors also tell who is inside, so that the next poll knows whether somebody left.
   const encode = messageEncoder(clock.now, (subscription) => subscription.cursor(true));
   const polls = new Set<Poll>();
+  let closing = false;
   app.addHook('preClose', async () => {
+    closing = true;
     for (const poll of polls) poll.hurry();
   });
 
@@ -68,6 +70,8 @@ export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 
         const poll = new Poll(encode, clock, (message, subscription) => {
           polls.delete(poll);
           if (subscription !== undefined) tracker.unsubscribe(subscription);
+          // Kept for another request, the connection would hold the server up.
+          if (closing) reply.header('connection', 'close');
           if (message === undefined) reject(new DomainError('unavailable', 'The server is going away; ask again.'));
           else {
             sendJson(reply, message);
