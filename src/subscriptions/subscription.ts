@@ -1,6 +1,7 @@
 import type { Position } from '../fix.ts';
 import { Circle } from '../geo/circle.ts';
 import { distance } from '../geo/distance.ts';
+import { NOWHERE } from '../geo/everywhere.ts';
 import type { Region } from '../geo/region.ts';
 import { AgeQueue } from './age-queue.ts';
 import { Around, type Followed } from './area.ts';
@@ -217,6 +218,8 @@ export class Subscription {
   skipSnapshot(): boolean {
     const past = this.#past;
     if (past?.members === undefined || past.members !== this.#members()) return false;
+    // That the driver that the area goes around is known, or is not any more, is news even when nobody is inside.
+    if ((past.region === NOWHERE) !== (this.region === NOWHERE)) return false;
     for (const driver of this.inside) if (this.#hasChanged(driver, past)) return false;
     this.#snapshotDue = false;
     this.#followedTold = this.#followed;
