@@ -239,6 +239,8 @@ export class Registry {
       this.#followers.set(area.driverId, followers);
     }
     followers.add(subscription);
+    // Of one that it followed already it knows more.
+    if (subscription.followed !== undefined) return;
     subscription.follow(this.#subject.drivers.has(area.driverId) ? 'here' : 'unknown');
   }
 

@@ -114,13 +114,15 @@ export class Subscription {
 
   /** Looks at something else from now on; who is inside of it is for the registry to tell. */
   look(view: View): void {
+    if (followedBy(view) !== followedBy(this.view)) {
+      this.#followed = undefined;
+      this.#followedTold = undefined;
+    }
     this.view = view;
     this.where = compileWhere(view.where);
     this.#key = questionKey(view.area, view);
     // What the client was to go on from was told of another question.
     this.#past = undefined;
-    this.#followedTold = undefined;
-    if (!(view.area instanceof Around)) this.#followed = undefined;
     if (view.maxAge === undefined) this.ages = undefined;
     else if (this.ages === undefined) {
       this.ages = new AgeQueue(this.inside);
@@ -314,6 +316,11 @@ export class Subscription {
     fingerprint.members(ids(this.inside));
     return fingerprint.toString();
   }
+}
+
+/** Whom a view's area goes around, if it goes around anybody. */
+function followedBy({ area }: View): string | undefined {
+  return area instanceof Around ? area.driverId : undefined;
 }
 
 function* ids(drivers: Iterable<Driver>): Iterable<string> {
