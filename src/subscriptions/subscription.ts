@@ -203,9 +203,9 @@ export class Subscription {
     return this.#snapshotDue || this.#answerDue;
   }
 
-  /** Least milliseconds between two messages of changes; 0 when there is no `maxRate`. */
+  /** Least milliseconds between two messages of changes, whole as those of the clock; 0 when there is no `maxRate`. */
   get interval(): number {
-    return this.view.maxRate === undefined ? 0 : 1000 / this.view.maxRate;
+    return this.view.maxRate === undefined ? 0 : Math.ceil(1000 / this.view.maxRate);
   }
 
   /** How many drivers wait. */
