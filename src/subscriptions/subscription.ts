@@ -295,6 +295,7 @@ export class Subscription {
   /** A lower minimum may make news of what was none. */
   #setMinDisplacement(minDisplacement: number): void {
     if (minDisplacement === this.#minDisplacement) return;
+    const isLower = minDisplacement < this.#minDisplacement;
     this.#minDisplacement = minDisplacement;
     if (this.#told === undefined) {
       this.#told = new Map();
@@ -303,7 +304,8 @@ export class Subscription {
       for (const driver of this.inside) if (!this.#waiting.has(driver.id)) this.#tell(driver);
       return;
     }
-    for (const [driver, told] of this.#told) if (told !== driver.position) this.move(driver);
+    // Also of those of whom nothing was told since resuming: nobody knows where the client believes them.
+    if (isLower) for (const driver of this.inside) if (this.#told.get(driver) !== driver.position) this.move(driver);
     if (minDisplacement === 0) this.#told = undefined;
   }
 
