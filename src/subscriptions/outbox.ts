@@ -113,10 +113,12 @@ export class Outbox implements Recipient {
   readonly #flush = (): void => {
     this.#flushing = false;
     for (const subscription of this.#due) {
-      if (this.blocked) return;
-      this.#due.delete(subscription);
       // Twice, when an update is to be answered right after the snapshot.
-      while (subscription.due && !this.#rests(subscription)) this.#send(subscription);
+      while (subscription.due && !this.#rests(subscription)) {
+        if (this.blocked) return;
+        this.#send(subscription);
+      }
+      this.#due.delete(subscription);
     }
   };
 
