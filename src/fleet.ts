@@ -42,6 +42,8 @@ export class Fleet implements Subject {
   readonly #encode: EncodePosition;
   readonly #now: () => number;
   #revision = 0;
+  /** The latest that the clock was when ages were told by it. It may be set back, and who was too old be so no more. */
+  #latest = Number.NEGATIVE_INFINITY;
   // A list of drivers by when they were last heard, so that the stale ones are found without looking at the others.
   #oldest: Driver | undefined;
   #newest: Driver | undefined;
@@ -58,7 +60,7 @@ export class Fleet implements Subject {
     this.#now = now;
     this.#tree = new CellTree((a, b) => compareIds(this.at(a).id, this.at(b).id));
     this.#pages = new Pages(this.#tree, this.#roster, (slot) => this.at(slot));
-    this.#registry = new Registry(this.#tree, this, now);
+    this.#registry = new Registry(this.#tree, this, () => this.#time());
   }
 
   get epoch(): string {
@@ -90,6 +92,7 @@ export class Fleet implements Subject {
       this.heard(driver, position.receivedAt);
     }
     driver.revision = ++this.#revision;
+    if (position.receivedAt > this.#latest) this.#latest = position.receivedAt;
     this.#attributes[driver.slot] = position.attributes;
     this.#registry.moved(driver);
     return driver;
@@ -123,7 +126,7 @@ export class Fleet implements Subject {
    */
   expire(since: number): void {
     while (this.#oldest !== undefined && this.#oldest.heardAt < since) this.remove(this.#oldest, 'stale');
-    this.#registry.age(this.#now());
+    this.#registry.age(this.#time());
   }
 
   /** Forgets a driver; its watchers are told why. */
@@ -207,11 +210,13 @@ export class Fleet implements Subject {
     const { epoch, revision, members, followed } = cursor;
     const isKnown = epoch === this.#nothing ? revision === 0 : epoch === this.#epoch && revision <= this.#revision;
     if (!isKnown) return undefined;
-    if (!(view.area instanceof Around)) return { revision, region, members };
+    const oldest = view.maxAge === undefined ? Number.NEGATIVE_INFINITY : this.#latest - 1000 * view.maxAge;
+    if (!(view.area instanceof Around)) return { revision, region, oldest, members };
     const isPlace = followed !== undefined && Math.abs(followed.lat) <= 90 && Math.abs(followed.lng) <= 180;
     return {
       revision,
       region: isPlace ? new Circle(followed.lat, followed.lng, view.area.radius) : NOWHERE,
+      oldest,
       members,
     };
   }
@@ -219,9 +224,17 @@ export class Fleet implements Subject {
   /** Asks the driver in a slot for conditions; `undefined` where there are none. */
   #accept({ where, since }: Conditions): Accept | undefined {
     if (where === undefined && since === undefined) return undefined;
+    if (since !== undefined) this.#time();
     return (slot) =>
       (where === undefined || where(this.#attributes[slot])) &&
       (since === undefined || this.at(slot).position.timestamp >= since);
+  }
+
+  /** The server's clock, of which the latest is kept. */
+  #time(): number {
+    const now = this.#now();
+    if (now > this.#latest) this.#latest = now;
+    return now;
   }
 
   #append(driver: Driver): void {

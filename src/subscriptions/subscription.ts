@@ -42,6 +42,8 @@ export interface Past {
   readonly revision: number;
   /** What the area was then. */
   readonly region: Region;
+  /** Epoch milliseconds; whose position is dated before may have been too old then. */
+  readonly oldest: number;
   /** Fingerprint of those who were inside then, where it is known. */
   readonly members?: string;
 }
@@ -309,8 +311,10 @@ export class Subscription {
     if (minDisplacement === 0) this.#told = undefined;
   }
 
-  #hasChanged(driver: Driver, { revision, region }: Past): boolean {
-    return driver.revision > revision || (region !== this.region && !this.subject.isIn(region, driver));
+  /** Whether a driver inside was not, or was elsewhere; also where that cannot be told. */
+  #hasChanged(driver: Driver, { revision, region, oldest }: Past): boolean {
+    if (driver.revision > revision || driver.position.timestamp < oldest) return true;
+    return region !== this.region && !this.subject.isIn(region, driver);
   }
 
   #members(): string {
