@@ -14,7 +14,7 @@ let watched = new Set<WatchTree>();
 const { add } = WatchTree.prototype;
 WatchTree.prototype.add = function (this: WatchTree, ...args) {
   watched.add(this);
-  add.apply(this, args);
+  return add.apply(this, args);
 };
 
 /** The real tracker and the naive world beside it: whatever is done is done to both. */
