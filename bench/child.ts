@@ -2,6 +2,9 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
+/** Milliseconds in which a process is to end. */
+const GRACE = 8000;
+
 /** What a child answers to a request, or how it failed. */
 interface Answer {
   readonly n: number;
@@ -78,6 +81,9 @@ export class Child<Request, Ready = unknown> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const gone = once(this.#process, 'exit');
     this.#process.disconnect();
+    // What is too busy to hear it.
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), GRACE);
     await gone;
+    clearTimeout(timer);
   }
 }

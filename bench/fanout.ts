@@ -4,6 +4,7 @@ import type { FanoutPlanSettings } from './fanout-plan.ts';
 import { fanoutTable, type Line, SLOW, saturationTable } from './fanout-report.ts';
 import { type FanoutTurn, Stage, sum } from './fanout-stage.ts';
 import type { TargetKind } from './fanout-targets.ts';
+import { stopped, unlessStopped } from './interrupt.ts';
 import { issue491 } from './issue-491.ts';
 import { profileOf, sideBySide } from './profiles.ts';
 import { count, machine, milliseconds } from './table.ts';
@@ -68,11 +69,15 @@ export async function run(argv: readonly string[]): Promise<number> {
     const atEnd: (() => unknown)[] = [];
     try {
       console.error(`${name} …`);
-      if (name === 'issue-491') wrong += Number(!(await issue491(options, atEnd)));
-      else wrong += await measure(name, options, atEnd);
+      const work =
+        name === 'issue-491'
+          ? issue491(options, atEnd).then((within) => Number(!within))
+          : measure(name, options, atEnd);
+      wrong += await unlessStopped(work);
     } catch (error) {
       console.error((error as Error).message);
       wrong++;
+      if (stopped()) break;
     } finally {
       for (const end of atEnd.reverse()) await end();
     }

@@ -8,6 +8,7 @@ import { Child } from './child.ts';
 import { columns } from './columns.ts';
 import { Histogram } from './histogram.ts';
 import { IngestLoad } from './ingest-load.ts';
+import { unlessStopped } from './interrupt.ts';
 import { usageOf } from './process-usage.ts';
 import { profileOf, sideBySide } from './profiles.ts';
 import { pin } from './rest-process.ts';
@@ -63,7 +64,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const atEnd: (() => unknown)[] = [];
   try {
     if (options.pin) pin(process.pid, 'first');
-    await measure(options, atEnd);
+    await unlessStopped(measure(options, atEnd));
     return 0;
   } catch (error) {
     console.error((error as Error).message);
