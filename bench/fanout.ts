@@ -26,8 +26,8 @@ Options, for city and stadium:
   --room-resolution N    of the H3 cells that are Socket.IO's rooms (city 9, stadium 11)
   --gateways N           connections that carry the drivers (4)
   --watcher-processes N  processes that the watchers are spread over (1)
-  --rounds N             turns that the servers take (city 5, stadium 3)
-  --seconds S            each of them in each round (3)
+  --rounds N             turns that the servers take (city 4, stadium 3)
+  --seconds S            each of them in each round (2.5)
   --no-saturation        leaves out the search for what is too much
   --quick                fewer and shorter rounds, without saturation
   --profile              then profiles Nearcast and the bare server, and prints where their time goes
@@ -88,7 +88,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 /** @returns how many beliefs were wrong */
 async function measure(name: 'city' | 'stadium', options: Options, atEnd: (() => unknown)[]): Promise<number> {
   const plan = { ...CASES[name], ...options.plan };
-  const rounds = options.rounds ?? (name === 'city' ? 5 : 3);
+  const rounds = options.rounds ?? (name === 'city' ? 4 : 3);
   const { seconds, gateways, watcherProcesses } = options;
   const resolution = options.roomResolution ?? ROOMS[name];
   const stage = await Stage.set(
@@ -217,7 +217,7 @@ function readOptions(argv: readonly string[]) {
     gateways: number('gateways', 4, { min: 1, max: 1000, whole: true }),
     watcherProcesses: number('watcher-processes', 1, { min: 1, max: 16, whole: true }),
     rounds: quick ? 2 : given('rounds', { min: 1, max: 99, whole: true }),
-    seconds: number('seconds', quick ? 1.5 : 3, { min: 0.5, max: 60 }),
+    seconds: number('seconds', quick ? 1.5 : 2.5, { min: 0.5, max: 60 }),
     saturate: !quick && !flags.has('no-saturation'),
     quick,
     profile: flags.has('profile'),
