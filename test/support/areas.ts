@@ -1,4 +1,4 @@
-import { isInside } from '../geo/shapes.ts';
+import { isInside, named } from '../geo/shapes.ts';
 import { type Place, trueDistance } from './geodesic.ts';
 
 /** Where drivers are, by driverId. */
@@ -42,7 +42,8 @@ export function polygon(rings: [lng: number, lat: number][][]): AskedArea {
     kind: 'polygon',
     fields: { polygon: geometry },
     query: `polygon=${encodeURIComponent(JSON.stringify(geometry))}`,
-    holds: ([lat, lng]) => isInside([flat], lat, lng),
+    // Outlines go on beyond the antimeridian.
+    holds: ([lat, lng]) => [lng, lng - 360, lng + 360].some((name) => isInside([flat], lat, name)),
   };
 }
 
@@ -80,7 +81,7 @@ export const frame = (lat: number, lng: number, half: number): AskedArea =>
 export function areasIn([lat, lng]: Place, followed: string): AskedArea[] {
   return [
     circle(lat, lng, 3_000),
-    box(lng - 0.02, lat - 0.02, lng + 0.03, lat + 0.01),
+    box(named(lng - 0.02), lat - 0.02, named(lng + 0.03), lat + 0.01),
     frame(lat, lng, 0.03),
     around(followed, 4_000),
     everywhere,

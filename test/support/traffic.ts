@@ -1,3 +1,4 @@
+import { named } from '../geo/shapes.ts';
 import type { AskedArea } from './areas.ts';
 import type { Belief } from './belief.ts';
 import type { Place } from './geodesic.ts';
@@ -65,9 +66,4 @@ export class Traffic {
     if (outcome !== 'accepted') throw new Error(`${driverId} was not accepted: ${outcome}`);
     this.places.set(driverId, place);
   }
-}
-
-/** A longitude's name between −180 and 180. */
-function named(lng: number): number {
-  return lng > 180 ? lng - 360 : lng < -180 ? lng + 360 : lng;
 }
