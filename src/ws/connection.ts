@@ -142,15 +142,14 @@ export class Connection implements Socket, Patient {
 
   /** Looks whether the peer is there and reads, and sends a ping when it is time. */
   tick(now: number): void {
-    const stalled = this.#reading.stalled(now);
-    if (stalled >= this.#deps.slowTime) {
+    if (this.#reading.stalled(now) >= this.#deps.slowTime) {
       this.close(CLOSE.slow, 'too slow: nothing was read');
       return;
     }
     if (now < this.#nextPing) return;
     this.#nextPing = now + this.#deps.pingInterval;
-    // A ping goes behind what waits: as long as that is being read, an answer is not to be expected.
-    if (this.#socket.bufferedAmount > 0 && stalled === 0) this.#missedPings = 0;
+    // A ping goes behind what waits: until that is read, which is looked at above, an answer is not to be expected.
+    if (this.#socket.bufferedAmount > 0) this.#missedPings = 0;
     if (this.#missedPings >= MAX_MISSED_PINGS) {
       this.#socket.terminate();
       return;
