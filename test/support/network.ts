@@ -49,6 +49,15 @@ export class Network {
     }
   }
 
+  /** Lets through again what waited, and what comes. */
+  thaw(): void {
+    this.#frozen = false;
+    for (const { down, up } of this.#links) {
+      down.resume();
+      up.resume();
+    }
+  }
+
   /** Breaks every connection, as when a phone changes its network. */
   cut(): void {
     for (const { down, up } of this.#links) {
