@@ -63,7 +63,7 @@ test('fifty watchers of a day, some of whom read slowly or lose their connection
   const dir = mkdtempSync(join(tmpdir(), 'nearcast-day-'));
   onTestFinished(() => rmSync(dir, { recursive: true }));
   const { TRACE, TRACE_SPEED = '150' } = process.env;
-  const day = TRACE === undefined ? makeDay(random, { count: 300, seconds: 450 }) : readFileSync(TRACE, 'utf8');
+  const day = TRACE === undefined ? makeDay(random, { count: 300, seconds: 360 }) : readFileSync(TRACE, 'utf8');
   const lines = day.trimEnd().split('\n');
   const notes = Math.ceil(DAY_BYTES / lines.length / NOTE);
   const file = join(dir, 'day.ndjson');
@@ -167,7 +167,8 @@ ${having('dropping').length} lost their connections ${drops} times; drained in $
   );
   expect(peakBacklog).toBeLessThanOrEqual(drivers.length);
   expect(peakBytes).toBeLessThan(HIGH_WATER + drivers.length * (POSITION + notes * (NOTE + 20)));
-  expect(peakBacklog).toBeGreaterThan(0);
+  // How much of another day is told at once is not known.
+  if (TRACE === undefined) expect(peakBacklog).toBeGreaterThan(0);
   expect(drops).toBeGreaterThan(having('dropping').length);
   const resumes = having('dropping').map(({ belief }) => belief.resumed);
   expect(Math.min(...resumes)).toBeGreaterThan(0);

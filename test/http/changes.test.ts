@@ -240,7 +240,10 @@ test('a server that goes away answers whoever waits, at once', async () => {
   put(server, 'a', 30);
   const { cursor } = await (await server.get(`/v1/changes?${CIRCLE}`)).json();
   const next = `${CIRCLE}&wait=60&cursor=${encodeURIComponent(cursor)}`;
+  let asked = 0;
+  server.app.server.on('request', () => asked++);
   const answers = ['', '', '&maxRate=0.02'].map((more) => server.get(`/v1/changes?${next}${more}`));
+  await vi.waitUntil(() => asked === 3);
   await waiting(server, 'a', 2);
   const start = performance.now();
   await server.app.close();
