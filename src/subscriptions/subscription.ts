@@ -1,14 +1,12 @@
-import type { Position } from '../fix.ts';
 import { Circle } from '../geo/circle.ts';
-import { distance } from '../geo/distance.ts';
 import { NOWHERE } from '../geo/everywhere.ts';
 import type { Region } from '../geo/region.ts';
 import { AgeQueue } from './age-queue.ts';
 import { Around, type Followed } from './area.ts';
-import { sameAttributes } from './attributes.ts';
 import { writeCursor } from './cursor.ts';
 import type { Driver } from './driver.ts';
 import { Fingerprint } from './fingerprint.ts';
+import { Told } from './told.ts';
 import { questionKey, type View } from './view.ts';
 import { compileWhere, type Test } from './where.ts';
 
@@ -90,9 +88,8 @@ export class Subscription {
   notBefore = 0;
 
   #key: string;
-  #minDisplacement: number;
-  /** What the client was last told of each driver inside, where it matters how far that is from where it is. */
-  #told: Map<Driver, Position> | undefined;
+  /** Where it matters how far drivers are from where the client was told that they are. */
+  #told: Told | undefined;
   readonly #waiting = new Map<string, Change>();
   #snapshotDue = true;
   #past: Past | undefined;
@@ -109,8 +106,7 @@ export class Subscription {
     this.where = compileWhere(view.where);
     this.ages = view.maxAge === undefined ? undefined : new AgeQueue(this.inside);
     this.#key = questionKey(view.area, view);
-    this.#minDisplacement = view.minDisplacement ?? 0;
-    this.#told = this.#minDisplacement > 0 ? new Map() : undefined;
+    this.#told = view.minDisplacement ? new Told(view.minDisplacement) : undefined;
     this.#past = past;
   }
 
@@ -141,7 +137,7 @@ export class Subscription {
       epoch,
       revision,
       key: this.#key,
-      minDisplacement: this.#minDisplacement,
+      minDisplacement: this.#told?.minDisplacement ?? 0,
       followed,
       members: members ? this.#members() : undefined,
     });
@@ -158,14 +154,14 @@ export class Subscription {
 
   /** The driver, already inside, has a new position. */
   move(driver: Driver): void {
-    if (this.#snapshotDue || this.#waiting.has(driver.id) || !this.#isNews(driver)) return;
+    if (this.#snapshotDue || this.#waiting.has(driver.id) || this.#told?.isNews(driver) === false) return;
     this.#wait(driver.id, 'move');
   }
 
   /** The driver, inside until now, is not any more. */
   exit(driver: Driver, reason: ExitReason): void {
     this.inside.delete(driver);
-    this.#told?.delete(driver);
+    this.#told?.forget(driver);
     if (this.#snapshotDue) return;
     if (this.#waiting.get(driver.id) === 'enter') this.#waiting.delete(driver.id);
     else this.#wait(driver.id, reason);
@@ -237,7 +233,7 @@ export class Subscription {
     this.#past = undefined;
     this.#followedTold = this.#followed;
     if (past === undefined) {
-      for (const driver of this.inside) this.#tell(driver);
+      for (const driver of this.inside) this.#told?.tell(driver);
       return { resumed: false, drivers: this.inside, unchanged: [] };
     }
     const drivers: Driver[] = [];
@@ -245,7 +241,7 @@ export class Subscription {
     for (const driver of this.inside) {
       if (this.#hasChanged(driver, past)) {
         drivers.push(driver);
-        this.#tell(driver);
+        this.#told?.tell(driver);
       } else unchanged.push(driver);
     }
     return { resumed: true, drivers, unchanged };
@@ -265,9 +261,9 @@ export class Subscription {
       // Whoever is to enter or move is inside, and whoever is inside is known to the fleet.
       const driver = this.subject.drivers.get(driverId) as Driver;
       // It may have gone back while it waited.
-      if (change === 'move' && !this.#isNews(driver)) continue;
+      if (change === 'move' && this.#told?.isNews(driver) === false) continue;
       visit(driver, change);
-      this.#tell(driver);
+      this.#told?.tell(driver);
     }
     this.#waiting.clear();
     if (this.#followed === this.#followedTold) return undefined;
@@ -280,35 +276,19 @@ export class Subscription {
     this.recipient.wake(this);
   }
 
-  #tell(driver: Driver): void {
-    this.#told?.set(driver, driver.position);
-  }
-
-  /** Whether a driver inside is so far from where the client believes it, or has become so different, as to be told of. */
-  #isNews(driver: Driver): boolean {
-    const told = this.#told?.get(driver);
-    if (told === undefined) return true;
-    const { lat, lng, attributes } = driver.position;
-    return (
-      !sameAttributes(told.attributes, attributes) || distance(told.lat, told.lng, lat, lng) >= this.#minDisplacement
-    );
-  }
-
   /** A lower minimum may make news of what was none. */
   #setMinDisplacement(minDisplacement: number): void {
-    if (minDisplacement === this.#minDisplacement) return;
-    const isLower = minDisplacement < this.#minDisplacement;
-    this.#minDisplacement = minDisplacement;
-    if (this.#told === undefined) {
-      this.#told = new Map();
+    const before = this.#told;
+    if (minDisplacement === (before?.minDisplacement ?? 0)) return;
+    this.#told = minDisplacement === 0 ? undefined : new Told(minDisplacement, before);
+    if (before === undefined) {
       // Until now, what did not wait was told.
       if (this.#snapshotDue) return;
-      for (const driver of this.inside) if (!this.#waiting.has(driver.id)) this.#tell(driver);
-      return;
+      for (const driver of this.inside) if (!this.#waiting.has(driver.id)) this.#told?.tell(driver);
+    } else if (minDisplacement < before.minDisplacement) {
+      // Also of those of whom nothing was told since resuming: nobody knows where the client believes them.
+      for (const driver of this.inside) if (!before.knows(driver)) this.move(driver);
     }
-    // Also of those of whom nothing was told since resuming: nobody knows where the client believes them.
-    if (isLower) for (const driver of this.inside) if (this.#told.get(driver) !== driver.position) this.move(driver);
-    if (minDisplacement === 0) this.#told = undefined;
   }
 
   /** Whether a driver inside was not, or was elsewhere; also where that cannot be told. */
