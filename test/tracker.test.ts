@@ -106,11 +106,12 @@ test('a driver that goes off duty is gone at once, and its watchers hear why; it
   const here = new Circle(0, 0, 10);
   const subscription = tracker.subscribe('f', 's', { wake() {} }, { area: here });
   const changes: [string, string][] = [];
-  const hear = () =>
-    subscription.takeChanges(
-      ({ id }, change) => changes.push([id, change]),
-      (id, reason) => changes.push([id, reason]),
-    );
+  const hear = () => {
+    const { enter, move, exit } = subscription.takeChanges();
+    for (const { id } of enter) changes.push([id, 'enter']);
+    for (const { id } of move) changes.push([id, 'move']);
+    for (const { driverId, reason } of exit) changes.push([driverId, reason]);
+  };
   subscription.takeSnapshot();
   const before = tracker.nearby('f', here, 10).cursor;
 
@@ -275,13 +276,13 @@ test('what every subscription is told adds up to brute force, over random driver
       if (!own.due) continue;
       if (own.snapshotDue) for (const { id } of own.takeSnapshot().drivers) believed.add(id);
       else {
-        own.takeChanges(
-          ({ id }, change) => {
-            expect(believed.has(id), `${change} of ${id}`).toBe(change !== 'enter');
-            believed.add(id);
-          },
-          (id, reason) => expect(believed.delete(id), `${reason} of ${id}`).toBe(true),
-        );
+        const { enter, move, exit } = own.takeChanges();
+        for (const { id } of enter) expect(believed.has(id), `enter of ${id}`).toBe(false);
+        for (const { id } of move) expect(believed.has(id), `move of ${id}`).toBe(true);
+        for (const { id } of enter) believed.add(id);
+        for (const { driverId, reason } of exit) {
+          expect(believed.delete(driverId), `${reason} of ${driverId}`).toBe(true);
+        }
       }
     }
     woken.clear();

@@ -1,6 +1,4 @@
-import type { Followed } from './area.ts';
-import type { Driver } from './driver.ts';
-import type { ExitReason, Recipient, Snapshot, Subscription } from './subscription.ts';
+import type { Changes, Recipient, Snapshot, Subscription } from './subscription.ts';
 
 /** One peer's connection, as the core sees it. */
 export interface Socket {
@@ -8,21 +6,6 @@ export interface Socket {
   /** Bytes handed to `send` that have not left the process. */
   readonly bufferedAmount: number;
   close(code: number, reason: string): void;
-}
-
-/** A driver that is no longer inside, and why. */
-export interface Exit {
-  readonly driverId: string;
-  readonly reason: ExitReason;
-}
-
-/** What has changed since the last message. */
-export interface Changes {
-  readonly enter: readonly Driver[];
-  readonly move: readonly Driver[];
-  readonly exit: readonly Exit[];
-  /** News of the driver that the area goes around. */
-  readonly followed: Followed | undefined;
 }
 
 /** Writes the two messages of a subscription. */
@@ -129,16 +112,11 @@ export class Outbox implements Recipient {
       return;
     }
     const asked = subscription.answerDue;
-    const enter: Driver[] = [];
-    const move: Driver[] = [];
-    const exit: Exit[] = [];
-    const followed = subscription.takeChanges(
-      (driver, change) => (change === 'enter' ? enter : move).push(driver),
-      (driverId, reason) => exit.push({ driverId, reason }),
-    );
+    const changes = subscription.takeChanges();
+    const { enter, move, exit, followed } = changes;
     // Moves that were taken back while they waited leave nothing.
     if (!asked && followed === undefined && enter.length + move.length + exit.length === 0) return;
-    this.#socket.send(this.#encode.changes(subscription, { enter, move, exit, followed }));
+    this.#socket.send(this.#encode.changes(subscription, changes));
   }
 
   /** Whether a subscription must wait for its pace; then it is woken when its time has come. */

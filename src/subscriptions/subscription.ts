@@ -55,6 +55,24 @@ export interface Snapshot {
   readonly unchanged: readonly Driver[];
 }
 
+/** A driver that is no longer inside, and why. */
+export interface Exit {
+  readonly driverId: string;
+  readonly reason: ExitReason;
+}
+
+/** What has changed since the last message. */
+export interface Changes {
+  readonly enter: readonly Driver[];
+  readonly move: readonly Driver[];
+  readonly exit: readonly Exit[];
+  /** News of the driver that the area goes around. */
+  readonly followed: Followed | undefined;
+}
+
+const NOBODY: Driver[] = [];
+const NO_EXITS: Exit[] = [];
+
 /**
  * A client's standing question about an area of one fleet: who is inside now, and what the client has yet to be told.
  *
@@ -247,28 +265,36 @@ export class Subscription {
     return { resumed: true, drivers, unchanged };
   }
 
-  /** Hands over all that waits, and starts anew. @returns what is news of the driver that the area goes around */
-  takeChanges(
-    visit: (driver: Driver, change: 'enter' | 'move') => void,
-    leave: (driverId: string, reason: ExitReason) => void,
-  ): Followed | undefined {
+  /** Hands over all that waits, and starts anew. */
+  takeChanges(): Changes {
+    // Most messages have one kind of change alone.
+    let enter = NOBODY;
+    let move = NOBODY;
+    let exit = NO_EXITS;
     this.#answerDue = false;
     for (const [driverId, change] of this.#waiting) {
       if (change !== 'enter' && change !== 'move') {
-        leave(driverId, change);
+        if (exit === NO_EXITS) exit = [];
+        exit.push({ driverId, reason: change });
         continue;
       }
       // Whoever is to enter or move is inside, and whoever is inside is known to the fleet.
       const driver = this.subject.drivers.get(driverId) as Driver;
-      // It may have gone back while it waited.
-      if (change === 'move' && this.#told?.isNews(driver) === false) continue;
-      visit(driver, change);
+      if (change === 'enter') {
+        if (enter === NOBODY) enter = [];
+        enter.push(driver);
+      } else {
+        // It may have gone back while it waited.
+        if (this.#told?.isNews(driver) === false) continue;
+        if (move === NOBODY) move = [];
+        move.push(driver);
+      }
       this.#told?.tell(driver);
     }
     this.#waiting.clear();
-    if (this.#followed === this.#followedTold) return undefined;
+    const followed = this.#followed === this.#followedTold ? undefined : this.#followed;
     this.#followedTold = this.#followed;
-    return this.#followed;
+    return { enter, move, exit, followed };
   }
 
   #wait(driverId: string, change: Change): void {

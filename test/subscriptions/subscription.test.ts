@@ -21,14 +21,10 @@ function subscription(): Subscription {
 
 function taken(subscription: Subscription): Record<string, Change> {
   const changes: Record<string, Change> = {};
-  subscription.takeChanges(
-    ({ id }, change) => {
-      changes[id] = change;
-    },
-    (driverId, reason) => {
-      changes[driverId] = reason;
-    },
-  );
+  const { enter, move, exit } = subscription.takeChanges();
+  for (const { id } of enter) changes[id] = 'enter';
+  for (const { id } of move) changes[id] = 'move';
+  for (const { driverId, reason } of exit) changes[driverId] = reason;
   return changes;
 }
 
