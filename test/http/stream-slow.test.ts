@@ -66,7 +66,7 @@ test('[6.5] a peer that reads slowly is never closed, and believes what is so in
   await stream.next('snapshot');
   const [subscription] = watchersOf(server, 'd0');
   await moveUntilWaiting(traffic, subscription);
-  const end = performance.now() + 1_500;
+  const end = performance.now() + 1_200;
   while (performance.now() < end) {
     traffic.moveAll();
     await turns(20);
