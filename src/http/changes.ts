@@ -22,9 +22,9 @@ const waitSchema = number(waitRule)
   .meta({ description: 'Seconds to wait for a change when nothing has changed since `cursor`.', example: 25 });
 
 /** `GET /v1/changes`: long polling. */
-export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 'pingInterval' | 'slowTime'>> = async (
+export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 'pingInterval'>> = async (
   app,
-  { tracker, authenticate, clock, maxRadiusMeters },
+  { tracker, authenticate, clock, maxRadiusMeters, slowTime },
 ) => {
   // Its cursors also tell who is inside, so that the next poll knows whether somebody left.
   const encode = messageEncoder(clock.now, (subscription) => subscription.cursor(true));
@@ -74,6 +74,9 @@ export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 
           if (closing) reply.header('connection', 'close');
           if (message === undefined) reject(new DomainError('unavailable', 'The server is going away; ask again.'));
           else {
+            // A snapshot may be larger than what the system holds for a peer: unread, it would stay for ever. Node sets another
+            // time when all of it is written, and counts this one anew as long as some of it is.
+            request.raw.socket.setTimeout(slowTime);
             sendJson(reply, message);
             resolve();
           }
