@@ -1,7 +1,9 @@
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { areasIn } from '../support/areas.ts';
 import { Poller } from '../support/poller.ts';
-import { turns, watchersOf } from '../support/pressure.ts';
+import { serverSockets, turns, watchersOf } from '../support/pressure.ts';
 import { seeded } from '../support/random.ts';
 import { startServer, type TestServer, token } from '../support/server.ts';
 import { Traffic } from '../support/traffic.ts';
@@ -271,6 +273,51 @@ test('a client that is gone leaves no subscription and no timer behind', async (
   expect(await Promise.all(answers)).toEqual(['AbortError', 'AbortError']);
   await vi.waitUntil(() => vi.getTimerCount() === timers);
   expect(watchersOf(server, 'a')).toEqual([]);
+});
+
+/** A client that asks for the whole fleet and reads nothing of the answer, which is larger than what the system holds. */
+async function unread(slowSeconds: string, drivers: number) {
+  const server = await startServer({ env: { SLOW_SECONDS: slowSeconds } });
+  const sockets = serverSockets(server);
+  const traffic = new Traffic(server, seeded('unread'), drivers, [30, -97]);
+  const asked = request(`http://127.0.0.1:${server.port}/v1/changes?access_token=${token()}`, {
+    agent: new Agent({ keepAlive: true }),
+  });
+  asked.end();
+  onTestFinished(() => void asked.destroy());
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  const [socket] = sockets;
+  const left = () => (socket as unknown as { _handle: { writeQueueSize: number } | null })._handle?.writeQueueSize ?? 0;
+  await vi.waitUntil(() => left() > 0);
+  return { response, socket, traffic, left };
+}
+
+test('an answer that is not read is not kept for ever', async () => {
+  const { response, socket } = await unread('1', 30_000);
+  response.on('error', () => {});
+  const start = performance.now();
+  await vi.waitUntil(() => socket.destroyed, { timeout: 10_000 });
+  expect(performance.now() - start).toBeLessThan(5_000);
+});
+
+test('an answer that is read slowly comes whole, and its connection is for another', async () => {
+  const { response, socket, traffic, left } = await unread('2', 50_000);
+  let body = '';
+  response.setEncoding('utf8');
+  const start = performance.now();
+  while (left() > 0 || performance.now() - start < 2_500) {
+    const before = left();
+    // Parts of what waits get through, as when somebody reads slowly, but less than two seconds apart.
+    while (left() === before && before > 0) {
+      const part = response.read();
+      if (part !== null) body += part;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  for await (const part of response) body += part;
+  expect(JSON.parse(body).drivers.length).toBe(traffic.places.size);
+  expect(socket.destroyed).toBe(false);
 });
 
 test('a poll waits no longer than its token holds', async () => {
