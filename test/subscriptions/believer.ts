@@ -98,9 +98,10 @@ export class Believer {
    * @param displacement `minDisplacement`
    * @param least the least that it was since the last message
    * @param isAnswer the message answers an update
+   * @param setBacks how often the clock was set back
    */
-  hear(message: Message, displacement: number, least: number, isAnswer: boolean): void {
-    if (message.type === 'snapshot') this.#snapshot(message);
+  hear(message: Message, displacement: number, least: number, isAnswer: boolean, setBacks: number): void {
+    if (message.type === 'snapshot') this.#snapshot(message, setBacks);
     else this.#changes(message, least, isAnswer);
     this.#followedId = this.#asked;
     this.agree(displacement);
@@ -130,7 +131,8 @@ export class Believer {
     }
   }
 
-  #snapshot({ resumed, drivers, unchanged, followed }: Extract<Message, { type: 'snapshot' }>): void {
+  #snapshot(message: Extract<Message, { type: 'snapshot' }>, setBacks: number): void {
+    const { resumed, drivers, unchanged, followed } = message;
     if (this.#begun) fail('a second snapshot');
     this.#begun = true;
     if (resumed !== (unchanged !== undefined)) fail('what is unchanged belongs to a resumed snapshot');
@@ -138,6 +140,11 @@ export class Believer {
     for (const told of drivers) {
       if (this.#drivers.has(told.driverId)) fail(`${told.driverId} is twice in the snapshot`);
       this.#learn(told);
+      // Who was too old before the clock was set back may have been out.
+      const mayHaveBeenOut = setBacks > 0 && this.#watch.question.maxAge !== undefined;
+      if (resumed && !mayHaveBeenOut && this.#base.drivers.get(told.driverId) === this.#drivers.get(told.driverId)) {
+        fail(`${told.driverId} is unchanged, and told anew`);
+      }
     }
     for (const driverId of unchanged ?? []) {
       if (this.#drivers.has(driverId)) fail(`${driverId} is in the snapshot, and unchanged`);

@@ -55,9 +55,9 @@ export class FakeClock {
     this.#to(end);
   }
 
-  /** Milliseconds until the first timer goes off. */
-  get next(): number | undefined {
-    const timer = this.#first();
+  /** Milliseconds until the first timer goes off, of all or of one owner. */
+  next(owner?: object): number | undefined {
+    const timer = this.#first(owner);
     return timer === undefined ? undefined : timer.at - this.#steady;
   }
 
@@ -66,9 +66,12 @@ export class FakeClock {
     this.setBacks++;
   }
 
-  #first(): Timer | undefined {
+  #first(owner?: object): Timer | undefined {
     let first: Timer | undefined;
-    for (const timer of this.#timers) if (first === undefined || timer.at < first.at) first = timer;
+    for (const timer of this.#timers) {
+      if (owner !== undefined && timer.owner !== owner) continue;
+      if (first === undefined || timer.at < first.at) first = timer;
+    }
     return first;
   }
 

@@ -21,6 +21,8 @@ class Chaos {
   readonly #peers: Peer[] = [];
   /** Moments from which clients may go on. */
   readonly #marks: Mark[] = [];
+  /** Where drivers were before, by driverId. */
+  readonly #before = new Map<string, Place>();
 
   constructor(seed: number, counts: Map<string, number>) {
     this.#random = new Random(seed);
@@ -49,13 +51,15 @@ class Chaos {
   }
 
   readonly #actions: readonly (readonly [weight: number, name: string, action: () => void])[] = [
-    [620, 'fix', () => this.#fix()],
+    [587, 'fix', () => this.#fix()],
     [40, 'a while', () => this.world.pass(this.#random.below(4_000))],
     [4, 'a long while', () => this.world.pass(this.#random.below(TTL / 2))],
     [3, 'clock set back', () => this.world.setBack(this.#random.pick([1, 10, 500, 500, 5_000, 60_000]))],
     [40, 'expire', () => this.world.expire()],
     [25, 'off duty', () => this.world.goOffDuty(this.#fleet(), this.#random.pick(IDS))],
+    [3, 'on the dot', () => this.#onTheDot()],
     [50, 'subscribe', () => this.#subscribe()],
+    [30, 'poll', () => this.#poll()],
     [50, 'update', () => this.#update()],
     [15, 'unsubscribe', () => this.#random.pick(this.#peers).drop(this.#random.pick(NAMES))],
     [20, 'break', () => this.#break()],
@@ -78,16 +82,26 @@ class Chaos {
     const fleet = this.#fleet();
     const driverId = random.pick(IDS);
     const place: Place | undefined = fleet.place(driverId);
-    const here = place === undefined || random.below(4) === 0 ? this.#scenery.place() : this.#scenery.near(place);
-    const stays = place !== undefined && random.below(10) === 0;
+    const here = this.#next(driverId, place);
+    if (place !== undefined) this.#before.set(driverId, place);
     const timestamp = this.#timestamp(fleet.drivers.get(driverId)?.told.timestamp);
     this.world.accept(fleet, {
       driverId,
-      ...(stays ? place : here),
+      ...here,
       timestamp,
       heading: random.below(3) === 0 ? random.below(360) : undefined,
       attributes: this.#attributes(),
     });
+  }
+
+  /** Where a driver goes from a place. */
+  #next(driverId: string, place: Place | undefined): Place {
+    const what = this.#random.below(20);
+    if (place === undefined || what < 5) return this.#scenery.place();
+    if (what < 7) return place;
+    // To and fro.
+    if (what < 10) return this.#before.get(driverId) ?? place;
+    return this.#scenery.near(place);
   }
 
   /** @param last that of the driver's position */
@@ -132,14 +146,43 @@ class Chaos {
     const what = random.below(10);
     // On from what was read under the name, or from any other moment.
     const from = what < 4 ? known : what < 7 && this.#marks.length > 0 ? random.pick(this.#marks) : undefined;
+    const other = this.#scenery.question(fleet);
     if (from === undefined) {
-      peer.subscribe(name, fleet, this.#scenery.question(fleet), this.#scenery.pace(), this.#garbled(known));
+      const asked = known !== undefined && random.below(2) === 0 ? known.question : other;
+      peer.subscribe(name, known?.fleet ?? fleet, asked, this.#scenery.pace(), this.#garbled(known));
       return;
     }
     // Mostly of the same question, so that it fits.
-    const question = random.below(8) === 0 ? this.#scenery.question(from.fleet) : { ...from.question };
+    const question = random.pick([
+      ...[from.question, from.question, from.question, from.question, from.question, from.question],
+      { ...from.question, where: other.where },
+      { ...from.question, maxAge: other.maxAge },
+      { ...from.question, area: other.area },
+    ]);
     const pace = random.below(3) === 0 ? this.#scenery.pace() : { minDisplacement: from.minDisplacement };
     peer.subscribe(name, random.below(20) === 0 ? fleet : from.fleet, question, pace, from.cursor, from);
+  }
+
+  /** Asks the same again, going on from the last answer, as one does who polls. */
+  #poll(): void {
+    const peer = this.#random.pick(this.#peers.filter(({ polls }) => polls));
+    if (this.#random.below(2) === 0) peer.readSome(Number.POSITIVE_INFINITY);
+    for (const [name, known] of peer.read) {
+      const { fleet, question, minDisplacement, cursor } = known;
+      peer.subscribe(name, fleet, question, { minDisplacement }, cursor, known);
+    }
+  }
+
+  /** Somebody is just as old as it may be. */
+  #onTheDot(): void {
+    const { clock, fleets } = this.world;
+    const known = fleets[0].drivers.get(this.#random.pick(IDS));
+    if (known === undefined) return;
+    const { heardAt, told } = known;
+    const until = this.#random.pick([heardAt + TTL, told.timestamp + 5_000, told.timestamp + 30_000]);
+    if (until < clock.now) return;
+    this.world.pass(until - clock.now);
+    this.world.expire();
   }
 
   /** A cursor that this server never gave, or none. */

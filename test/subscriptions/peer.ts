@@ -195,7 +195,7 @@ export class Peer implements Socket {
       const pause = now - live.toldAt;
       if (live.setBacks === this.#clock.setBacks && pause < 1000 / pace.maxRate - 1e-6) fail(`told after ${pause} ms`);
     }
-    believer.hear(message, live.displacement, live.least, isAnswer);
+    believer.hear(message, live.displacement, live.least, isAnswer, this.#clock.setBacks);
     if (message.type === 'changes') live.isAsked = false;
     live.toldAt = now;
     live.setBacks = this.#clock.setBacks;
@@ -208,14 +208,19 @@ export class Peer implements Socket {
 
   /** Throws unless what waits is bounded, and waits for something. */
   inspect(turnIsOver: boolean): void {
-    for (const [name, { subscription, believer, pace, watch, displacement, isAsked }] of this.lives) {
+    for (const [name, live] of this.lives) {
+      const { subscription, believer, pace, watch, displacement, isAsked, toldAt, setBacks } = live;
       const { backlog } = subscription;
       if (backlog > believer.most) fail(`${backlog} wait in ${name}, and ${believer.most} could`);
       if (!turnIsOver || this.#unsent > HIGH_WATER) continue;
       if (isAsked || !believer.begun) fail(`${name} is not answered`);
       if (subscription.due) {
         if (pace.maxRate === undefined) fail(`${name} waits for nothing`);
-        if (this.#clock.timers(this) === 0) fail(`${name} rests for ever`);
+        const rest = this.#clock.next(this) ?? fail(`${name} rests for ever`);
+        const interval = Math.ceil(1000 / pace.maxRate);
+        const isTimely = setBacks === this.#clock.setBacks && toldAt !== undefined;
+        const left = isTimely ? toldAt + interval - this.#clock.now : interval;
+        if (rest > Math.max(left, 1)) fail(`${name} rests for ${rest} ms instead of ${left}`);
       } else {
         watch.passed(this.#clock.now);
         believer.agree(displacement);

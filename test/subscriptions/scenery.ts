@@ -67,7 +67,7 @@ export class Scenery {
     const random = this.#random;
     return {
       maxRate: random.below(3) > 0 ? undefined : random.pick([0.5, 1, 3, 7, 1000]),
-      minDisplacement: random.below(3) > 0 ? undefined : random.pick([0, 1, 50, 500, 100_000]),
+      minDisplacement: random.below(2) > 0 ? undefined : random.pick([0, 1, 50, 150, 500, 100_000]),
     };
   }
 

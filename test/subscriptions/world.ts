@@ -134,7 +134,7 @@ export class World {
       if (i > 10_000) fail('it does not come to rest');
       this.expire();
       this.clock.endTurn();
-      const { next } = this.clock;
+      const next = this.clock.next();
       if (next === undefined) break;
       this.pass(next);
     }
