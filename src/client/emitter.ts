@@ -23,7 +23,9 @@ export class Emitter<Events> {
   emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
     const listeners = this.#listeners.get(name);
     if (listeners === undefined) return;
-    for (const listener of listeners as Set<(event: Events[Name]) => void>) {
+    // Whoever is added meanwhile hears from the next one on; whoever is taken away hears no more.
+    for (const listener of [...(listeners as Set<(event: Events[Name]) => void>)]) {
+      if (!listeners.has(listener)) continue;
       try {
         listener(event);
       } catch (error) {

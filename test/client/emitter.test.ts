@@ -33,3 +33,21 @@ test('what a listener throws is reported as uncaught, and keeps nothing from the
     spy.mockRestore();
   }
 });
+
+test('whoever starts to listen while an event is told hears the next one; whoever stops hears no more', () => {
+  const emitter = new Emitter<{ a: number }>();
+  const heard: string[] = [];
+  const waitAgain = (): void => {
+    const off = emitter.on('a', (n) => {
+      off();
+      heard.push(`again ${n}`);
+      if (heard.length < 10) waitAgain();
+    });
+  };
+  waitAgain();
+  emitter.on('a', () => offLast());
+  const offLast = emitter.on('a', (n) => heard.push(`last ${n}`));
+  emitter.emit('a', 1);
+  emitter.emit('a', 2);
+  expect(heard).toEqual(['again 1', 'again 2']);
+});
