@@ -67,6 +67,8 @@ export class Link {
   #token: string | undefined;
   /** The token that was refused, until one is accepted. */
   #refused: string | undefined;
+  /** A token was refused, and none has held for a while since. */
+  #refusedBefore = false;
 
   constructor(deps: LinkDeps) {
     this.#deps = deps;
@@ -110,6 +112,7 @@ export class Link {
   retry(): void {
     if (this.#members.size === 0 || (this.#state !== 'idle' && this.#state !== 'failed')) return;
     this.#refused = undefined;
+    this.#refusedBefore = false;
     this.#backOff.reset();
     void this.#connect();
   }
@@ -166,7 +169,7 @@ export class Link {
       this.#socket = new Socket(WebSocket, clock, url, [SUBPROTOCOL, `bearer.${this.#token}`], {
         opened: () => this.#opened(),
         heard: (message) => this.#heard(message),
-        down: (code, reason) => this.#down(code, reason),
+        down: (code, reason, cause) => this.#down(code, reason, cause),
       });
     } catch (error) {
       this.#giveUp(asNearcastError(error, 'protocol', 'The address or the token cannot be used'));
@@ -175,9 +178,11 @@ export class Link {
 
   #opened(): void {
     const { clock, serverClock, tokens } = this.#deps;
-    this.#setState('open');
     this.#stableTimer = clock.setTimeout(() => this.#accepted(), STABLE);
+    this.#setState('open');
     for (const member of [...this.#members]) if (this.#members.has(member)) member.opened();
+    // Those who were told may have left.
+    if (!this.open) return;
     const token = this.#token as string;
     const expiry = expiryOf(token);
     if (expiry === undefined || !tokens.renewable) return;
@@ -191,11 +196,14 @@ export class Link {
   /** The token is good, and so is the way to the server. */
   #accepted(): void {
     this.#refused = undefined;
+    this.#refusedBefore = false;
     this.#backOff.reset();
   }
 
   #heard(message: ServerMessage): void {
     if ('serverTime' in message) this.#deps.serverClock.heard(message.serverTime);
+    // Only what comes right before a close is about it.
+    this.#lastWords = undefined;
     if (message.type === 'authenticated') {
       this.#renewal.endsIn(message.expiresAt - this.#deps.serverClock.now(), this.#token as string);
     } else if ('subscription' in message && message.subscription !== undefined) {
@@ -212,7 +220,7 @@ export class Link {
     }
   }
 
-  #down(code: number, reason: string): void {
+  #down(code: number, reason: string, cause?: unknown): void {
     const wasOpen = this.open;
     const final = finalCode(code);
     this.#socket = undefined;
@@ -226,9 +234,18 @@ export class Link {
         return;
       }
       this.#refused = this.#token;
-      void this.#connect();
-    } else if (final === undefined) this.#wait(this.#lastWords?.retryAfter);
-    else {
+      // Tokens that are taken, and then are not, are not asked for in a circle.
+      if (this.#refusedBefore) this.#wait();
+      else void this.#connect();
+      this.#refusedBefore = true;
+    } else if (final === undefined) {
+      const attempt = this.#attempt;
+      this.#wait(this.#lastWords?.retryAfter);
+      // A goodbye was told when it came.
+      if (this.#lastWords === undefined) this.#deps.onError(lost(wasOpen, code, reason, cause));
+      // Whoever was told may have closed everything, and begun anew.
+      if (attempt !== this.#attempt) return;
+    } else {
       const why = this.#lastWords?.message ?? (reason || `closed with ${code}`);
       const details = { closeCode: code, errors: this.#lastWords?.errors };
       this.#giveUp(new NearcastError(this.#lastWords?.code ?? final, why, details));
@@ -278,4 +295,11 @@ export class Link {
     this.#state = state;
     this.#deps.onState(state);
   }
+}
+
+/** That a connection could not be made, or was lost. */
+function lost(wasOpen: boolean, closeCode: number, reason: string, cause: unknown): NearcastError {
+  const what = wasOpen ? 'The connection was lost' : 'The connection could not be made';
+  const why = reason || (cause instanceof Error && cause.message) || `closed with ${closeCode}`;
+  return new NearcastError('network', `${what}: ${why}`, { closeCode, cause });
 }

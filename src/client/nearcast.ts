@@ -20,7 +20,8 @@ export interface NearcastOptions {
   readonly url: string | URL;
   /**
    * The token, or a function that gives one. It is asked before each connection, shortly before the token ends, and when one
-   * was refused. When it throws, it is asked again later, unless it throws a {@link NearcastError} `unauthorized`.
+   * was refused. When it throws or takes half a minute, it is asked again later, unless it throws a {@link NearcastError}
+   * `unauthorized`.
    */
   readonly token: TokenSource;
   /** Absent: the platform’s. */
@@ -70,7 +71,7 @@ export class Nearcast {
   #watchesMade = 0;
   #closed = false;
 
-  /** Connects to nothing yet. @throws {TypeError} the URL is none */
+  /** Connects to nothing yet. @throws {TypeError} the URL is none, or of no such server */
   constructor(options: NearcastOptions) {
     const { clock = systemClock, random = Math.random, page = pageHere() } = options;
     const base = baseOf(options.url);
@@ -78,7 +79,7 @@ export class Nearcast {
     this.#random = random;
     this.#page = page;
     this.#serverClock = new ServerClock(clock);
-    this.#tokens = new Tokens(options.token, () => this.#serverClock.now());
+    this.#tokens = new Tokens(options.token, clock, () => this.#serverClock.now());
     // The platform’s, called as a method of anything else, throws.
     const fetch: typeof globalThis.fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
     this.#rest = new Rest({ base, tokens: this.#tokens, fetch, serverClock: this.#serverClock });
@@ -121,6 +122,7 @@ export class Nearcast {
    * @throws {NearcastError} why not; `network` when no answer came
    */
   async nearby(query: NearbyQuery, options?: CallOptions): Promise<Nearby> {
+    this.#assertOpen();
     return (await this.#rest.call('GET', nearbyPath(query), options)) as Nearby;
   }
 
@@ -136,6 +138,8 @@ export class Nearcast {
       from,
     );
     this.#watches.add(watch);
+    // A listener to the state of the connection may have closed the client.
+    if (this.#closed) watch.close();
     const close = () => watch.close();
     signal?.addEventListener('abort', close, { once: true });
     watch.on('state', (state) => {
@@ -175,6 +179,7 @@ export class Nearcast {
     this.#closed = true;
     this.#unlisten();
     for (const watch of [...this.#watches]) watch.close();
+    this.#tokens.close();
     await Promise.all([...this.#tracks].map((track) => track.close()));
   }
 
@@ -196,6 +201,7 @@ export class Nearcast {
 function baseOf(given: string | URL): string {
   const { location } = globalThis as { location?: { href: string } };
   const url = new URL(given, location?.href);
+  if (!/^(http|ws)s?:$/.test(url.protocol)) throw new TypeError(`The URL must be http(s) or ws(s), and not ${url}.`);
   const path = url.pathname.endsWith('/') ? url.pathname : `${url.pathname}/`;
   return `${url.protocol.replace(/^ws/, 'http')}//${url.host}${path}`;
 }

@@ -1,3 +1,4 @@
+import { abortable } from './abortable.ts';
 import type { ServerClock } from './clock.ts';
 import { asNearcastError, NearcastError } from './errors.ts';
 import type { Tokens } from './token.ts';
@@ -36,12 +37,17 @@ export class Rest {
    */
   async call(method: string, path: string, { signal }: CallOptions = {}): Promise<unknown> {
     const { tokens } = this.#deps;
-    let token = await tokens.current();
+    signal?.throwIfAborted();
+    let token = await abortable(tokens.current(), signal);
     let response = await this.#fetch(method, path, token, signal);
     if (response.status === UNAUTHORIZED && tokens.renewable) {
       const refused = token;
-      token = await tokens.ask();
-      if (token !== refused) response = await this.#fetch(method, path, token, signal);
+      token = await abortable(tokens.ask(), signal);
+      if (token !== refused) {
+        // Left unread it would hold its connection.
+        void response.body?.cancel().catch(() => {});
+        response = await this.#fetch(method, path, token, signal);
+      }
     }
     const body = await bodyOf(response, signal);
     if (!response.ok) throw problemOf(response, body);
@@ -53,7 +59,6 @@ export class Rest {
   }
 
   async #fetch(method: string, path: string, token: string, signal: AbortSignal | undefined): Promise<Response> {
-    signal?.throwIfAborted();
     const { fetch, base } = this.#deps;
     try {
       return await fetch(base + path, { method, headers: { authorization: `Bearer ${token}` }, signal });

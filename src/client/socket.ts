@@ -12,6 +12,8 @@ export interface WebSocketLike {
   // biome-ignore-end lint/suspicious/noExplicitAny: end
   send(data: string): void;
   close(code?: number, reason?: string): void;
+  /** Cuts the connection, where the platform can; the package `ws` does. */
+  terminate?(): void;
 }
 
 /** A WebSocket’s constructor. */
@@ -21,8 +23,8 @@ export type WebSocketConstructor = new (url: string, protocols: string[]) => Web
 export interface SocketEvents {
   opened(): void;
   heard(message: ServerMessage): void;
-  /** It is over. @param code the close code, 1006 where there was none */
-  down(code: number, reason: string): void;
+  /** It is over. @param code the close code, 1006 where there was none @param cause what the platform tells, if anything */
+  down(code: number, reason: string, cause?: unknown): void;
 }
 
 /** A connection that takes longer to open is given up, milliseconds. */
@@ -44,6 +46,7 @@ export class Socket {
   /** A sign of life was asked for, and nothing came since. */
   #asked = false;
   #over = false;
+  #cause: unknown;
 
   /** @throws what the platform throws of a bad address or token */
   constructor(WebSocket: WebSocketConstructor, clock: Clock, url: string, protocols: string[], events: SocketEvents) {
@@ -59,8 +62,10 @@ export class Socket {
     };
     this.#socket.onmessage = ({ data }: { data: unknown }) => this.#hear(data);
     this.#socket.onclose = ({ code, reason }: { code: number; reason: string }) => this.#down(code, reason);
-    // The close that follows says all there is to say.
-    this.#socket.onerror = () => {};
+    // A close follows. In a browser the event says nothing.
+    this.#socket.onerror = (event?: { error?: unknown }) => {
+      this.#cause = event?.error;
+    };
   }
 
   get open(): boolean {
@@ -113,14 +118,15 @@ export class Socket {
   /** Gives it up without waiting for a close frame, which a dead connection never brings. */
   #fail(reason: string): void {
     this.#end();
-    this.#socket.close();
+    if (this.#socket.terminate === undefined) this.#socket.close();
+    else this.#socket.terminate();
     this.#events.down(NO_CLOSE_FRAME, reason);
   }
 
   #down(code: number, reason: string): void {
     if (this.#over) return;
     this.#end();
-    this.#events.down(code, reason);
+    this.#events.down(code, reason, this.#cause);
   }
 
   #end(): void {

@@ -1,5 +1,7 @@
+import { abortable } from './abortable.ts';
 import type { BackOff } from './back-off.ts';
 import type { Clock } from './clock.ts';
+import { Dates } from './dates.ts';
 import { Delivery, type FixVerdict } from './delivery.ts';
 import { Emitter } from './emitter.ts';
 import { asNearcastError, NearcastError } from './errors.ts';
@@ -65,6 +67,7 @@ export class Track {
   /** What was kept is in the queue. Nothing is sent before: it is older. */
   readonly #loaded: Promise<void>;
   readonly #unlisten: () => void;
+  readonly #dates = new Dates();
   #loading = false;
   #closed = false;
 
@@ -111,11 +114,12 @@ export class Track {
    */
   send(fix: Fix | Reading): Fix {
     if (this.#closed) throw closed();
-    const dated = fixOf(fix, this.#driverId, this.#deps.clock.now());
+    const isDated = fix.timestamp !== undefined && fix.timestamp !== null;
+    const driverId = fix.driverId ?? this.#driverId;
+    const dated = fixOf(fix, driverId, isDated ? 0 : this.#dates.next(driverId, this.#deps.clock.now()));
     if (JSON.stringify(dated).length > MAX_FIX_CHARACTERS) throw new NearcastError('too_large', 'The fix is too long.');
     this.#drop(this.#queue.push(dated));
-    this.#keeper?.changed();
-    if (!this.#loading) this.#delivery.wake();
+    if (!this.#loading) this.#waits();
     return dated;
   }
 
@@ -141,7 +145,7 @@ export class Track {
   async offDuty(options: CallOptions = {}): Promise<void> {
     const { rest, tokens } = this.#deps;
     await abortable(this.flush(), options.signal);
-    const driverId = this.#driverId ?? subjectOf(await tokens.current());
+    const driverId = this.#driverId ?? subjectOf(await abortable(tokens.current(), options.signal));
     if (driverId === undefined) throw new NearcastError('invalid', 'The token names no driver: give a driverId.');
     await rest.call('DELETE', `v1/drivers/${encodeURIComponent(driverId)}`, options);
   }
@@ -175,7 +179,14 @@ export class Track {
       this.#events.emit('error', asNearcastError(error, 'internal', 'The saved queue could not be loaded'));
     }
     this.#loading = false;
-    if (this.#queue.size > 0) this.#delivery.wake();
+    // Not before: what was sent meanwhile would have been kept in the place of what was kept.
+    if (this.#queue.size > 0) this.#waits();
+  }
+
+  /** There is something in the queue that may be new. */
+  #waits(): void {
+    this.#keeper?.changed();
+    this.#delivery.wake();
   }
 
   #judged(verdicts: readonly FixVerdict[]): void {
@@ -195,15 +206,4 @@ export class Track {
 
 function closed(): NearcastError {
   return new NearcastError('closed', 'The track was closed.');
-}
-
-/** The same promise, which a signal can cut short. */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

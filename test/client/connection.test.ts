@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { NearcastError, type NearcastOptions } from '../../src/client/index.ts';
+import { NearcastError, type NearcastOptions, type WebSocketConstructor } from '../../src/client/index.ts';
 import { FakeServer } from './fake-server.ts';
 import { clientOf, collect, jwt, ManualClock, next } from './support.ts';
 
@@ -299,7 +299,7 @@ test('a token that could not be renewed is asked for again, while the old one ho
 
 test('a refused token is worth one more question, and a second refusal is the end', async () => {
   let asked = 0;
-  const { server, nearcast, failed } = await setUp({ token: () => `token-${++asked}` });
+  const { server, nearcast, clock, waiting, failed } = await setUp({ token: () => `token-${++asked}` });
   const watch = nearcast.watch(circle);
   const first = await server.connection();
   first.send({ type: 'error', code: 'unauthorized', message: 'The token has expired.' });
@@ -308,8 +308,11 @@ test('a refused token is worth one more question, and a second refusal is the en
   expect(second.token).toBe('token-2');
   await second.snapshot([]);
   await watch.ready;
-  // It was accepted, so the next refusal is a first one again.
+  // It was accepted, so the next refusal is a first one again; but not for long, so there is no hurry.
+  const refusedAgain = waiting();
   second.close(4401, 'the token has expired');
+  await refusedAgain;
+  clock.advance(0);
   const third = await server.connection();
   const over = failed();
   third.send({ type: 'error', code: 'unauthorized', message: 'The token’s signature is not valid here.' });
@@ -332,6 +335,102 @@ test('a token that is given again after it was refused is not tried again; neith
     await over;
     expect(watch.error).toMatchObject({ code: 'unauthorized', message: 'the token has expired', closeCode: 4401 });
     expect(server.made).toBe(1);
+  }
+});
+
+test('after a token that has held for a while there is no wait', async () => {
+  let asked = 0;
+  const { server, nearcast, clock } = await setUp({ random: () => 1, token: () => `token-${++asked}` });
+  nearcast.watch(circle);
+  for (let i = 1; i < 5; i++) {
+    const connection = await server.connection();
+    await connection.snapshot([]);
+    expect(connection.token).toBe(`token-${i}`);
+    if (nearcast.state !== 'open') await next(nearcast, 'state', (state) => state === 'open');
+    clock.advance(10_000);
+    connection.close(4401, 'the token has expired');
+  }
+});
+
+test('a token that does not come in time is asked for again, and a call that waits for it can be taken back', async () => {
+  const { server, nearcast, clock, waiting } = await setUp({ token: () => tokens.shift() ?? new Promise(() => {}) });
+  const tokens: string[] = [];
+  const lost = waiting();
+  const errors = collect(nearcast, 'error');
+  const watch = nearcast.watch(circle);
+  const abort = new AbortController();
+  const call = nearcast.nearby(circle, { signal: abort.signal });
+  abort.abort(new Error('enough'));
+  await expect(call).rejects.toThrow('enough');
+  const other = nearcast.nearby(circle);
+  clock.advance(30_000);
+  await expect(other).rejects.toMatchObject({ code: 'network', message: 'No token could be had: it took too long.' });
+  await lost;
+  expect(errors).toMatchObject([{ code: 'network' }]);
+  tokens.push('late');
+  clock.advance(0);
+  await (await server.connection()).snapshot([]);
+  await watch.ready;
+  const third = nearcast.nearby(circle);
+  server.answers.push({ status: 401 });
+  await nearcast.close();
+  await expect(third).rejects.toMatchObject({ code: 'closed' });
+  expect(clock.pending).toBe(0);
+  await expect(nearcast.nearby(circle)).rejects.toMatchObject({ code: 'closed' });
+});
+
+test('a call that was taken back before it began asks for nothing', async () => {
+  let asked = 0;
+  const { server, nearcast } = await setUp({ token: () => `token-${++asked}` });
+  const signal = AbortSignal.abort(new Error('enough'));
+  await expect(nearcast.nearby(circle, { signal })).rejects.toThrow('enough');
+  expect([asked, server.requests]).toEqual([0, []]);
+});
+
+test('a connection that is lost, or cannot be made, is told as an error, with what is known of it', async () => {
+  const { server, nearcast, clock, waiting } = await setUp();
+  const errors = collect(nearcast, 'error');
+  const watch = nearcast.watch(circle);
+  const first = await server.connection();
+  await first.snapshot([]);
+  await watch.ready;
+  let lost = waiting();
+  first.close(4508, 'too slow');
+  await lost;
+  clock.advance(0);
+  const second = await server.connection();
+  await second.next();
+  lost = waiting();
+  // What was said of something else long ago is not why.
+  second.send({ type: 'error', code: 'internal', message: 'of nothing', retryAfter: 60 });
+  second.send({ type: 'pong', serverTime: clock.time });
+  second.cut();
+  await lost;
+  expect(clock.waits).toEqual([0]);
+  const nowhere = clientOf({ port: 1 }, { clock: new ManualClock() });
+  nowhere.watch(circle);
+  expect(await next(nowhere, 'error')).toMatchObject({
+    code: 'network',
+    message: expect.stringMatching(/not be made/),
+  });
+  expect(errors).toMatchObject([
+    { code: 'network', closeCode: 4508, message: 'The connection was lost: too slow' },
+    { code: 'internal' },
+    { code: 'network', closeCode: 1006 },
+  ]);
+});
+
+test('a listener may close everything at any time, and then nothing is left', async () => {
+  for (const when of ['connecting', 'open', 'waiting'] as const) {
+    const { server, nearcast, clock } = await setUp();
+    nearcast.on('state', (state) => state === when && void nearcast.close());
+    const errors = collect(nearcast, 'error');
+    const idle = next(nearcast, 'state', (state) => state === 'idle');
+    const watch = nearcast.watch(circle);
+    if (when === 'waiting') (await server.connection()).cut();
+    await idle;
+    expect([watch.state, nearcast.state, clock.pending]).toEqual(['closed', 'idle', 0]);
+    expect(errors.length).toBe(when === 'waiting' ? 1 : 0);
   }
 });
 
@@ -405,7 +504,34 @@ test('its URL may have a path, and be of http or ws', async () => {
       /^GET \/below\/v1\/drivers\/nearby\?latitude=1&longitude=2&attributes.a=x&attributes.a=y\+z Bearer /,
     );
   }
-  expect(() => clientOf(server, { url: 'nowhere' })).toThrow(TypeError);
+  for (const url of ['nowhere', 'localhost:8080', 'ftp://127.0.0.1']) {
+    expect(() => clientOf(server, { url })).toThrow(TypeError);
+  }
+});
+
+test('its URL may have a slash at its end, a query that is not used, and an address of IPv6', async () => {
+  const urls: string[] = [];
+  const fetch = async (input: unknown) => {
+    urls.push(String(input).replace(/\?.*/, ''));
+    return Response.json({ serverTime: 1, cursor: '', drivers: [] });
+  };
+  class Refusing {
+    constructor(url: string) {
+      urls.push(url);
+      throw new Error('not here');
+    }
+  }
+  for (const url of ['https://[2001:db8::1]:8443/a/b/?x=1#y', new URL('wss://nearcast.example')]) {
+    const nearcast = clientOf({ port: 0 }, { url, fetch, WebSocket: Refusing as unknown as WebSocketConstructor });
+    await nearcast.nearby(circle);
+    await nearcast.watch(circle).ready.catch(() => {});
+  }
+  expect(urls).toEqual([
+    'https://[2001:db8::1]:8443/a/b/v1/drivers/nearby',
+    'wss://[2001:db8::1]:8443/a/b/ws',
+    'https://nearcast.example/v1/drivers/nearby',
+    'wss://nearcast.example/ws',
+  ]);
 });
 
 test('a token that a handshake cannot carry is an error, not a loop', async () => {

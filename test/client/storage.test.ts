@@ -92,6 +92,28 @@ test('nothing is sent before what was kept is there, though there is a connectio
   expect(positions).toMatchObject([{ timestamp: 1 }, { timestamp: 2 }]);
 });
 
+test('what was kept is not overwritten before it is there, and is kept on with what came meanwhile', async () => {
+  const nearcast = clientOf({ port: 1 }, { clock: new ManualClock() });
+  const kept: Fix[] = [{ ...here, timestamp: 1 }];
+  let load: (fixes: Fix[]) => void = () => {};
+  const saves: (readonly Fix[])[] = [];
+  const track = nearcast.track({
+    storage: {
+      load: () =>
+        new Promise<Fix[]>((resolve) => {
+          load = resolve;
+        }),
+      save: (fixes) => void saves.push(fixes),
+    },
+  });
+  track.send({ ...here, timestamp: 2 });
+  await new Promise(setImmediate);
+  expect(saves).toEqual([]);
+  load(kept);
+  await new Promise(setImmediate);
+  expect(saves).toMatchObject([[{ timestamp: 1 }, { timestamp: 2 }]]);
+});
+
 test('it is saved at once, then at most every second, and when the page goes', async () => {
   const server = await FakeServer.start();
   const clock = new ManualClock();
