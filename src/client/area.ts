@@ -79,34 +79,47 @@ export type Order = Readonly<Record<string, unknown>>;
 
 const AREA = ['latitude', 'longitude', 'radius', 'bbox', 'polygon', 'around'] as const;
 const FILTERS = ['where', 'maxAge', 'maxRate', 'minDisplacement'] as const;
-/** The fields that tell which kind an area is. `radius` is of two kinds. */
-const KINDS: readonly (readonly string[])[] = [['latitude', 'longitude'], ['bbox'], ['polygon'], ['around']];
 
 /** The order for an area and filters. */
 export function orderOf(area: Area, filters: Filters): Order {
-  return { ...present(area as Order, AREA), ...present(filters as Order, FILTERS) };
+  const order = { ...present(area as Order, AREA), ...present(filters as Order, FILTERS) };
+  for (const name of Object.keys(order)) order[name] = copied(order[name]);
+  return order;
 }
 
-/** An order after an update: the fields of another kind of area replace the area, all of them `null` is the whole fleet. */
+/** What is known of a patch, as it is now. */
+export function patchOf(given: Patch): Patch {
+  const patch: Record<string, unknown> = {};
+  for (const name of [...AREA, ...FILTERS]) if (given[name] !== undefined) patch[name] = copied(given[name]);
+  return patch as Patch;
+}
+
+/**
+ * An order after an update, as the server does it: fields of another kind of area replace the area, of which a circle's
+ * centre and the radius may each be left as they are; nothing but `null` is the whole fleet. What names no whole area stays
+ * as it is given, for the server to refuse.
+ */
 export function patched(order: Order, patch: Patch): Order {
-  const next: Record<string, unknown> = { ...order };
   const fields = patch as Order;
-  for (const kind of KINDS) {
-    if (kind.every((name) => !isGiven(fields[name]))) continue;
-    for (const other of KINDS) if (other !== kind) for (const name of other) delete next[name];
-    if (kind[0] === 'bbox' || kind[0] === 'polygon') delete next.radius;
+  const filters = { ...present(order, FILTERS), ...present(fields, FILTERS) };
+  for (const name of FILTERS) if (fields[name] === null) delete filters[name];
+  return { ...areaAfter(order, fields), ...filters };
+}
+
+function areaAfter(order: Order, patch: Order): Record<string, unknown> {
+  const given = present(patch, AREA);
+  if (Object.keys(given).length === 0) return AREA.some((name) => patch[name] === null) ? {} : present(order, AREA);
+  const isSquare = isGiven(given.bbox) || isGiven(given.polygon);
+  if (isSquare || !isGiven(order.radius)) return given;
+  given.radius ??= order.radius;
+  if (isGiven(given.around)) return given;
+  const isMoved = isGiven(given.latitude) || isGiven(given.longitude);
+  if (!isMoved && isGiven(order.around)) return { ...given, around: order.around };
+  // One coordinate alone goes with the other that was.
+  for (const name of ['latitude', 'longitude']) {
+    if (patch[name] === undefined && isGiven(order[name])) given[name] = order[name];
   }
-  for (const name of [...AREA, ...FILTERS]) {
-    if (fields[name] === null && name !== 'radius') delete next[name];
-    else if (isGiven(fields[name])) next[name] = fields[name];
-  }
-  // Half a centre is none; a radius belongs to a centre, and goes with it.
-  if (next.latitude === undefined || next.longitude === undefined) {
-    delete next.latitude;
-    delete next.longitude;
-    if (next.around === undefined && !isGiven(fields.radius)) delete next.radius;
-  }
-  return next;
+  return given;
 }
 
 /** The fields of an `update` that makes `to` of the order `from`. */
@@ -119,8 +132,6 @@ export function difference(from: Order, to: Order): Record<string, unknown> {
     if (Object.keys(fields).length === 0) for (const name of AREA) fields[name] = null;
   }
   for (const name of FILTERS) if (changed(name)) fields[name] = to[name] ?? null;
-  // To remove a condition, an empty one says the same, and every version knows it.
-  if (fields.where === null) fields.where = {};
   return fields;
 }
 
@@ -132,4 +143,9 @@ function present(from: Order, names: readonly string[]): Record<string, unknown>
   const fields: Record<string, unknown> = {};
   for (const name of names) if (isGiven(from[name])) fields[name] = from[name];
   return fields;
+}
+
+/** A copy of its own: what an application does to its lists later is no order. (They may be proxies, of some framework.) */
+function copied(value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? JSON.parse(JSON.stringify(value)) : value;
 }

@@ -32,10 +32,10 @@ export interface WatchEvents {
   error: NearcastError;
 }
 
-/** What a watch goes on from: the answer of `nearby`, or the drivers and cursor of an earlier watch of the same area. */
+/** What a watch goes on from: the answer of `nearby`, or an earlier watch, of the same area. */
 export interface WatchStart {
   readonly cursor?: string;
-  readonly drivers: Iterable<Position>;
+  readonly drivers: Iterable<Position> | ReadonlyMap<string, Position>;
 }
 
 /**
@@ -72,7 +72,7 @@ export class Watch implements AsyncIterable<Changes> {
     });
     // Nobody need wait for it.
     this.ready.catch(() => {});
-    for (const position of start?.drivers ?? []) this.#belief.drivers.set(position.driverId, withoutDistance(position));
+    for (const position of positionsOf(start)) this.#belief.drivers.set(position.driverId, withoutDistance(position));
     this.#subscription = subscribe({
       snapshot: (message) => this.#snapshot(message),
       changes: (message) => this.#changes(message),
@@ -96,7 +96,7 @@ export class Watch implements AsyncIterable<Changes> {
 
   /** Of a watch around a driver: whether that driver is known. */
   get followed(): Followed | undefined {
-    return this.#followed;
+    return this.#subscription.follows ? this.#followed : undefined;
   }
 
   /** Mark of the present moment: with `drivers`, what a later watch of the same area can go on from. */
@@ -123,8 +123,8 @@ export class Watch implements AsyncIterable<Changes> {
    * Moves or resizes the area, or changes the filters: what is absent stays, `null` removes, a field of another kind of
    * area replaces the area. Updates that come quickly, as when a map is dragged, are sent as one.
    *
-   * @returns resolves when the server has taken it; its changes come as any others. Rejects with a {@link NearcastError}
-   * when it is refused (also told as `error`): then everything is as before
+   * @returns resolves when the server has taken it, and `drivers` are those whom it asks for. Rejects with a
+   * {@link NearcastError} when it is refused (also told as `error`): then everything is as before
    */
   update(patch: Patch): Promise<void> {
     const over = this.#state === 'closed' || this.#state === 'failed';
@@ -156,7 +156,7 @@ export class Watch implements AsyncIterable<Changes> {
         return watch.#serverTime;
       },
       get followed() {
-        return watch.#followed;
+        return watch.followed;
       },
     };
     const feed = new Feed(source, this.#started, (ended) => this.#feeds.delete(ended));
@@ -182,6 +182,7 @@ export class Watch implements AsyncIterable<Changes> {
   #take(message: SnapshotMessage | ChangesMessage, difference: Difference, snapshot: boolean): void {
     const { serverTime, followed } = message;
     this.#serverTime = serverTime;
+    if (!this.#subscription.follows) this.#followed = undefined;
     const followedChanged = followed !== undefined && followed !== this.#followed;
     if (followedChanged) this.#followed = followed;
     for (const feed of [...this.#feeds]) feed.note(difference, snapshot);
@@ -224,6 +225,11 @@ export class Watch implements AsyncIterable<Changes> {
 
 function closed(): NearcastError {
   return new NearcastError('closed', 'The watch was closed.');
+}
+
+function positionsOf(start: WatchStart | undefined): Iterable<Position> {
+  const { drivers = [] } = start ?? {};
+  return drivers instanceof Map ? drivers.values() : (drivers as Iterable<Position>);
 }
 
 /** A distance is from where one stood when one asked, and would not be kept up to date. */

@@ -40,7 +40,14 @@ export class FakeConnection {
     const protocols = request.headers['sec-websocket-protocol']?.split(',') ?? [];
     this.token = protocols[1]?.trim().replace('bearer.', '') ?? '';
     this.closed = once(socket, 'close').then(([code]) => code);
-    socket.on('message', (data: Buffer) => this.#heard.put(JSON.parse(data.toString())));
+    let last: string | undefined;
+    socket.on('message', (data: Buffer) => {
+      const message = JSON.parse(data.toString());
+      // With a subscription goes a ping that is of no matter here.
+      const isBeside = message.type === 'ping' && message.id === undefined && last === 'subscribe';
+      last = message.type;
+      if (!isBeside) this.#heard.put(message);
+    });
     socket.on('error', () => {});
   }
 
@@ -65,6 +72,15 @@ export class FakeConnection {
   async snapshot(drivers: readonly object[], more: object = {}): Promise<Message> {
     const asked = await this.next('subscribe');
     this.send({ type: 'snapshot', subscription: asked.subscription, ...MOMENT, resumed: false, drivers, ...more });
+    return asked;
+  }
+
+  /** Answers the next `update`, which is returned, in the order in which a server does that has read the ping with it. */
+  async updated(changes: object = {}): Promise<Message> {
+    const asked = await this.next('update');
+    const { id } = await this.next('ping');
+    this.send({ type: 'pong', id, serverTime: MOMENT.serverTime });
+    this.changes(asked.subscription, changes);
     return asked;
   }
 

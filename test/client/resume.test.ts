@@ -1,15 +1,18 @@
 import { expect, test } from 'vitest';
-import type { WatchOptions } from '../../src/client/index.ts';
+import type { Area, WatchOptions } from '../../src/client/index.ts';
 import { FakeServer } from './fake-server.ts';
 import { at, clientOf, collect, idsOf, ManualClock, next } from './support.ts';
 
 const circle = { latitude: 30, longitude: -97, radius: 1000 };
 
-async function setUp(options: WatchOptions = {}) {
+/** Every field of an area, as it takes to say that there is none. */
+const EVERYWHERE = { latitude: null, longitude: null, radius: null, bbox: null, polygon: null, around: null };
+
+async function setUp(options: WatchOptions = {}, area: Area = circle) {
   const server = await FakeServer.start();
   const clock = new ManualClock();
   const nearcast = clientOf(server, { clock });
-  const watch = nearcast.watch(circle, options);
+  const watch = nearcast.watch(area, options);
   const told = {
     enter: collect(watch, 'enter'),
     move: collect(watch, 'move'),
@@ -113,24 +116,57 @@ test('updates go one at a time, and those that come meanwhile as one', async () 
   connection.send({ type: 'snapshot', subscription: 'w1', cursor: 'c', serverTime: 1, resumed: false, drivers: [] });
   expect(await connection.next()).toEqual({ type: 'update', subscription: 'w1', ...circle, radius: 10 });
   const ping = await connection.next('ping');
+  expect(connection.untaken).toBe(0);
   const later = [watch.update({ radius: 20 }), watch.update({ latitude: 31, longitude: -96 })];
   let taken = 0;
   for (const one of later) void one.then(() => taken++);
   connection.send({ type: 'pong', id: ping.id, serverTime: 1 });
+  connection.changes('w1', {});
   await early;
   expect(taken).toBe(0);
-  expect(await connection.next()).toEqual({
+  expect(await connection.updated()).toEqual({
     type: 'update',
     subscription: 'w1',
     latitude: 31,
     longitude: -96,
     radius: 20,
   });
-  connection.send({ type: 'pong', id: (await connection.next('ping')).id, serverTime: 1 });
   await Promise.all(later);
   // What is so already needs no message.
   await watch.update({ radius: 20 });
   expect(connection.untaken).toBe(0);
+});
+
+test('an update is over when its difference is there, whether the server read it alone or with the ping after it', async () => {
+  const { watch, connection } = await setUp();
+  await connection.snapshot([at('a', 1)]);
+  await watch.ready;
+  const first = watch.update({ radius: 10 });
+  await connection.next('update');
+  let ping = await connection.next('ping');
+  connection.send({ type: 'pong', id: ping.id, serverTime: 1 });
+  connection.changes('w1', { exit: [{ driverId: 'a', reason: 'left' }] }, { cursor: 'c1' });
+  await first;
+  expect([watch.drivers.size, watch.cursor]).toEqual([0, 'c1']);
+  const second = watch.update({ radius: 20 });
+  await connection.next('update');
+  ping = await connection.next('ping');
+  // This may be the answer, or of the time before: only another pong can tell.
+  connection.changes('w1', { enter: [at('a', 1)] }, { cursor: 'c2' });
+  connection.send({ type: 'pong', id: ping.id, serverTime: 1 });
+  ping = await connection.next('ping');
+  expect([watch.drivers.size, watch.cursor]).toEqual([1, undefined]);
+  connection.send({ type: 'pong', id: ping.id, serverTime: 1 });
+  await second;
+  const third = watch.update({ radius: 30 });
+  await connection.next('update');
+  ping = await connection.next('ping');
+  connection.changes('w1', { move: [at('a', 2)] }, { cursor: 'c3' });
+  connection.send({ type: 'pong', id: ping.id, serverTime: 1 });
+  await connection.next('ping');
+  connection.changes('w1', { enter: [at('b', 2)] }, { cursor: 'c4' });
+  await third;
+  expect([watch.drivers.size, watch.cursor]).toEqual([2, 'c4']);
 });
 
 test('an update is a merge: other areas replace the area, null removes a filter', async () => {
@@ -138,29 +174,115 @@ test('an update is a merge: other areas replace the area, null removes a filter'
   expect(await connection.snapshot([])).toMatchObject({ where: { status: 'free' }, maxAge: 60 });
   const sent = async (patch: Parameters<typeof watch.update>[0]) => {
     const taken = watch.update(patch);
-    const { type: _, subscription: __, ...fields } = await connection.next('update');
-    connection.send({ type: 'pong', id: (await connection.next('ping')).id, serverTime: 1 });
+    const { type: _, subscription: __, ...fields } = await connection.updated();
     await taken;
     return fields;
   };
   expect(await sent({ maxAge: null })).toEqual({ maxAge: null });
-  expect(await sent({ where: null })).toEqual({ where: {} });
+  expect(await sent({ where: null })).toEqual({ where: null });
   expect(await sent({ around: 'd' })).toEqual({ around: 'd', radius: 1000 });
   expect(await sent({ radius: 50 })).toEqual({ around: 'd', radius: 50 });
   expect(await sent({ bbox: [1, 2, 3, 4], minDisplacement: 5 })).toEqual({ bbox: [1, 2, 3, 4], minDisplacement: 5 });
   const polygon = { type: 'Polygon', coordinates: [] } as const;
   expect(await sent({ polygon })).toEqual({ polygon });
-  expect(await sent({ polygon: null })).toEqual({
-    latitude: null,
-    longitude: null,
-    radius: null,
-    bbox: null,
-    polygon: null,
-    around: null,
-  });
+  expect(await sent({ polygon: null })).toEqual(EVERYWHERE);
   expect(await sent(circle)).toEqual(circle);
-  // Half a centre is none.
+  expect(await sent({ longitude: 5 })).toEqual({ ...circle, longitude: 5 });
+  expect(await sent({ around: 'd', radius: 7 })).toEqual({ around: 'd', radius: 7 });
+  // A centre takes the place of a driver; one coordinate is none.
+  expect(await sent({ latitude: 1, longitude: 2 })).toEqual({ latitude: 1, longitude: 2, radius: 7 });
   expect(await sent({ latitude: null, bbox: [1, 2, 3, 4] })).toEqual({ bbox: [1, 2, 3, 4] });
+  // As the server has it, nothing but null is the whole fleet, whatever the area was.
+  expect(await sent({ around: null })).toEqual(EVERYWHERE);
+});
+
+test('what names no whole area is for the server to refuse, and is never the whole fleet', async () => {
+  const { watch, connection } = await setUp();
+  await connection.snapshot([]);
+  await watch.ready;
+  void watch.update({ bbox: [1, 2, 3, 4] });
+  await connection.updated();
+  for (const patch of [{ latitude: 5 }, { radius: 5 }, { latitude: 5, longitude: null }, { around: 'd' }]) {
+    const refused = watch.update(patch);
+    const { type: _, subscription, ...fields } = await connection.next('update');
+    expect(Object.values(fields).some((value) => value !== null)).toBe(true);
+    expect(fields).not.toHaveProperty('bbox');
+    connection.send({ type: 'error', code: 'invalid', message: 'latitude …', subscription });
+    await expect(refused).rejects.toMatchObject({ code: 'invalid' });
+  }
+});
+
+test('what an application does later to the lists that it gave is no order', async () => {
+  const bbox: [number, number, number, number] = [1, 2, 3, 4];
+  const statuses = ['free'];
+  const { watch, connection } = await setUp({ where: { status: statuses } });
+  statuses.push('busy');
+  expect(await connection.snapshot([])).toMatchObject({ where: { status: ['free'] } });
+  await watch.ready;
+  void watch.update({ bbox });
+  expect(await connection.updated()).toMatchObject({ bbox: [1, 2, 3, 4] });
+  bbox[0] = 0;
+  void watch.update({ bbox });
+  expect(await connection.updated()).toMatchObject({ bbox: [0, 2, 3, 4] });
+});
+
+test('an update that cannot be taken now is not taken, until the whole is asked for anew', async () => {
+  const { watch, clock, connection } = await setUp();
+  await connection.snapshot([], { cursor: 'c1' });
+  await watch.ready;
+  let taken = false;
+  const update = watch.update({ radius: 10 }).then(() => {
+    taken = true;
+  });
+  const { subscription } = await connection.next('update');
+  const { id } = await connection.next('ping');
+  connection.send({ type: 'error', code: 'unavailable', message: 'later', subscription, retryAfter: 3 });
+  connection.send({ type: 'pong', id, serverTime: 1 });
+  const changed = next(watch, 'changes');
+  connection.changes('w1', { enter: [at('a', 1)] }, { cursor: 'c2' });
+  await changed;
+  expect([taken, watch.cursor]).toEqual([false, undefined]);
+  clock.advance(3000);
+  const asked = await connection.snapshot([at('a', 1)]);
+  expect([asked.radius, asked.cursor]).toEqual([10, undefined]);
+  await update;
+});
+
+test('what was asked for after a refused update stays', async () => {
+  const { watch, connection } = await setUp();
+  await connection.snapshot([]);
+  await watch.ready;
+  const bad = watch.update({ radius: -1 });
+  const { subscription } = await connection.next('update');
+  const good = watch.update({ maxAge: 60 });
+  connection.send({ type: 'error', code: 'invalid', message: 'radius …', subscription });
+  await expect(bad).rejects.toMatchObject({ code: 'invalid' });
+  expect(await connection.updated()).toEqual({ type: 'update', subscription, maxAge: 60 });
+  await good;
+});
+
+test('an update that came before there was a connection is taken back when it is refused', async () => {
+  const server = await FakeServer.start();
+  const watch = clientOf(server).watch(circle);
+  const bad = watch.update({ radius: -1 });
+  const connection = await server.connection();
+  const { subscription, radius } = await connection.next('subscribe');
+  expect(radius).toBe(-1);
+  connection.send({ type: 'error', code: 'invalid', message: 'radius …', subscription });
+  await expect(bad).rejects.toMatchObject({ code: 'invalid' });
+  expect(await connection.snapshot([])).toMatchObject(circle);
+  await watch.ready;
+});
+
+test('a watch goes on from an earlier one', async () => {
+  const { watch, nearcast, connection } = await setUp();
+  await connection.snapshot([at('a', 1)], { cursor: 'c1' });
+  await watch.ready;
+  const other = nearcast.watch(circle, { from: watch });
+  expect(idsOf(other.drivers)).toEqual(['a']);
+  expect(await connection.snapshot([], { resumed: true, unchanged: ['a'] })).toMatchObject({ cursor: 'c1' });
+  await other.ready;
+  expect(other.drivers.get('a')).toEqual(at('a', 1));
 });
 
 test('a refused update is taken back, and told', async () => {
@@ -225,7 +347,7 @@ test('a subscription that is refused fails its watch alone; one that cannot be t
 });
 
 test('of a watch around a driver it is told whether that driver is known', async () => {
-  const { watch, connection } = await setUp();
+  const { watch, connection } = await setUp({}, { around: 'd', radius: 10 });
   const followed = collect(watch, 'followed');
   await connection.snapshot([], { followed: 'unknown' });
   await watch.ready;
@@ -237,6 +359,15 @@ test('of a watch around a driver it is told whether that driver is known', async
   await next(watch, 'followed');
   expect(followed).toEqual(['unknown', 'here', 'offline']);
   expect(watch.followed).toBe('offline');
+  const still = watch.update(circle);
+  await connection.updated();
+  await still;
+  expect(watch.followed).toBeUndefined();
+  const again = watch.update({ around: 'e' });
+  await connection.updated({ followed: 'offline' });
+  await again;
+  expect(followed.at(-1)).toBe('offline');
+  expect(followed.length).toBe(4);
 });
 
 test('an age is by the server’s clock, however wrong the device’s is', async () => {
