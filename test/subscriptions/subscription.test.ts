@@ -255,11 +255,7 @@ test('what becomes of the followed driver is told when it is other than what was
           continue;
         }
         expect(own.due).toBe(told !== truth);
-        const news = own.takeChanges(
-          () => {},
-          () => {},
-        );
-        expect(news).toBe(told === truth ? undefined : truth);
+        expect(own.takeChanges().followed).toBe(told === truth ? undefined : truth);
         told = truth;
       }
     }),
