@@ -107,7 +107,7 @@ test.each<
     box(-97.03, 29.97, -96.97, 30.03),
     (get) => get('/v1/drivers?bbox=-97.03,29.97,-96.97,30.03&limit=1000'),
   ],
-  ['a list around a driver', around('d0', 4_000), (get) => get('/v1/drivers?around=d0&radius=4000&limit=1000')],
+  ['a list around a driver', around('d0', 20_000), (get) => get('/v1/drivers?around=d0&radius=20000&limit=1000')],
   [
     'a search in a polygon',
     frame(30, -97, 0.03),
