@@ -76,7 +76,7 @@ export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 
           else {
             // A snapshot may be larger than what the system holds for a peer: unread, it would stay for ever. Node sets another
             // time when all of it is written, and counts this one anew as long as some of it is.
-            request.raw.socket.setTimeout(slowTime);
+            reply.raw.socket?.setTimeout(slowTime);
             sendJson(reply, message);
             resolve();
           }
