@@ -288,7 +288,6 @@ test('[12.2] clients whose connections break at any moment, and go on with their
     client: undefined as Client | undefined,
   }));
   const headers = { authorization: `Bearer ${token()}` };
-  let drops = 0;
   const connect = async (watcher: (typeof watchers)[number]) => {
     const client = await Client.open(`ws://127.0.0.1:${network.port}/ws`, [], headers);
     const belief = watcher.client?.belief('s');
@@ -296,6 +295,10 @@ test('[12.2] clients whose connections break at any moment, and go on with their
     client.send(subscribe({ ...watcher.fields, cursor: belief?.cursor }));
     watcher.client = client;
   };
+  for (const watcher of watchers) {
+    await connect(watcher);
+    await watcher.client?.next('snapshot');
+  }
   for (let round = 0; round < 40; round++) {
     for (const watcher of watchers) if (watcher.client?.socket.readyState !== 1) await connect(watcher);
     for (let turn = random.below(12); turn > 0; turn--) {
@@ -304,7 +307,6 @@ test('[12.2] clients whose connections break at any moment, and go on with their
     }
     if (round === 39) break;
     network.cut();
-    drops++;
     for (const { client } of watchers) await client?.closed;
     traffic.move(random.below(40));
   }
@@ -313,8 +315,7 @@ test('[12.2] clients whose connections break at any moment, and go on with their
     while (!traffic.isBelieved(client.belief('s'), asked)) await client.next('changes');
     expect(client.contradictions).toEqual([]);
     const { full, resumed } = client.belief('s');
-    expect(resumed, asked.kind).toBeGreaterThan(drops / 4);
-    // Where the first snapshot never came, there is nothing to go on from.
-    expect(full, asked.kind).toBeLessThan(10);
+    expect(resumed, asked.kind).toBeGreaterThan(0);
+    expect(full, asked.kind).toBe(1);
   }
 });
