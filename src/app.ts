@@ -6,6 +6,7 @@ import type { Config } from './config.ts';
 import { processClock } from './delivery/clock.ts';
 import { cellRoutes } from './http/cells.ts';
 import { changesRoutes } from './http/changes.ts';
+import { refuseWhileClosing } from './http/closing.ts';
 import { useDocumentation } from './http/documentation.ts';
 import { driverRoutes } from './http/drivers.ts';
 import { useApiHeaders } from './http/headers.ts';
@@ -43,6 +44,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     // Two lines a request would drown everything else.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BYTES,
+    return503OnClosing: false,
     // An id of 128 characters may take 12 bytes of percent-encoding each.
     routerOptions: { maxParamLength: 2048 },
     frameworkErrors: handleError,
@@ -56,6 +58,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   // Answers are sent as text that was encoded ahead; nothing is left to serialize.
   app.setSerializerCompiler(() => JSON.stringify);
   useProblems(app);
+  refuseWhileClosing(app);
   if (config.corsOrigins.length > 0) {
     await app.register(cors, {
       origin: config.corsOrigins.includes('*') ? '*' : [...config.corsOrigins],

@@ -79,7 +79,7 @@ const schema = z
     MAX_RADIUS_METERS: integer(1, 20_100_000, 100_000),
     MAX_SUBSCRIPTIONS: integer(1, 100_000, 100),
     PING_SECONDS: integer(1, 3_600, 25),
-    SLOW_SECONDS: integer(1, 3_600, 30),
+    SLOW_SECONDS: integer(1, 3_600, 60),
     PERMESSAGE_DEFLATE: z.enum(['on', 'off'], { error: 'must be on or off' }).default('off'),
     CORS_ORIGINS: z
       .string()

@@ -20,7 +20,7 @@ test('without any setting the defaults hold; an empty variable counts as absent'
     corsOrigins: [],
     logLevel: 'info',
     production: false,
-    slowSeconds: 30,
+    slowSeconds: 60,
     unknown: [],
   });
 });
