@@ -106,9 +106,8 @@ export class Outbox implements Recipient {
   };
 
   #send(subscription: Subscription): void {
-    if (subscription.interval > 0) subscription.notBefore = this.#clock.now() + subscription.interval;
     if (subscription.snapshotDue) {
-      this.#socket.send(this.#encode.snapshot(subscription, subscription.takeSnapshot()));
+      this.#write(subscription, this.#encode.snapshot(subscription, subscription.takeSnapshot()));
       return;
     }
     const asked = subscription.answerDue;
@@ -116,7 +115,12 @@ export class Outbox implements Recipient {
     const { enter, move, exit, followed } = changes;
     // Moves that were taken back while they waited leave nothing.
     if (!asked && followed === undefined && enter.length + move.length + exit.length === 0) return;
-    this.#socket.send(this.#encode.changes(subscription, changes));
+    this.#write(subscription, this.#encode.changes(subscription, changes));
+  }
+
+  #write(subscription: Subscription, message: string): void {
+    if (subscription.interval > 0) subscription.notBefore = this.#clock.now() + subscription.interval;
+    this.#socket.send(message);
   }
 
   /** Whether a subscription must wait for its pace; then it is woken when its time has come. */
