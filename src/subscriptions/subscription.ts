@@ -238,7 +238,7 @@ export class Subscription {
     if (past?.members === undefined || past.members !== this.#members()) return false;
     // That the driver that the area goes around is known, or is not any more, is news even when nobody is inside.
     if ((past.region === NOWHERE) !== (this.region === NOWHERE)) return false;
-    for (const driver of this.inside) if (this.#hasChanged(driver, past)) return false;
+    for (const { revision } of this.inside) if (revision > past.revision) return false;
     this.#snapshotDue = false;
     this.#followedTold = this.#followed;
     return true;
