@@ -1,4 +1,3 @@
-import geographiclib from 'geographiclib-geodesic';
 import { expect, test } from 'vitest';
 import type { Fix } from '../src/fix.ts';
 import { Circle } from '../src/geo/circle.ts';
@@ -9,11 +8,8 @@ import { encodePosition } from '../src/protocol/position.ts';
 import { GroupCommit, type OnStored } from '../src/store/group-commit.ts';
 import { MemoryStore } from '../src/store/memory.ts';
 import type { DriverKey, StoredPosition } from '../src/store/store.ts';
-import type { Subscription } from '../src/subscriptions/subscription.ts';
 import { Tracker, type Within } from '../src/tracker.ts';
 import { seeded } from './support/random.ts';
-
-const wgs84 = geographiclib.Geodesic.WGS84;
 
 function setUp({ full = false } = {}) {
   const clock = { now: 1_000_000 };
@@ -245,103 +241,6 @@ test('a query says that it was truncated when, and only when, there were more', 
   const ask = (limit: number) => tracker.nearby('f', new Circle(0, 0, 1), limit);
   expect(ask(2)).toMatchObject({ truncated: true, drivers: [{ id: 'd0' }, { id: 'd1' }] });
   expect(ask(3).truncated).toBe(false);
-});
-
-test('what every subscription is told adds up to brute force, over random drivers, circles, filters, updates and clocks', () => {
-  const random = seeded('subscriptions');
-  const { tracker, clock } = setUp();
-  type Watch = {
-    lat: number;
-    lng: number;
-    radius: number;
-    where?: { status: string };
-    believed: Set<string>;
-    own: Subscription;
-  };
-  const watches: Watch[] = [];
-  const woken = new Set<Subscription>();
-  const recipient = { wake: (subscription: Subscription) => woken.add(subscription) };
-  // Around the antimeridian near a pole, where naive boxes fail.
-  const place = (): [number, number] => {
-    const lng = 180 + 3 * random.normal();
-    return [Math.min(90, 88.5 + random.normal() * 0.7), lng > 180 ? lng - 360 : lng];
-  };
-  const area = () => {
-    const [lat, lng] = place();
-    return { lat, lng, radius: random.pick([0, 300, 5_000, 60_000, 500_000]) };
-  };
-  const where = () => (random.below(2) === 0 ? undefined : { status: random.pick(['busy', 'free']) });
-  const drain = () => {
-    for (const { believed, own } of watches) {
-      if (!own.due) continue;
-      if (own.snapshotDue) for (const { id } of own.takeSnapshot().drivers) believed.add(id);
-      else {
-        const { enter, move, exit } = own.takeChanges();
-        for (const { id } of enter) expect(believed.has(id), `enter of ${id}`).toBe(false);
-        for (const { id } of move) expect(believed.has(id), `move of ${id}`).toBe(true);
-        for (const { id } of enter) believed.add(id);
-        for (const { driverId, reason } of exit) {
-          expect(believed.delete(driverId), `${reason} of ${driverId}`).toBe(true);
-        }
-      }
-    }
-    woken.clear();
-  };
-  const positions = new Map<string, { lat: number; lng: number; status: string; heardAt: number }>();
-  let compared = 0;
-  for (let step = 0; step < 6_000; step++) {
-    clock.now += 50;
-    const what = random.below(100);
-    if (what < 80) {
-      const id = `d${random.below(150)}`;
-      const known = positions.get(id);
-      const [lat, lng] =
-        known !== undefined && random.below(3) > 0
-          ? [Math.min(90, known.lat + 0.001 * random.normal()), known.lng]
-          : place();
-      const status = random.pick(['busy', 'free']);
-      expect(tracker.accept('f', fix(id, clock.now, lat, lng, { attributes: { status } }))).toBe('accepted');
-      positions.set(id, { lat, lng, status, heardAt: clock.now });
-    } else if (what < 85 && watches.length < 40) {
-      const circle = area();
-      const condition = where();
-      const view = { area: new Circle(circle.lat, circle.lng, circle.radius), where: condition };
-      const own = tracker.subscribe('f', `s${step}`, recipient, view);
-      watches.push({ ...circle, where: condition, believed: new Set(), own });
-    } else if (what < 92 && watches.length > 0) {
-      const watch = random.pick(watches);
-      const circle = area();
-      const condition = where();
-      tracker.update(watch.own, {
-        area: new Circle(circle.lat, circle.lng, circle.radius),
-        where: condition,
-      });
-      Object.assign(watch, circle, { where: condition });
-    } else if (what < 94 && watches.length > 30) {
-      const [watch] = watches.splice(random.below(watches.length), 1);
-      tracker.unsubscribe(watch.own);
-    } else if (what < 97) {
-      const id = `d${random.below(150)}`;
-      expect(tracker.goOffDuty('f', id, () => {})).toBe(positions.delete(id) ? 'gone' : 'unknown');
-    } else if (what < 98) {
-      // Time passes; some go stale.
-      clock.now += 150_000;
-      tracker.expire();
-      for (const [id, { heardAt }] of positions) if (heardAt < clock.now - 300_000) positions.delete(id);
-    }
-    if (step % 50 !== 0) continue;
-    drain();
-    for (const { lat, lng, radius, where, believed } of watches) {
-      const expected = [...positions]
-        .filter(([, at]) => where === undefined || at.status === where.status)
-        .filter(([, at]) => (wgs84.Inverse(lat, lng, at.lat, at.lng).s12 as number) <= radius)
-        .map(([id]) => id);
-      expect([...believed].sort()).toEqual(expected.sort());
-      compared += expected.length;
-    }
-  }
-  console.log(`compared ${compared} believed drivers`);
-  expect(compared).toBeGreaterThan(5_000);
 });
 
 test('a polygon that is dear to ask about is paged in small steps, and together they are all', () => {

@@ -114,6 +114,25 @@ test.each(['comes', 'goes'])(
   },
 );
 
+test('a poll waits although the clock was set back, as it is known who was inside [15.2]', () => {
+  const { world, fleet, join, fix, endTurn } = setUp({ polls: true });
+  const question = { area: KILOMETRE, maxAge: 5 };
+  fix('a', 0);
+  world.pass(6_000);
+  world.expire();
+  world.setBack(5_000);
+  const first = join();
+  first.subscribe('s', fleet, question, {});
+  endTurn();
+  expect(first.last).toMatchObject({ drivers: [{ driverId: 'a' }] });
+  first.readSome(1);
+  const mark = first.read.get('s');
+  const second = join();
+  second.subscribe('s', fleet, question, {}, mark?.cursor, mark);
+  endTurn();
+  expect(second.last).toBeUndefined();
+});
+
 test('a lower minDisplacement also tells of those who were unchanged when the client came back [11.5]', () => {
   const { fleet, join, fix, endTurn, past } = setUp();
   fix('a', 0);
@@ -131,6 +150,22 @@ test('a lower minDisplacement also tells of those who were unchanged when the cl
   peer.update('s', { area: KILOMETRE }, { minDisplacement: 10 });
   endTurn();
   expect(peer.last).toMatchObject({ move: [{ driverId: 'a', latitude: 0.0005 }, { driverId: 'b' }] });
+});
+
+test('what was not worth a message does not hold up the next', () => {
+  const { world, fleet, join, fix, endTurn } = setUp();
+  fix('a', 0);
+  const peer = join();
+  peer.subscribe('s', fleet, { area: KILOMETRE }, { maxRate: 1, minDisplacement: 50 });
+  endTurn();
+  // 111 m to and fro.
+  fix('a', 0.001);
+  fix('a', 0);
+  world.pass(1_000);
+  expect(peer.last).toMatchObject({ type: 'snapshot' });
+  fix('a', 0.001);
+  endTurn();
+  expect(peer.last).toMatchObject({ move: [{ driverId: 'a' }] });
 });
 
 test('the answer to an update waits behind a snapshot that fills what may be unsent [13.1]', () => {

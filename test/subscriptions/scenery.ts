@@ -16,6 +16,7 @@ const TOWNS: readonly Place[] = [
   { lat: 30.25, lng: -97.75 },
   // Across the antimeridian.
   { lat: -17, lng: 180 },
+  { lat: 88.5, lng: 180 },
   { lat: 90, lng: 0 },
   { lat: -90, lng: 77 },
   // A pentagon of H3.
@@ -41,7 +42,7 @@ export class Scenery {
     const town = random.pick(this.#towns);
     if (town === GRID) return { lat: GRID.lat + STEP * this.#steps(20), lng: GRID.lng + STEP * this.#steps(20) };
     if (random.below(30) === 0) return town;
-    const reach = random.pick([0.001, 0.02, 0.02, 0.1]);
+    const reach = random.pick([0.001, 0.02, 0.02, 0.1, 0.7]);
     const lng = Math.abs(town.lat) === 90 ? random.between(-180, 180) : town.lng + reach * random.normal();
     return tidy(town.lat + reach * random.normal(), lng);
   }
@@ -75,7 +76,7 @@ export class Scenery {
     const random = this.#random;
     const somebody = fleet.place(random.pick(IDS));
     const centre = somebody !== undefined && random.below(4) === 0 ? somebody : this.place();
-    const radius = random.pick([0, 30, 300, 2_000, 2_000, 10_000, 10_000, 100_000, 3_000_000]);
+    const radius = random.pick([0, 30, 300, 2_000, 2_000, 10_000, 10_000, 100_000, 500_000, 3_000_000]);
     const kind = random.below(20);
     if (kind < 6) return { kind: 'circle', ...centre, radius };
     if (kind < 12) return { kind: 'around', driverId: random.pick(IDS), radius };
