@@ -71,11 +71,12 @@ export class Believer {
     return { drivers: new Map(this.#drivers), followed: this.#followed };
   }
 
-  /** How many are believed, or must or may be inside. */
-  get most(): number {
+  /** Whether there can be so many to be told of: as many as are believed, or must or may be inside. */
+  canBe(count: number): boolean {
+    if (count <= this.#drivers.size) return true;
     const all = new Set(this.#drivers.keys());
     for (const [driverId] of this.#watch.inside()) all.add(driverId);
-    return all.size;
+    return count <= all.size;
   }
 
   /** The server goes on without a snapshot: all must be as it was. */

@@ -12,7 +12,20 @@ const OPERATIONS = Number(process.env.OPERATIONS ?? 15_000);
 const EPISODE = 3_000;
 
 /** Seeds that failed once, and what was wrong. They mean the same only as long as the operations are drawn as they are. */
-const SEEDS_THAT_FAILED: readonly (readonly [seed: number, operations: number, bug: string])[] = [];
+const SEEDS_THAT_FAILED: readonly (readonly [seed: number, operations: number, bug: string])[] = [
+  [6, 150, 'an update around the same driver told again what is known of it, or made it unknown'],
+  [4, 100, 'an interval that is no whole milliseconds was never kept'],
+  [142, 300, 'who was unchanged on resuming was not told of when minDisplacement was lowered'],
+  [279, 600, 'the answer to an update went out behind a snapshot that had filled the socket'],
+  [2, 250, 'a poll was not told that the followed driver had gone, with nobody inside'],
+  [159, 160, 'who had been too old before the clock was set back was unchanged on resuming'],
+  [100_071, 2_450, 'moves that were taken back began a new interval, although nothing was sent'],
+];
+
+const RARE = [
+  ...['left', 'filtered', 'stale', 'offline', 'answer', 'resumed', 'not resumed', 'unchanged', 'went on'],
+  ...['changes followed here', 'changes followed offline', 'snapshot followed unknown', 'duplicate', 'unavailable'],
+];
 
 test.each(SEEDS_THAT_FAILED)('what failed with seed %i within %i operations holds: %s', (seed, operations) => {
   run(seed, operations);
@@ -26,4 +39,6 @@ test('what each client believes is the naive answer once drained, and every mess
   }
   console.log([...counts].map(([what, times]) => `${what} ${times}`).join(', '));
   expect(counts.get('believed drivers compared')).toBeGreaterThan(OPERATIONS / 10);
+  // What is rare may be missing in a short run, but not in this.
+  for (const what of RARE) expect(counts.get(what), what).toBeGreaterThan(0);
 }, 3_600_000);

@@ -211,7 +211,7 @@ export class Peer implements Socket {
     for (const [name, live] of this.lives) {
       const { subscription, believer, pace, watch, displacement, isAsked, toldAt, setBacks } = live;
       const { backlog } = subscription;
-      if (backlog > believer.most) fail(`${backlog} wait in ${name}, and ${believer.most} could`);
+      if (!believer.canBe(backlog)) fail(`${backlog} wait in ${name}`);
       if (!turnIsOver || this.#unsent > HIGH_WATER) continue;
       if (isAsked || !believer.begun) fail(`${name} is not answered`);
       if (subscription.due) {
