@@ -22,6 +22,7 @@ const SEEDS_THAT_FAILED: readonly (readonly [seed: number, operations: number, b
   [100_071, 2_450, 'moves that were taken back began a new interval, although nothing was sent'],
 ];
 
+/** What at least must have happened in 15,000 operations. */
 const RARE = [
   ...['left', 'filtered', 'stale', 'offline', 'answer', 'resumed', 'not resumed', 'unchanged', 'went on'],
   ...['changes followed here', 'changes followed offline', 'snapshot followed unknown', 'duplicate', 'unavailable'],
@@ -39,6 +40,6 @@ test('what each client believes is the naive answer once drained, and every mess
   }
   console.log([...counts].map(([what, times]) => `${what} ${times}`).join(', '));
   expect(counts.get('believed drivers compared')).toBeGreaterThan(OPERATIONS / 10);
-  // What is rare may be missing in a short run, but not in this.
+  if (OPERATIONS < 15_000) return;
   for (const what of RARE) expect(counts.get(what), what).toBeGreaterThan(0);
 }, 3_600_000);
