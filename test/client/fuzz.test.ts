@@ -1,9 +1,20 @@
 import { expect, test } from 'vitest';
-import type { Changes, FixVerdict, Position, WebSocketConstructor } from '../../src/client/index.ts';
+import type {
+  Area,
+  Changes,
+  FixVerdict,
+  Patch,
+  Position,
+  WatchStart,
+  WebSocketConstructor,
+} from '../../src/client/index.ts';
 import { type Store, type StoredPosition, StoreUnavailable } from '../../src/store/store.ts';
-import { seeded } from '../support/random.ts';
+import { type AskedArea, around, box, circle, everywhere, frame } from '../support/areas.ts';
+import type { Place } from '../support/geodesic.ts';
+import { type Random, seeded } from '../support/random.ts';
 import { startServer } from '../support/server.ts';
-import { clientOf, collect, next, place } from './support.ts';
+import { Traffic } from '../support/traffic.ts';
+import { clientOf, collect, next, place, untilTrue } from './support.ts';
 
 /** A network that loses what it carries: a frame on its way, and the connection with it. */
 class Weather {
@@ -163,6 +174,93 @@ test('through outages a watch, and whoever iterates it slowly, end with the trut
     timesOf(watch.drivers.values()),
   );
   expect(watch.drivers.size).toBe(truth.length + 1);
+  expect(weather.outages).toBeGreaterThan(5);
+});
+
+const CENTRE: Place = [30, -97];
+
+/** An area about the centre, of any kind. */
+function anyArea(random: Random, drivers: number): AskedArea {
+  const [lat, lng] = [CENTRE[0] + 0.02 * random.normal(), CENTRE[1] + 0.02 * random.normal()];
+  const size = random.between(0.005, 0.04);
+  return random.pick([
+    () => circle(lat, lng, size * 111_000),
+    () => box(lng - size, lat - size, lng + size, lat + size / 2),
+    () => frame(lat, lng, size),
+    () => around(`d${random.below(drivers)}`, size * 111_000),
+    () => everywhere,
+  ])();
+}
+
+/** The patch that makes an area of any other. */
+function patchTo({ fields }: AskedArea, random: Random): Patch {
+  if (Object.keys(fields).length === 0) return random.pick([{ bbox: null }, { around: null, radius: null }]);
+  return { ...(random.next() < 0.5 && { maxAge: null }), ...fields };
+}
+
+test('watches of all kinds, updated, refused, closed and begun anew in bad weather, end with the truth', async () => {
+  const random = seeded('areas in bad weather');
+  const drivers = 60;
+  const server = await startServer();
+  const traffic = new Traffic(server, random, drivers, CENTRE);
+  const weather = new Weather(() => random.next());
+  weather.losses = 0.03;
+  const nearcast = clientOf(server, { WebSocket: weather.WebSocket });
+  const wrong: string[] = [];
+  const begin = (from?: WatchStart & { readonly area: AskedArea }) => {
+    const area = from?.area ?? anyArea(random, drivers);
+    const watch = nearcast.watch(area.fields as Area, { from });
+    const inside = new Set(watch.drivers.keys());
+    watch.on('enter', ({ driverId }) => inside.has(driverId) && wrong.push(`enter ${driverId}`));
+    watch.on('move', ({ driverId }) => inside.has(driverId) || wrong.push(`move ${driverId}`));
+    watch.on('exit', ({ driverId }) => inside.delete(driverId) || wrong.push(`exit ${driverId}`));
+    watch.on('enter', ({ driverId }) => inside.add(driverId));
+    return { watch, area, inside };
+  };
+  const watches = Array.from({ length: 8 }, () => begin());
+  const updates: Promise<unknown>[] = [];
+  for (let step = 0; step < 1500; step++) {
+    traffic.move(random.below(8));
+    const index = random.below(watches.length);
+    const one = watches[index];
+    const chance = random.next();
+    if (chance < 0.1) {
+      one.area = anyArea(random, drivers);
+      updates.push(one.watch.update(patchTo(one.area, random)));
+    } else if (chance < 0.13) {
+      // Alone on its way, so that nothing good is refused with it.
+      await one.watch.update({});
+      updates.push(expect(one.watch.update({ bbox: [0, 1, 2, 0] })).rejects.toMatchObject({ code: 'invalid' }));
+      await updates.at(-1);
+    } else if (chance < 0.16) {
+      one.watch.close();
+      watches[index] = begin();
+    } else if (chance < 0.19) {
+      // Another goes on from it, wherever it is: not yet live, interrupted, or with an update on its way.
+      const { cursor, drivers: known } = one.watch;
+      watches[index] = begin({ cursor, drivers: [...known.values()], area: one.area });
+      one.watch.close();
+    } else if (chance < 0.2) {
+      const id = `d${random.below(drivers)}`;
+      if (traffic.places.delete(id)) server.tracker.goOffDuty('default', id, () => {});
+    } else if (chance < 0.5) await new Promise((resolve) => setImmediate(resolve));
+  }
+  weather.losses = 0;
+  for (const { watch, area, inside } of watches) {
+    await watch.update({});
+    await untilTrue(watch, traffic, area);
+    expect([...inside].sort()).toEqual(traffic.inside(area));
+    // Whoever is gone is off duty, or unknown to a subscription that is newer than that.
+    const { around: id } = area.fields;
+    const gone = /^(offline|unknown)$/;
+    if (id === undefined) expect(watch.followed).toBeUndefined();
+    else expect(watch.followed).toMatch(traffic.places.has(id as string) ? /^here$/ : gone);
+  }
+  // A watch that was closed rejects what it had not been told yet.
+  for (const one of await Promise.allSettled(updates)) {
+    if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'closed' });
+  }
+  expect(wrong).toEqual([]);
   expect(weather.outages).toBeGreaterThan(5);
 });
 

@@ -1,21 +1,14 @@
 import { expect, test } from 'vitest';
-import type { Area, Patch, Position, Watch } from '../../src/client/index.ts';
+import type { Area, Patch, Position } from '../../src/client/index.ts';
 import { type AskedArea, areasIn, box, circle, everywhere, frame, around as goingAround } from '../support/areas.ts';
-import type { Belief } from '../support/belief.ts';
 import { Network } from '../support/network.ts';
 import { seeded } from '../support/random.ts';
 import { startServer } from '../support/server.ts';
 import { Traffic } from '../support/traffic.ts';
-import { clientOf, collect, idsOf, next, place } from './support.ts';
+import { clientOf, collect, idsOf, next, place, untilTrue } from './support.ts';
 
 const CENTRE: [number, number] = [30, -97];
 const HERE = { latitude: 30, longitude: -97, radius: 1000 };
-
-/** Resolves when a watch has just what is so. */
-async function untilTrue(watch: Watch, traffic: Traffic, area: AskedArea): Promise<void> {
-  const isSo = () => traffic.isBelieved({ drivers: watch.drivers, inside: idsOf(watch.drivers) } as Belief, area);
-  while (!isSo()) await next(watch, 'changes');
-}
 
 const ids = (list: readonly { readonly driverId: string }[]) => list.map(({ driverId }) => driverId).sort();
 

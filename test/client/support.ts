@@ -10,7 +10,10 @@ import {
   type WatchEvents,
 } from '../../src/client/index.ts';
 import type { Position } from '../../src/client/wire.ts';
+import type { AskedArea } from '../support/areas.ts';
+import type { Belief } from '../support/belief.ts';
 import { type TestServer, token } from '../support/server.ts';
+import type { Traffic } from '../support/traffic.ts';
 
 /** A client of a server in this process, with a token that may do everything; ended when the test is. */
 export function clientOf({ port }: { readonly port: number }, options: Partial<NearcastOptions> = {}): Nearcast {
@@ -105,6 +108,12 @@ export function place(server: TestServer, driverId: string, lat: number, lng: nu
 /** The drivers of a map, as sorted ids. */
 export function idsOf(drivers: ReadonlyMap<string, Position>): string[] {
   return [...drivers.keys()].sort();
+}
+
+/** Resolves when a watch has just what is so. */
+export async function untilTrue(watch: Watch, traffic: Traffic, area: AskedArea): Promise<void> {
+  const isSo = () => traffic.isBelieved({ drivers: watch.drivers, inside: idsOf(watch.drivers) } as Belief, area);
+  while (!isSo()) await next(watch, 'changes');
 }
 
 /** A token that says what it is told to, and is signed by nobody. */
