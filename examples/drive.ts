@@ -1,6 +1,6 @@
 // A driver who goes round a block, a fix a second, through whatever the network does:
 //   node examples/drive.ts http://127.0.0.1:8080 TOKEN driver-1 40.7549 -73.984
-// An installed package is imported as 'nearcast/client'.
+// An installed package is imported as '@nearcast/client'.
 import { Nearcast } from '../src/client/index.ts';
 
 const [url, token, driverId, latitude, longitude] = process.argv.slice(2);

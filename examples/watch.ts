@@ -1,6 +1,6 @@
 // Who is near a point, and then what moves there:
 //   node examples/watch.ts http://127.0.0.1:8080 TOKEN 40.7549 -73.984 1000
-// An installed package is imported as 'nearcast/client'.
+// An installed package is imported as '@nearcast/client'.
 import { Nearcast } from '../src/client/index.ts';
 
 const [url, token, latitude, longitude, radius] = process.argv.slice(2);
