@@ -281,13 +281,13 @@ export class Watch {
     const { place, passes, age } = status;
     const why = (place === 'in' ? 0 : LEFT) | (passes ? 0 : FILTERED) | (age === 'in' ? 0 : STALE);
     const isOut = place === 'out' || !passes || age === 'out';
-    this.#set(status, isOut ? 'out' : why === 0 ? 'in' : 'either', why | pending, pending === 0);
+    this.#set(status, isOut ? 'out' : why === 0 ? 'in' : 'either', why | pending, pending === 0 && place !== 'either');
   }
 
-  #set(status: Status, state: Side, why: number, isKnown: boolean): void {
+  #set(status: Status, state: Side, why: number, isCertain: boolean): void {
     if (state === 'in') status.reasons = 0;
     // Of several that are so at once the first is told, where nothing was in the air.
-    else if (status.state === 'in' && state === 'out' && isKnown) status.reasons = why & -why;
+    else if (status.state === 'in' && state === 'out' && isCertain) status.reasons = why & -why;
     else if (status.state !== 'out' || state !== 'out') status.reasons |= why;
     if (state !== 'in') status.wavered = true;
     status.state = state;
