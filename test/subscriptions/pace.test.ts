@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest';
+import type { PlainArea } from './areas.ts';
+import { Peer } from './peer.ts';
+import { World } from './world.ts';
+
+const AREA: PlainArea = { kind: 'circle', lat: 0, lng: 0, radius: 10_000 };
+/** Degrees of latitude, about 55 m and 1,100 m. */
+const NEAR = 0.0005;
+const FAR = 0.01;
+
+function setUp() {
+  const world = new World(['f']);
+  const [fleet] = world.fleets;
+  const peer = new Peer(world, false);
+  world.peers.add(peer);
+  const fix = (driverId: string, lat: number) => world.accept(fleet, { driverId, lat, lng: 0 });
+  const endTurn = () => world.clock.endTurn();
+  return { world, fleet, peer, fix, endTurn };
+}
+
+test('a driver that went away and came back while it waited is not told of when it is where it was told to be [11.5]', () => {
+  const { fleet, peer, fix, endTurn } = setUp();
+  fix('a', 0);
+  peer.subscribe('s', fleet, { area: AREA }, { minDisplacement: 500 });
+  endTurn();
+  const { last } = peer;
+  fix('a', FAR);
+  fix('a', NEAR);
+  endTurn();
+  expect(peer.last).toBe(last);
+});
+
+test('a driver that left and came back while it waited is told of, however near it is to where it was [11.5]', () => {
+  const { fleet, peer, fix, endTurn } = setUp();
+  fix('a', 0);
+  peer.subscribe('s', fleet, { area: AREA }, { minDisplacement: 500 });
+  endTurn();
+  fix('a', 1);
+  fix('a', NEAR);
+  endTurn();
+  expect(peer.last).toMatchObject({ type: 'changes', move: [{ driverId: 'a', latitude: NEAR }] });
+});
+
+test('a clock that is set back holds nothing back for longer than the time between two [11.4]', () => {
+  const { world, fleet, peer, fix, endTurn } = setUp();
+  peer.subscribe('s', fleet, { area: AREA }, { maxRate: 1 });
+  endTurn();
+  world.setBack(3_600_000);
+  fix('a', 0);
+  endTurn();
+  world.pass(1_000);
+  expect(peer.last).toMatchObject({ type: 'changes', enter: [{ driverId: 'a' }] });
+});
+
+test('of two subscriptions of a connection the quicker does not wait for the slower [11.4]', () => {
+  const { world, fleet, peer, fix, endTurn } = setUp();
+  peer.subscribe('s1', fleet, { area: AREA }, { maxRate: 0.1 });
+  peer.subscribe('s2', fleet, { area: AREA }, { maxRate: 10 });
+  endTurn();
+  fix('a', 0);
+  world.pass(100);
+  expect(peer.last).toMatchObject({ type: 'changes', subscription: 's2' });
+  world.pass(9_900);
+  expect(peer.last).toMatchObject({ type: 'changes', subscription: 's1' });
+});
