@@ -11,9 +11,10 @@ if (longitude === undefined) {
 
 const nearcast = new Nearcast({ url, token });
 nearcast.on('state', (state) => console.log(`connection: ${state}`));
+nearcast.on('error', (error) => console.error(`${error.code}: ${error.message}`));
 const track = nearcast.track({ driverId });
+track.on('error', (error) => console.error(`fixes wait: ${error.message}`));
 track.on('verdict', ({ fix, verdict, message = '' }) => console.log(`${fix.timestamp} ${verdict} ${message}`));
-track.on('error', (error) => console.error(`${error.code}: ${error.message}`));
 
 let angle = 0;
 const timer = setInterval(() => {
@@ -27,6 +28,9 @@ const timer = setInterval(() => {
 
 process.once('SIGINT', async () => {
   clearInterval(timer);
-  await track.flush();
+  // What was sent is to arrive; but not to be waited for when nobody is there.
+  await track
+    .flush({ signal: AbortSignal.timeout(5000) })
+    .catch((error) => console.error(`not all arrived: ${error.message}`));
   await nearcast.close();
 });

@@ -12,6 +12,7 @@ const circle = { latitude: Number(latitude), longitude: Number(longitude), radiu
 
 const nearcast = new Nearcast({ url, token });
 nearcast.on('state', (state) => console.error(`connection: ${state}`));
+nearcast.on('error', (error) => console.error(`${error.code}: ${error.message}`));
 
 const answer = await nearcast.nearby({ ...circle, limit: 5 });
 for (const { driverId, distance } of answer.drivers) console.log(`${driverId} is ${distance} m away`);

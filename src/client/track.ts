@@ -125,9 +125,13 @@ export class Track {
 
   /**
    * Waits until every fix that was sent before has its verdict (or was dropped). Rejects when the track is closed, the
-   * connection is given up or the token may not send positions: fixes then still wait.
+   * connection is given up or the token may not send positions, or the signal says so: fixes then still wait.
    */
-  async flush(): Promise<void> {
+  flush({ signal }: CallOptions = {}): Promise<void> {
+    return abortable(this.#flush(), signal);
+  }
+
+  async #flush(): Promise<void> {
     await this.#loaded;
     const upTo = this.#queue.lastPlace;
     if (this.#queue.firstPlace > upTo) return;
@@ -144,7 +148,7 @@ export class Track {
    */
   async offDuty(options: CallOptions = {}): Promise<void> {
     const { rest, tokens } = this.#deps;
-    await abortable(this.flush(), options.signal);
+    await this.flush(options);
     const driverId = this.#driverId ?? subjectOf(await abortable(tokens.current(), options.signal));
     if (driverId === undefined) throw new NearcastError('invalid', 'The token names no driver: give a driverId.');
     await rest.call('DELETE', `v1/drivers/${encodeURIComponent(driverId)}`, options);

@@ -268,6 +268,17 @@ test('when more wait than may, the oldest give way, and are told', async () => {
   await track.flush();
 });
 
+test('a flush can be taken back, and the fixes still wait', async () => {
+  const { server, track } = await setUp();
+  track.send(here);
+  const abort = new AbortController();
+  const flushed = track.flush({ signal: abort.signal });
+  await (await server.connection()).next();
+  abort.abort(new Error('enough'));
+  await expect(flushed).rejects.toThrow('enough');
+  expect(track.pending).toBe(1);
+});
+
 test('off duty is told after the fixes that wait', async () => {
   const { server, track } = await setUp();
   track.send(here);
