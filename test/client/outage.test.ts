@@ -4,6 +4,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { WebSocketConstructor } from '../../src/client/index.ts';
 import { everywhere } from '../support/areas.ts';
+import { Network } from '../support/network.ts';
 import { moveUntilWaiting, watchersOf } from '../support/pressure.ts';
 import { seeded } from '../support/random.ts';
 import { startServer, type TestServer, token } from '../support/server.ts';
@@ -18,6 +19,36 @@ async function listenAt(port: number, { app }: TestServer): Promise<void> {
   onTestFinished(() => void door.close());
   await once(door, 'listening');
 }
+
+/** WebSockets that a test can lay its hands on. */
+function holding() {
+  const sockets: WebSocket[] = [];
+  class Held extends WebSocket {
+    constructor(url: string, protocols: string[]) {
+      super(url, protocols);
+      sockets.push(this);
+    }
+  }
+  return { sockets, Held: Held as WebSocketConstructor };
+}
+
+test('a connection over which nothing comes any more is cut, where it can be, and made anew', async () => {
+  const server = await startServer();
+  const network = await Network.to(server.port);
+  const clock = new ManualClock();
+  const { sockets, Held } = holding();
+  const nearcast = clientOf(network, { clock, WebSocket: Held });
+  const watch = nearcast.watch(HERE);
+  await watch.ready;
+  network.freeze();
+  const lost = next(nearcast, 'error');
+  clock.advance(40_000);
+  expect(await lost).toMatchObject({ code: 'network', message: 'The connection was lost: it fell silent' });
+  const start = performance.now();
+  await once(sockets[0], 'close');
+  expect(performance.now() - start).toBeLessThan(2_000);
+  expect(watch.state).toBe('interrupted');
+});
 
 test('of a server that goes away and comes back at its place, the pause is kept, and just what differs is told', async () => {
   const clock = new ManualClock();
@@ -69,14 +100,8 @@ test('a client that reads nothing is closed as slow, comes back when it does, an
   const random = seeded('slow client');
   const server = await startServer({ env: { SLOW_SECONDS: '1' } });
   const traffic = new Traffic(server, random, 2_000, [30, -97]);
-  const sockets: WebSocket[] = [];
-  class Held extends WebSocket {
-    constructor(url: string, protocols: string[]) {
-      super(url, protocols);
-      sockets.push(this);
-    }
-  }
-  const nearcast = clientOf(server, { WebSocket: Held as WebSocketConstructor });
+  const { sockets, Held } = holding();
+  const nearcast = clientOf(server, { WebSocket: Held });
   const watch = nearcast.watch({});
   await watch.ready;
   const [subscription] = watchersOf(server, 'd0');
