@@ -141,7 +141,7 @@ test('[6.2] a peer that is no longer there is found by its silence, and its subs
 test('[6.2, 6.5] one that is no longer there while much happens is found as well', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
   onTestFinished(() => void vi.useRealTimers());
-  const { server, traffic } = await setUp();
+  const { server, traffic } = await setUp({ SLOW_SECONDS: '30' });
   const network = await Network.to(server.port);
   const client = await Client.open(`ws://127.0.0.1:${network.port}/ws`, [], headers);
   await client.ask(subscribe, 'snapshot');
