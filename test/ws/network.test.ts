@@ -92,7 +92,7 @@ test('[6.2] a peer in the middle of a huge snapshot, of which now and then a par
   // How many parts it gets through in is for the system to say: enough pings fall between any two.
   const server = await startServer({ env: { PING_SECONDS: '5' } });
   const sockets = serverSockets(server);
-  const traffic = new Traffic(server, random, 60_000, [30, -97]);
+  const traffic = new Traffic(server, random, 100_000, [30, -97]);
   const network = await Network.to(server.port, 20e6);
   const client = await Client.open(`ws://127.0.0.1:${network.port}/ws`, [], headers);
   client.send(subscribe);
@@ -100,15 +100,18 @@ test('[6.2] a peer in the middle of a huge snapshot, of which now and then a par
   // What of the one write under way the system has not taken yet.
   const left = () => (socket as unknown as { _handle: { writeQueueSize: number } | null })._handle?.writeQueueSize ?? 0;
   await vi.waitUntil(() => left() > 0);
-  let parts = 0;
-  for (; left() > 0; parts++) {
-    const before = left();
-    await vi.waitUntil(() => left() < before);
-    // Long enough for nearly every ping to find that nothing was read in the second before.
+  let seconds = 0;
+  for (let before = left(); before > 0; before = left()) {
+    // Some pings, of which nearly all find that nothing was read in the second before.
     vi.advanceTimersByTime(20_000);
+    seconds += 20;
+    await vi.waitUntil(() => left() < before);
   }
-  expect(parts).toBeGreaterThan(1);
-  expect((await client.next('snapshot')).drivers.length).toBe(60_000);
+  // Longer than SLOW_SECONDS.
+  expect(seconds).toBeGreaterThan(30);
+  expect((await client.next('snapshot')).drivers.length).toBe(100_000);
+  // It was not taken for slow either, which would let the snapshot through before the close.
+  await client.settled();
   expect(traffic.isBelieved(client.belief('s'), everywhere)).toBe(true);
 });
 
