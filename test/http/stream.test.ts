@@ -123,6 +123,10 @@ test('[14.2, 12.2] Last-Event-ID goes on: who is new or has moved, who is unchan
   expect(after.belief.contradictions).toEqual([]);
   const byQuery = await open(server, `${CIRCLE}&cursor=${encodeURIComponent(first.id as string)}`);
   expect((await byQuery.next()).data).toMatchObject({ resumed: true, unchanged: ['stays'] });
+  // As a client sends it that was told of no event yet.
+  const empty = { ...authorization, 'last-event-id': '' };
+  const byEither = await open(server, `${CIRCLE}&cursor=${encodeURIComponent(first.id as string)}`, empty);
+  expect((await byEither.next()).data).toMatchObject({ resumed: true, unchanged: ['stays'] });
 });
 
 test.each([
