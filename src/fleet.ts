@@ -16,6 +16,9 @@ import { type Past, type Recipient, type Subject, Subscription } from './subscri
 import { questionKey, type View } from './subscriptions/view.ts';
 import type { Test } from './subscriptions/where.ts';
 
+/** Exits of drivers from subscriptions that are told of in one go: some milliseconds. */
+const MAX_EXITS = 20_000;
+
 /** What to leave out of an answer. */
 export interface Conditions {
   readonly where?: Test;
@@ -123,10 +126,18 @@ export class Fleet implements Subject {
   /**
    * Removes the drivers last heard before `since`, and lets go of those whose positions have grown too old for a
    * subscription; their watchers are told that they are stale.
+   *
+   * @returns whether there are more, which were too many for one turn
    */
-  expire(since: number): void {
-    while (this.#oldest !== undefined && this.#oldest.heardAt < since) this.remove(this.#oldest, 'stale');
+  expire(since: number): boolean {
+    let exits = 0;
+    while (this.#oldest !== undefined && this.#oldest.heardAt < since) {
+      exits += 1 + this.#oldest.watchers.length;
+      this.remove(this.#oldest, 'stale');
+      if (exits > MAX_EXITS) return true;
+    }
     this.#registry.age(this.#time());
+    return false;
   }
 
   /** Forgets a driver; its watchers are told why. */
@@ -147,16 +158,14 @@ export class Fleet implements Subject {
    * @param cursor the moment from which the client goes on; one that is not of this question gives a full snapshot
    */
   watch(id: string, recipient: Recipient, view: View, cursor?: string): Subscription {
-    const region = this.#registry.regionOf(view.area);
-    const past = cursor === undefined ? undefined : this.#past(view, region, readCursor(cursor));
-    const subscription = new Subscription(id, this, recipient, view, region, past);
+    const past = cursor === undefined ? undefined : this.#past(view, readCursor(cursor));
+    const subscription = new Subscription(id, this, recipient, view, past);
     this.#registry.add(subscription);
     return subscription;
   }
 
-  /** Has a subscription ask for something else; the client gets the difference. */
-  rewatch(subscription: Subscription, view: View): void {
-    this.#registry.update(subscription, view);
+  lookAt(subscription: Subscription, view: View): void {
+    this.#registry.lookAt(subscription, view);
   }
 
   unwatch(subscription: Subscription): void {
@@ -203,7 +212,7 @@ export class Fleet implements Subject {
    * What a cursor marks, if it is of this question and this fleet. Whoever is inside now and has the position that it had
    * then was inside then, as the area was the same or is known; so nothing else need be remembered of any moment.
    */
-  #past(view: View, region: Region, cursor: Cursor | undefined): Past | undefined {
+  #past(view: View, cursor: Cursor | undefined): Past | undefined {
     if (cursor === undefined || cursor.key !== questionKey(view.area, view)) return undefined;
     // The client may be wrong by more than it now allows.
     if (!(cursor.minDisplacement <= (view.minDisplacement ?? 0))) return undefined;
@@ -211,7 +220,7 @@ export class Fleet implements Subject {
     const isKnown = epoch === this.#nothing ? revision === 0 : epoch === this.#epoch && revision <= this.#revision;
     if (!isKnown) return undefined;
     const oldest = view.maxAge === undefined ? Number.NEGATIVE_INFINITY : this.#latest - 1000 * view.maxAge;
-    if (!(view.area instanceof Around)) return { revision, region, oldest, members };
+    if (!(view.area instanceof Around)) return { revision, region: view.area, oldest, members };
     const isPlace = followed !== undefined && Math.abs(followed.lat) <= 90 && Math.abs(followed.lng) <= 180;
     return {
       revision,

@@ -105,7 +105,10 @@ async function run(config: Config, log: Logger): Promise<void> {
     if (stopping.signal.aborted) return;
     await app.listen({ host: config.host, port: config.port });
     serving = true;
-    const expiry = setInterval(() => tracker.expire(), EXPIRY_INTERVAL);
+    const expire = () => {
+      if (tracker.expire()) setImmediate(expire);
+    };
+    const expiry = setInterval(expire, EXPIRY_INTERVAL);
     const { port } = app.server.address() as AddressInfo;
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
     if (config.jwtSecret === undefined) console.log(welcome(reachable(url), secret));

@@ -220,9 +220,10 @@ export class Tracker {
     return this.#fleet(fleetName).watch(id, recipient, view, cursor);
   }
 
-  /** Has a subscription ask for something else. */
+  /** Has a subscription look at something else; its next message is the difference, even when there is none. */
   update(subscription: Subscription, view: View): void {
-    (subscription.subject as Fleet).rewatch(subscription, view);
+    subscription.ask(view);
+    subscription.answer();
   }
 
   /** Ends a subscription. */
@@ -233,13 +234,17 @@ export class Tracker {
   /**
    * Forgets the drivers of whom nothing was received for the TTL, and has those exit whose positions are too old for a
    * subscription. To be called every second or so: it is the one timer for all.
+   *
+   * @returns whether there are more, too many for one turn: to be called again in the next
    */
-  expire(): void {
+  expire(): boolean {
     const since = this.#now() - this.#ttl;
+    let more = false;
     for (const [name, fleet] of this.#fleets) {
-      fleet.expire(since);
+      more = fleet.expire(since) || more;
       if (fleet.empty) this.#fleets.delete(name);
     }
+    return more;
   }
 
   /** Marks the present moment of an answer. @param part the answer is not all that was asked for */

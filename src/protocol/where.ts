@@ -6,7 +6,14 @@ import { whereInQuery } from './query.ts';
 
 const MAX_CONDITIONS = 16;
 const MAX_ALLOWED = 64;
-const conditionValue = z.union([z.string(), number(), z.boolean()]);
+/** Characters, as of an attribute: what is longer is nobody's. */
+const MAX_KEY = 64;
+const MAX_TEXT = 256;
+const conditionValue = z.union([
+  z.string().max(MAX_TEXT, { error: `must have at most ${MAX_TEXT} characters` }),
+  number(),
+  z.boolean(),
+]);
 
 /** A condition on attributes, as `subscriptions/where.ts` evaluates it. */
 export const whereSchema = z.preprocess(
@@ -20,6 +27,8 @@ export const whereSchema = z.preprocess(
     if (Object.keys(where).length > MAX_CONDITIONS) return fault(`must have at most ${MAX_CONDITIONS} keys`);
     // A record would drop this key, and the condition would hold for everybody.
     if (Object.hasOwn(where, '__proto__')) return fault('must not have the key __proto__');
+    if (Object.keys(where).some((key) => key.length > MAX_KEY))
+      return fault(`must have keys of at most ${MAX_KEY} characters`);
     return where;
   },
   z
@@ -49,7 +58,11 @@ export function conditionInQuery(query: Readonly<Record<string, unknown>>): Wher
 
 function isPlain(attributes: Readonly<Record<string, readonly string[]>>): boolean {
   let keys = 0;
-  for (const key in attributes)
-    if (++keys > MAX_CONDITIONS || key === '__proto__' || attributes[key].length > MAX_ALLOWED) return false;
+  for (const key in attributes) {
+    if (++keys > MAX_CONDITIONS || key === '__proto__' || key.length > MAX_KEY) return false;
+    const allowed = attributes[key];
+    if (allowed.length > MAX_ALLOWED) return false;
+    for (const text of allowed) if (text.length > MAX_TEXT) return false;
+  }
   return true;
 }

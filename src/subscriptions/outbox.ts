@@ -27,6 +27,9 @@ export interface Clock {
 /** Above this many unsent bytes nothing of a subscription is sent; changes wait, conflated. */
 export const HIGH_WATER = 64 * 1024;
 
+/** Milliseconds after which placing what subscriptions look at is put off to the next turn, so that others get theirs. */
+const LONG = 10;
+
 /**
  * What waits to be sent on one connection. Subscriptions that have something wait here and are flushed at the end of the
  * turn while the socket is writable; while it is not, they wait in conflated form until {@link drained}. One that has a
@@ -95,11 +98,18 @@ export class Outbox implements Recipient {
 
   readonly #flush = (): void => {
     this.#flushing = false;
+    let began: number | undefined;
     for (const subscription of this.#due) {
       // Twice, when an update is to be answered right after the snapshot.
       while (subscription.due && !this.#rests(subscription)) {
         if (this.blocked) return;
+        const isLong = subscription.isUnsettled;
+        if (isLong) began ??= this.#clock.now();
         this.#send(subscription);
+        if (isLong && this.#clock.now() - (began as number) >= LONG) {
+          this.#schedule();
+          return;
+        }
       }
       this.#due.delete(subscription);
     }

@@ -5,7 +5,7 @@ import type { Region } from '../geo/region.ts';
 import { Ring } from '../geo/ring.ts';
 import type { CellTree } from '../spatial/cell-tree.ts';
 import { cover } from '../spatial/cover.ts';
-import { type Area, Around } from './area.ts';
+import { type Area, Around, type Followed } from './area.ts';
 import type { Driver } from './driver.ts';
 import type { ExitReason, Subject, Subscription } from './subscription.ts';
 import type { View } from './view.ts';
@@ -43,6 +43,7 @@ export class Registry {
   readonly #subject: Subject;
   readonly #now: () => number;
   readonly #watched = new WatchTree();
+  readonly #subscriptions = new Set<Subscription>();
   readonly #registrations = new Map<Subscription, Registration>();
   /** The subscriptions whose area goes around a driver, by driverId. */
   readonly #followers = new Map<string, Set<Subscription>>();
@@ -61,29 +62,38 @@ export class Registry {
     this.#now = now;
   }
 
-  /** Number of subscriptions. */
+  /** Number of subscriptions, placed or not. */
   get size(): number {
-    return this.#registrations.size;
+    return this.#subscriptions.size;
   }
 
-  /** Registers a subscription, and lets in all whom it holds. */
+  /** Takes in a subscription; it is placed when it is first told of. */
   add(subscription: Subscription): void {
-    this.#attach(subscription);
-    this.#register(subscription);
-    for (const driver of this.#held(subscription)) letIn(driver, subscription);
+    this.#subscriptions.add(subscription);
     subscription.recipient.wake(subscription);
   }
 
-  /** Has a subscription ask for something else. */
-  update(subscription: Subscription, view: View): void {
-    this.#detach(subscription);
-    subscription.look(view);
+  /** Has a subscription look at a view from now on, wherever that is now. */
+  lookAt(subscription: Subscription, view: View): void {
+    const isNew = !this.#registrations.has(subscription);
+    if (!isNew && view === subscription.view) {
+      this.#move(subscription, this.regionOf(view.area));
+      return;
+    }
+    if (!isNew) this.#detach(subscription);
+    if (view !== subscription.view) subscription.look(view);
     this.#attach(subscription);
-    this.#place(subscription, this.regionOf(view.area));
-    subscription.answer();
+    const region = this.regionOf(view.area);
+    if (isNew) {
+      subscription.region = region;
+      this.#register(subscription);
+      for (const driver of this.#held(subscription)) letIn(driver, subscription);
+    } else this.#place(subscription, region);
   }
 
   remove(subscription: Subscription): void {
+    this.#subscriptions.delete(subscription);
+    if (!this.#registrations.has(subscription)) return;
     this.#detach(subscription);
     this.#unregister(subscription);
     for (const driver of subscription.inside) leave(driver, subscription);
@@ -98,14 +108,6 @@ export class Registry {
 
   /** Tells every subscription concerned of a driver's new position. O(subscriptions that watch its old or new place). */
   moved(driver: Driver): void {
-    // First, so that those who follow it still have it inside.
-    const followers = this.#followers.get(driver.id);
-    if (followers !== undefined) {
-      for (const subscription of followers) {
-        this.#shift(subscription, this.regionOf(subscription.view.area) as Circle);
-        subscription.follow('here');
-      }
-    }
     const update = ++this.#update;
     const before = driver.watchers;
     const matches = this.#matches;
@@ -131,17 +133,23 @@ export class Registry {
     }
     // Nobody is held on to; and the list keeps its length, so that it need not grow again.
     matches.fill(undefined, 0, count);
+    this.#lead(driver.id, 'here');
   }
 
   /** Tells every subscription that holds a driver, or follows it, that it is gone. */
   removed(driver: Driver, reason: 'stale' | 'offline'): void {
     for (const subscription of driver.watchers) subscription.exit(driver, reason);
     driver.watchers.length = 0;
-    const followers = this.#followers.get(driver.id);
+    this.#lead(driver.id, reason);
+  }
+
+  /** Tells those who follow a driver what became of it; they go after it when they are next told of. */
+  #lead(driverId: string, followed: Followed): void {
+    const followers = this.#followers.get(driverId);
     if (followers === undefined) return;
     for (const subscription of followers) {
-      this.#place(subscription, NOWHERE);
-      subscription.follow(reason);
+      subscription.ask(subscription.asked);
+      subscription.follow(followed);
     }
   }
 
@@ -190,12 +198,12 @@ export class Registry {
   }
 
   /**
-   * The same for a circle that has moved. Nobody further from its rim than it moved has come in or gone out, so it costs
-   * O(drivers about the rim), however many are inside.
+   * The same where what is looked at is as before, and only its place may be another. Nobody further from the rim of a
+   * circle than it moved has come in or gone out, so it costs O(drivers about the rim), however many are inside.
    */
-  #shift(subscription: Subscription, circle: Circle): void {
+  #move(subscription: Subscription, circle: Region): void {
     const before = subscription.region;
-    if (!(before instanceof Circle) || before.radius !== circle.radius) {
+    if (!(before instanceof Circle) || !(circle instanceof Circle)) {
       this.#place(subscription, circle);
       return;
     }
@@ -219,7 +227,8 @@ export class Registry {
   #settle(subscription: Subscription, region: Region): void {
     if (region === subscription.region) return;
     subscription.region = region;
-    if (isWithin(region, this.#registrations.get(subscription)?.reach)) return;
+    const reach = this.#registrations.get(subscription)?.reach;
+    if (subscription.view.area instanceof Around && isWithin(region, reach)) return;
     this.#unregister(subscription);
     this.#register(subscription);
   }
@@ -291,8 +300,9 @@ function sinceOf({ view: { maxAge } }: Subscription, now: number): number {
   return maxAge === undefined ? Number.NEGATIVE_INFINITY : now - 1000 * maxAge;
 }
 
-/** Whether a region lies within a circle that was covered for it and for others. */
+/** Whether a region lies within a circle that was covered for it and for others, and is not much smaller. */
 function isWithin(region: Region, reach: Circle | undefined): boolean {
   if (!(region instanceof Circle) || reach === undefined) return false;
+  if (reach.radius > 2 * (region.radius + MIN_LEEWAY)) return false;
   return distance(reach.lat, reach.lng, region.lat, region.lng) + region.radius + ROUNDING <= reach.radius;
 }

@@ -24,6 +24,8 @@ export interface Subject {
   readonly revision: number;
   readonly drivers: ReadonlyMap<string, Driver>;
   isIn(region: Region, driver: Driver): boolean;
+  /** Has a subscription look at a view from now on, wherever that is now: who came in and who is out is told to it. */
+  lookAt(subscription: Subscription, view: View): void;
   /** The driver in a slot of the fleet's cell tree. */
   at(slot: number): Driver;
 }
@@ -87,12 +89,14 @@ const NO_EXITS: Exit[] = [];
  * | exit    | move  |       |         |
  *
  * Position and reason are always the last ones. The combinations left empty cannot happen.
+ *
+ * (A long file: what is asked, what is inside, what the client believes and what waits are one state.)
  */
 export class Subscription {
   readonly id: string;
   readonly subject: Subject;
   readonly recipient: Recipient;
-  /** What is asked; see {@link look}. */
+  /** What it looks at; what it is asked to look at may wait, see {@link ask}. */
   view: View;
   /** Where the area is now. */
   region: Region;
@@ -111,21 +115,47 @@ export class Subscription {
   readonly #waiting = new Map<string, Change>();
   #snapshotDue = true;
   #past: Past | undefined;
+  /** What it is to look at from the next message on. */
+  #next: View | undefined;
   #answerDue = false;
   #followed: Followed | undefined;
   #followedTold: Followed | undefined;
 
-  constructor(id: string, subject: Subject, recipient: Recipient, view: View, region: Region, past?: Past) {
+  constructor(id: string, subject: Subject, recipient: Recipient, view: View, past?: Past) {
     this.id = id;
     this.subject = subject;
     this.recipient = recipient;
     this.view = view;
-    this.region = region;
+    this.#next = view;
+    this.region = view.area instanceof Around ? NOWHERE : view.area;
     this.where = compileWhere(view.where);
     this.ages = view.maxAge === undefined ? undefined : new AgeQueue(this.inside);
     this.#key = questionKey(view.area, view);
     this.#told = view.minDisplacement ? new Told(view.minDisplacement) : undefined;
     this.#past = past;
+  }
+
+  /**
+   * Has it look at something else, or where the driver is that it goes around. That is done when the next message goes
+   * out, and until then what happens is told as before: whoever asks a thousand times in a turn, or does not read, has
+   * it done once.
+   */
+  ask(view: View): void {
+    this.#next = view;
+    this.recipient.wake(this);
+  }
+
+  /** What it is asked to look at. */
+  get asked(): View {
+    return this.#next ?? this.view;
+  }
+
+  /** Does what {@link ask} put off. */
+  settle(): void {
+    const view = this.#next;
+    if (view === undefined) return;
+    this.#next = undefined;
+    this.subject.lookAt(this, view);
   }
 
   /** Looks at something else from now on; who is inside of it is for the registry to tell. */
@@ -179,7 +209,6 @@ export class Subscription {
   /** The driver, inside until now, is not any more. */
   exit(driver: Driver, reason: ExitReason): void {
     this.inside.delete(driver);
-    this.#told?.forget(driver);
     if (this.#snapshotDue) return;
     if (this.#waiting.get(driver.id) === 'enter') this.#waiting.delete(driver.id);
     else this.#wait(driver.id, reason);
@@ -211,7 +240,16 @@ export class Subscription {
 
   /** Whether there is anything to send; what came and went again while waiting leaves nothing. */
   get due(): boolean {
-    return this.#snapshotDue || this.#answerDue || this.#waiting.size > 0 || this.#followed !== this.#followedTold;
+    return this.#snapshotDue || this.#answerDue || this.#waiting.size > 0 || this.isUnsettled || this.#isFollowedNews;
+  }
+
+  /** Whether what it looks at is yet to be placed, which may take long. */
+  get isUnsettled(): boolean {
+    return this.#next !== undefined;
+  }
+
+  get #isFollowedNews(): boolean {
+    return this.#followed !== this.#followedTold;
   }
 
   /** Whether what is due is not to wait for the pace of changes: it is what the client asked for. */
@@ -234,6 +272,7 @@ export class Subscription {
    * since. To be asked right after subscribing.
    */
   skipSnapshot(): boolean {
+    this.settle();
     const past = this.#past;
     if (past?.members === undefined || past.members !== this.#members()) return false;
     // That the driver that the area goes around is known, or is not any more, is news even when nobody is inside.
@@ -246,6 +285,7 @@ export class Subscription {
 
   /** Takes note that the snapshot goes out now. */
   takeSnapshot(): Snapshot {
+    this.settle();
     const past = this.#past;
     this.#snapshotDue = false;
     this.#past = undefined;
@@ -267,6 +307,7 @@ export class Subscription {
 
   /** Hands over all that waits, and starts anew. */
   takeChanges(): Changes {
+    this.settle();
     // Most messages have one kind of change alone.
     let enter = NOBODY;
     let move = NOBODY;
@@ -276,6 +317,7 @@ export class Subscription {
       if (change !== 'enter' && change !== 'move') {
         if (exit === NO_EXITS) exit = [];
         exit.push({ driverId, reason: change });
+        this.#told?.forget(driverId);
         continue;
       }
       // Whoever is to enter or move is inside, and whoever is inside is known to the fleet.

@@ -9,7 +9,8 @@ import type { Driver } from './driver.ts';
 export class Told {
   /** Metres, above 0. */
   readonly minDisplacement: number;
-  readonly #positions: Map<Driver, Position>;
+  /** By driverId, as a driver that was forgotten and is back is another one. */
+  readonly #positions: Map<string, Position>;
 
   /** @param before what was told while another minimum held */
   constructor(minDisplacement: number, before?: Told) {
@@ -19,22 +20,22 @@ export class Told {
 
   /** The client is told where the driver is. */
   tell(driver: Driver): void {
-    this.#positions.set(driver, driver.position);
+    this.#positions.set(driver.id, driver.position);
   }
 
-  /** The driver is not inside any more. */
-  forget(driver: Driver): void {
-    this.#positions.delete(driver);
+  /** The client is told that the driver is not inside any more. */
+  forget(driverId: string): void {
+    this.#positions.delete(driverId);
   }
 
   /** Whether the client surely knows the driver's position. */
   knows(driver: Driver): boolean {
-    return this.#positions.get(driver) === driver.position;
+    return this.#positions.get(driver.id) === driver.position;
   }
 
   /** Whether a driver is so far from where the client believes it, or has become so different, as to be told of. */
   isNews(driver: Driver): boolean {
-    const told = this.#positions.get(driver);
+    const told = this.#positions.get(driver.id);
     if (told === undefined) return true;
     const { lat, lng, attributes } = driver.position;
     return (

@@ -51,7 +51,10 @@ const MAX_UNREAD = 4 * 1024 * 1024;
 /** Pings in a row that may stay unanswered. */
 const MAX_MISSED_PINGS = 2;
 
-/** One WebSocket: its session, its subscriptions, and what becomes of each message. */
+/**
+ * One WebSocket: its session, its subscriptions, and what becomes of each message. (A long file: every kind of message ends
+ * here, and each is a few lines.)
+ */
 export class Connection implements Socket, Patient {
   readonly #socket: WebSocket;
   readonly #deps: ConnectionDeps;
@@ -258,7 +261,7 @@ export class Connection implements Socket, Patient {
 
   #update(fields: ReturnType<ConnectionDeps['updateSchema']['parse']>): void {
     const subscription = this.#known(fields.subscription);
-    this.#deps.tracker.update(subscription, viewAfter(subscription.view, fields));
+    this.#deps.tracker.update(subscription, viewAfter(subscription.asked, fields));
   }
 
   #unsubscribe(id: string): void {

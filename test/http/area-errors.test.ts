@@ -47,6 +47,8 @@ const CASES: [string, Faults][] = [
   ['limit=0', { limit: limitRule }],
   ['limit=ten', { limit: limitRule }],
   ['maxAge=-1', { maxAge: 'must be at least 0' }],
+  [`attributes.${'k'.repeat(65)}=1`, { attributes: 'must have keys of at most 64 characters' }],
+  [`attributes.a=${'x'.repeat(257)}`, { 'attributes.a.0': 'must have at most 256 characters' }],
   ['attributes.__proto__=1', { attributes: 'must not have the key __proto__' }],
   ['bbox=1&limit=1.5&maxAge=x', { bbox: fourNumbers, limit: limitRule, maxAge: 'must be a number of seconds' }],
 ];

@@ -147,6 +147,13 @@ export class Watch {
   /** What a client must have been told of the driver that is followed. */
   followed: Followed | undefined;
   #statuses = new Map<string, Status>();
+  /**
+   * What it looks at was to become another since the last message. That is done with the next one, and until then exits are
+   * told of as before: for any reason that was so by the one or the other.
+   */
+  #isUnsettled = false;
+  /** It went around another driver, or none, since the one that it goes around was last known. */
+  isOthers = true;
 
   constructor(fleet: NaiveFleet, question: Question, now: number) {
     this.fleet = fleet;
@@ -160,6 +167,8 @@ export class Watch {
     const { area } = this.question;
     const { followed } = this;
     this.question = question;
+    this.#isUnsettled = true;
+    this.isOthers = true;
     this.#ask(now);
     // Of the same driver nothing else becomes known by that.
     if (
@@ -177,6 +186,7 @@ export class Watch {
   }
 
   reasons(driverId: string): Reason[] {
+    if (this.#isUnsettled) return [...REASONS];
     const { reasons = 0 } = this.#statuses.get(driverId) ?? {};
     return REASONS.filter((_, i) => (reasons & (1 << i)) !== 0);
   }
@@ -192,6 +202,8 @@ export class Watch {
 
   /** The client is told all there is. */
   told(): void {
+    this.#isUnsettled = false;
+    if (this.followed === 'here') this.isOthers = false;
     for (const [driverId, status] of this.#statuses) {
       status.wavered = status.state !== 'in';
       if (!this.fleet.drivers.has(driverId)) this.#statuses.delete(driverId);
@@ -203,6 +215,7 @@ export class Watch {
     this.#judge(driverId, now);
     if (area.kind !== 'around' || area.driverId !== driverId) return;
     this.followed = 'here';
+    this.#isUnsettled = true;
     for (const other of this.fleet.drivers.keys()) if (other !== driverId) this.#relocate(other, 0);
   }
 
@@ -219,6 +232,7 @@ export class Watch {
     }
     if (!lost) return;
     this.followed = reason;
+    this.#isUnsettled = true;
     for (const other of this.fleet.drivers.keys()) this.#relocate(other, 0);
     this.passed(now);
   }

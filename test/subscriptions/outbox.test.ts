@@ -30,8 +30,8 @@ function setUp(fakeClock?: FakeClock) {
   };
   const subscribe = (id: string, pace: Partial<View> = {}) => {
     const region = new Circle(0, 0, 1);
-    const subject = { epoch: '', revision: 0, drivers, isIn: () => true, at: () => undefined as never };
-    const subscription = new Subscription(id, subject, outbox, { area: region, ...pace }, region);
+    const subject = { epoch: '', revision: 0, drivers, isIn: () => true, at: () => undefined as never, lookAt() {} };
+    const subscription = new Subscription(id, subject, outbox, { area: region, ...pace });
     outbox.wake(subscription);
     return subscription;
   };

@@ -30,15 +30,21 @@ test('a driver that went away and came back while it waited is not told of when 
   expect(peer.last).toBe(last);
 });
 
-test('a driver that left and came back while it waited is told of, however near it is to where it was [11.5]', () => {
+test('nor is one that left and came back while it waited: to the client it never left; once that was told it enters anew [11.5]', () => {
   const { fleet, peer, fix, endTurn } = setUp();
   fix('a', 0);
   peer.subscribe('s', fleet, { area: AREA }, { minDisplacement: 500 });
   endTurn();
+  const { last } = peer;
   fix('a', 1);
   fix('a', NEAR);
   endTurn();
-  expect(peer.last).toMatchObject({ type: 'changes', move: [{ driverId: 'a', latitude: NEAR }] });
+  expect(peer.last).toBe(last);
+  fix('a', 1);
+  endTurn();
+  fix('a', NEAR);
+  endTurn();
+  expect(peer.last).toMatchObject({ type: 'changes', enter: [{ driverId: 'a', latitude: NEAR }] });
 });
 
 test('a clock that is set back holds nothing back for longer than the time between two [11.4]', () => {

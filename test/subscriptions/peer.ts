@@ -211,7 +211,8 @@ export class Peer implements Socket {
     for (const [name, live] of this.lives) {
       const { subscription, believer, pace, watch, displacement, isAsked, toldAt, setBacks } = live;
       const { backlog } = subscription;
-      if (!believer.canBe(backlog)) fail(`${backlog} wait in ${name}`);
+      // Those who are waited for by what it looked at until now may be others.
+      if (!subscription.isUnsettled && !believer.canBe(backlog)) fail(`${backlog} wait in ${name}`);
       if (!turnIsOver || this.#unsent > HIGH_WATER) continue;
       if (isAsked || !believer.begun) fail(`${name} is not answered`);
       if (subscription.due) {

@@ -24,8 +24,9 @@ function subscription(view: Partial<View> = {}, past?: Past, isIn = (_: Driver) 
     drivers,
     isIn: (_: unknown, driver: Driver) => isIn(driver),
     at: () => undefined as never,
+    lookAt() {},
   };
-  return new Subscription('s', subject, { wake() {} }, { area: region, ...view }, region, past);
+  return new Subscription('s', subject, { wake() {} }, { area: region, ...view }, past);
 }
 
 function taken(subscription: Subscription): Record<string, Change> {

@@ -10,10 +10,17 @@ import { seeded } from '../support/random.ts';
 test('a look-up visits just those whose cover has a cell of the place, whoever came and went; empty nodes are given back', () => {
   const random = seeded('watch tree');
   const tree = new WatchTree();
-  const subject = { epoch: '', revision: 0, drivers: new Map(), isIn: () => false, at: () => undefined as never };
+  const subject = {
+    epoch: '',
+    revision: 0,
+    drivers: new Map(),
+    isIn: () => false,
+    at: () => undefined as never,
+    lookAt() {},
+  };
   const watch = (i: number) => {
     const circle = new Circle(30 + random.normal(), -97 + random.normal(), 10 ** random.between(0, 6));
-    const subscription = new Subscription(`s${i}`, subject, { wake() {} }, { area: circle }, circle);
+    const subscription = new Subscription(`s${i}`, subject, { wake() {} }, { area: circle });
     const cells = cover(circle, 48, 10);
     const registration = tree.add(subscription, cells);
     const inside = new Map(cells.high.map((high, n) => [cellName(high, cells.low[n]), cells.inside[n]]));

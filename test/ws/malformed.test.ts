@@ -225,6 +225,8 @@ test('a subscription whose area is not one, or whose pace is no pace, is refused
     [{ ...box, bbox: undefined, around: 'd' }, 'radius', /required/],
     [{ ...box, bbox: undefined, around: '', radius: 5 }, 'around', /empty/],
     [{ ...box, bbox: undefined, radius: 5, latitude: 5 }, 'longitude', /required/],
+    [{ ...box, where: { a: 'x'.repeat(257) } }, 'where.a', /at most 256 characters/],
+    [{ ...box, where: { ['k'.repeat(65)]: 'x' } }, 'where', /keys of at most 64 characters/],
     [{ ...box, maxAge: -1 }, 'maxAge', /at least 0/],
     [{ ...box, maxRate: 0 }, 'maxRate', /between 0.001 and 1000/],
     [{ ...box, maxRate: '1' }, 'maxRate', /between 0.001 and 1000/],

@@ -90,7 +90,7 @@ test('[6.2] a peer in the middle of a huge snapshot, of which now and then a par
   onTestFinished(() => void vi.useRealTimers());
   const random = seeded('huge');
   // How many parts it gets through in is for the system to say: enough pings fall between any two.
-  const server = await startServer({ env: { PING_SECONDS: '5' } });
+  const server = await startServer({ env: { PING_SECONDS: '5', SLOW_SECONDS: '30' } });
   const sockets = serverSockets(server);
   const traffic = new Traffic(server, random, 100_000, [30, -97]);
   const network = await Network.to(server.port, 20e6);
@@ -145,7 +145,7 @@ test('[6.2] a peer that is no longer there is found by its silence, and its subs
 test('[6.2, 6.5] one that is no longer there while much happens is found as well', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
   onTestFinished(() => void vi.useRealTimers());
-  const { server, traffic } = await setUp();
+  const { server, traffic } = await setUp({ SLOW_SECONDS: '30' });
   const network = await Network.to(server.port);
   const client = await Client.open(`ws://127.0.0.1:${network.port}/ws`, [], headers);
   await client.ask(subscribe, 'snapshot');
