@@ -191,7 +191,9 @@ export class Watch {
     return REASONS.filter((_, i) => (reasons & (1 << i)) !== 0);
   }
 
+  /** Whether it was not surely inside at some time since the last message, by what it looks at or what it looked at. */
   wavered(driverId: string): boolean {
+    if (this.#isUnsettled) return true;
     return this.#statuses.get(driverId)?.wavered ?? true;
   }
 
