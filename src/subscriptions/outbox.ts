@@ -46,6 +46,8 @@ export class Outbox implements Recipient {
   #resting: Set<Subscription> | undefined;
   /** When the first of them has rested enough, as far as a timer runs for it. */
   #wakeAt = Number.POSITIVE_INFINITY;
+  /** What that timer was given, milliseconds. */
+  #wait = 0;
   #cancel: (() => void) | undefined;
 
   constructor(socket: Socket, encode: EncodeMessages, clock: Clock) {
@@ -148,9 +150,11 @@ export class Outbox implements Recipient {
 
   #wakeIn(milliseconds: number, at: number): void {
     if (this.#cancel !== undefined && this.#wakeAt <= at) return;
+    // Where the clock was set back, the timer that runs may be the earlier one nevertheless.
+    this.#wait = this.#cancel === undefined ? milliseconds : Math.min(milliseconds, this.#wait);
     this.#cancel?.();
     this.#wakeAt = at;
-    this.#cancel = this.#clock.after(milliseconds, this.#awaken);
+    this.#cancel = this.#clock.after(this.#wait, this.#awaken);
   }
 
   readonly #awaken = (): void => {
