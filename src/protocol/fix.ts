@@ -55,8 +55,9 @@ const timestampSchema = z
   });
 
 export const MAX_ATTRIBUTES = 16;
-const MAX_KEY = 64;
-const MAX_TEXT = 256;
+/** Characters of an attribute's name, and of a text that it can be. */
+export const MAX_KEY = 64;
+export const MAX_TEXT = 256;
 
 /**
  * Attributes are checked by hand: it is the hot path, and a record of unions took most of the time of a fix. The contract

@@ -1,14 +1,11 @@
 import { z } from 'zod';
 import type { Where } from '../subscriptions/where.ts';
 import { parse } from './faults.ts';
-import { number } from './fix.ts';
+import { MAX_KEY, MAX_TEXT, number } from './fix.ts';
 import { whereInQuery } from './query.ts';
 
 const MAX_CONDITIONS = 16;
 const MAX_ALLOWED = 64;
-/** Characters, as of an attribute: what is longer is nobody's. */
-const MAX_KEY = 64;
-const MAX_TEXT = 256;
 const conditionValue = z.union([
   z.string().max(MAX_TEXT, { error: `must have at most ${MAX_TEXT} characters` }),
   number(),
