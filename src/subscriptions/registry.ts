@@ -37,7 +37,10 @@ interface Registration {
   readonly reach: Circle | undefined;
 }
 
-/** The subscriptions of one fleet, and which of them each update enters, moves in or leaves. */
+/**
+ * The subscriptions of one fleet, and which of them each update enters, moves in or leaves. (A long file: whatever moves, a
+ * driver, an area or the clock, changes the same lists of who watches whom.)
+ */
 export class Registry {
   readonly #tree: CellTree;
   readonly #subject: Subject;

@@ -334,7 +334,7 @@ export class Subscription {
       this.#told?.tell(driver);
     }
     this.#waiting.clear();
-    const followed = this.#followed === this.#followedTold ? undefined : this.#followed;
+    const followed = this.#isFollowedNews ? this.#followed : undefined;
     this.#followedTold = this.#followed;
     return { enter, move, exit, followed };
   }
