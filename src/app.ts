@@ -4,6 +4,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { authenticator } from './auth/tokens.ts';
 import type { Config } from './config.ts';
 import { processClock } from './delivery/clock.ts';
+import { Pulse } from './delivery/pulse.ts';
 import { cellRoutes } from './http/cells.ts';
 import { changesRoutes } from './http/changes.ts';
 import { refuseWhileClosing } from './http/closing.ts';
@@ -84,14 +85,19 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const ingest = new Ingest(tracker, config.maxFutureSeconds);
 
   await useDocumentation(app, VERSION, config.maxRadiusMeters);
+  const pingInterval = config.pingSeconds * 1000;
+  const slowTime = config.slowSeconds * 1000;
+  const pulse = new Pulse(Math.min(1000, pingInterval, slowTime));
+  app.addHook('onClose', async () => pulse.stop());
   const delivery = {
     tracker,
     authenticate,
     encode: messageEncoder(now),
     clock: processClock(now),
     maxRadiusMeters: config.maxRadiusMeters,
-    pingInterval: config.pingSeconds * 1000,
-    slowTime: config.slowSeconds * 1000,
+    pulse,
+    pingInterval,
+    slowTime,
   };
   await app.register(webSocketRoutes, {
     ingest,

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { DomainError } from '../errors.ts';
+import { DEFAULT_SUBSCRIPTION } from '../protocol/client-messages.ts';
 import { messageEncoder } from '../protocol/encode.ts';
 import { number } from '../protocol/fix.ts';
 import { FILTERS, inQuery } from '../protocol/query.ts';
@@ -8,7 +9,7 @@ import { viewOfQuery, viewQuerySchema } from '../protocol/view.ts';
 import { allow, principalOf } from './access.ts';
 import { Poll } from './poll.ts';
 import { answer, responses, sendJson } from './responses.ts';
-import { AREAS, type DeliveryDeps, ONLY_SUBSCRIPTION } from './stream.ts';
+import { AREAS, type DeliveryDeps } from './stream.ts';
 
 /** Seconds that a poll waits for a change: unless told otherwise, and at the most. */
 const DEFAULT_WAIT = 25;
@@ -22,7 +23,7 @@ const waitSchema = number(waitRule)
   .meta({ description: 'Seconds to wait for a change when nothing has changed since `cursor`.', example: 25 });
 
 /** `GET /v1/changes`: long polling. */
-export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 'pingInterval'>> = async (
+export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 'pulse' | 'pingInterval'>> = async (
   app,
   { tracker, authenticate, clock, maxRadiusMeters, slowTime },
 ) => {
@@ -85,7 +86,7 @@ export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 
         reply.raw.on('close', () => poll.close());
         const wait = Math.max(0, Math.min(query.wait * 1000, expiresAt - clock.now()));
         const pause = cursor === undefined || view.maxRate === undefined ? 0 : 1000 / view.maxRate;
-        poll.start((outbox) => tracker.subscribe(fleet, ONLY_SUBSCRIPTION, outbox, view, cursor), pause, wait);
+        poll.start((outbox) => tracker.subscribe(fleet, DEFAULT_SUBSCRIPTION, outbox, view, cursor), pause, wait);
       });
     },
   );

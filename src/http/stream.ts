@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Authenticate } from '../auth/tokens.ts';
-import { Pulse } from '../delivery/pulse.ts';
+import { DEFAULT_SUBSCRIPTION } from '../protocol/client-messages.ts';
 import { eventEncoder } from '../protocol/event-stream.ts';
 import { FILTERS } from '../protocol/query.ts';
 import { viewOfQuery, viewQuerySchema } from '../protocol/view.ts';
@@ -11,14 +11,11 @@ import { EventStream, type EventStreamDeps } from './event-stream.ts';
 import { responses } from './responses.ts';
 
 /** What the routes that deliver changes need. */
-export interface DeliveryDeps extends Omit<EventStreamDeps, 'pulse'> {
+export interface DeliveryDeps extends EventStreamDeps {
   readonly tracker: Tracker;
   readonly authenticate: Authenticate;
   readonly maxRadiusMeters: number;
 }
-
-/** The subscription's name in messages of a transport that has but one. */
-export const ONLY_SUBSCRIPTION = 'default';
 
 /** The areas of a subscription, for the contract. */
 export const AREAS =
@@ -27,14 +24,12 @@ export const AREAS =
 /** `GET /v1/stream`: Server-Sent Events. */
 export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, options) => {
   const { tracker } = options;
-  const pulse = new Pulse(Math.min(1000, options.pingInterval, options.slowTime));
-  const deps: EventStreamDeps = { ...options, encode: eventEncoder(options.encode), pulse };
+  const deps: EventStreamDeps = { ...options, encode: eventEncoder(options.encode) };
   const streams = new Set<EventStream>();
   // Fastify waits for responses that are under way, and these have no end of their own.
   app.addHook('preClose', async () => {
     for (const stream of streams) stream.sendAway();
   });
-  app.addHook('onClose', async () => pulse.stop());
 
   app.get(
     '/v1/stream',
@@ -85,7 +80,7 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
         },
       );
       streams.add(stream);
-      stream.subscription = tracker.subscribe(fleet, ONLY_SUBSCRIPTION, stream.outbox, view, cursor);
+      stream.subscription = tracker.subscribe(fleet, DEFAULT_SUBSCRIPTION, stream.outbox, view, cursor);
     },
   );
 };

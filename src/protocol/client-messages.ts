@@ -14,6 +14,9 @@ export const subscriptionSchema = identifier(64).meta({
   example: 's1',
 });
 
+/** The name of one that a URL asks for, whatever the transport. */
+export const DEFAULT_SUBSCRIPTION = 'default';
+
 /** Echoed in the answer: what a client chose to tell its messages apart. */
 export const messageIdSchema = z.union([identifier(MAX_ID), z.int()], {
   error: 'must be a string of 1 to 128 printable characters or a whole number',

@@ -2,9 +2,13 @@ import type { Socket } from 'node:net';
 import websocket from '@fastify/websocket';
 import type { FastifyPluginAsync } from 'fastify';
 import type { WebSocket } from 'ws';
-import { Pulse } from '../delivery/pulse.ts';
 import { AREA_FIELDS } from '../protocol/area.ts';
-import { subscribeMessageSchema, subscribeQuerySchema, updateMessageSchema } from '../protocol/client-messages.ts';
+import {
+  DEFAULT_SUBSCRIPTION,
+  subscribeMessageSchema,
+  subscribeQuerySchema,
+  updateMessageSchema,
+} from '../protocol/client-messages.ts';
 import { parse } from '../protocol/faults.ts';
 import { rawProblem } from '../protocol/problem.ts';
 import { MAX_BYTES } from '../protocol/rest.ts';
@@ -13,7 +17,7 @@ import { Connection, type ConnectionDeps } from './connection.ts';
 import { chooseProtocol, tokenOf } from './handshake.ts';
 
 /** What the WebSocket endpoint needs. */
-export interface WebSocketDeps extends Omit<ConnectionDeps, 'subscribeSchema' | 'updateSchema' | 'pulse'> {
+export interface WebSocketDeps extends Omit<ConnectionDeps, 'subscribeSchema' | 'updateSchema'> {
   readonly maxRadiusMeters: number;
   readonly permessageDeflate: boolean;
 }
@@ -25,8 +29,6 @@ const CLOSE_TIME = 2_000;
  * of each connection would take 300 kB.
  */
 const DEFLATE = { threshold: 1024, serverNoContextTakeover: true, clientNoContextTakeover: true };
-/** The subscription that the URL form makes. */
-const DEFAULT_SUBSCRIPTION = 'default';
 
 /** `/ws`: one endpoint for drivers and watchers. */
 export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
@@ -34,11 +36,8 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
   { maxRadiusMeters, permessageDeflate, ...shared },
 ) => {
   const connections = new Set<Connection>();
-  const pulse = new Pulse(Math.min(1000, shared.pingInterval, shared.slowTime));
-  app.addHook('onClose', async () => pulse.stop());
   const deps: ConnectionDeps = {
     ...shared,
-    pulse,
     subscribeSchema: subscribeMessageSchema(maxRadiusMeters),
     updateSchema: updateMessageSchema(maxRadiusMeters),
   };
