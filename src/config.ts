@@ -13,6 +13,10 @@ export interface Config {
   readonly jwtIssuer: string | undefined;
   readonly jwtAudience: string | undefined;
   readonly driverTtlSeconds: number;
+  /** For how many days fixes are kept; 0: not at all. */
+  readonly historyRetentionDays: number;
+  /** Fixes that may wait for the store before new ones are refused. */
+  readonly maxPendingFixes: number;
   readonly maxFutureSeconds: number;
   readonly maxRadiusMeters: number;
   readonly maxSubscriptions: number;
@@ -75,6 +79,8 @@ const schema = z
     JWT_ISSUER: z.string().optional(),
     JWT_AUDIENCE: z.string().optional(),
     DRIVER_TTL_SECONDS: integer(1, 31_536_000, 300),
+    HISTORY_RETENTION_DAYS: integer(0, 3_650, 7),
+    MAX_PENDING_FIXES: integer(1_000, 10_000_000, 200_000),
     MAX_FUTURE_SECONDS: integer(0, 86_400, 30),
     MAX_RADIUS_METERS: integer(1, 20_100_000, 100_000),
     MAX_SUBSCRIPTIONS: integer(1, 100_000, 100),
@@ -123,6 +129,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     jwtIssuer: settings.JWT_ISSUER,
     jwtAudience: settings.JWT_AUDIENCE,
     driverTtlSeconds: settings.DRIVER_TTL_SECONDS,
+    historyRetentionDays: settings.HISTORY_RETENTION_DAYS,
+    maxPendingFixes: settings.MAX_PENDING_FIXES,
     maxFutureSeconds: settings.MAX_FUTURE_SECONDS,
     maxRadiusMeters: settings.MAX_RADIUS_METERS,
     maxSubscriptions: settings.MAX_SUBSCRIPTIONS,

@@ -1,12 +1,14 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import * as positions from '../../migrations/001-positions.ts';
+import * as fixes from '../../migrations/002-fixes.ts';
 import { type Connection, StorePool } from './pool.ts';
 import { toStoreError } from './store-error.ts';
 
 /** Every migration there is, in order of name. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '001-positions': positions,
+  '002-fixes': fixes,
 };
 
 /** Milliseconds for a migration, or to wait for another instance that is at it. */
