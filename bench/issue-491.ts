@@ -104,7 +104,13 @@ function inProcess(settings: FanoutPlanSettings, circles: readonly Circle[], rou
   let clock = 0;
   const make = () =>
     new Tracker({
-      writer: { full: false, write: () => {}, remove: () => {}, whenStored: (onStored) => onStored() },
+      writer: {
+        full: false,
+        write: () => {},
+        writeLate: () => {},
+        remove: () => {},
+        whenStored: (onStored) => onStored(),
+      },
       now: () => clock,
       instance: 'bench',
       encode: encodePosition,

@@ -9,7 +9,7 @@ import { buildApp } from '../src/app.ts';
 import { DEFAULT_FLEET } from '../src/auth/principal.ts';
 import { loadConfig } from '../src/config.ts';
 import { encodePosition } from '../src/protocol/position.ts';
-import type { StoredPosition } from '../src/store/store.ts';
+import type { StoredFix } from '../src/store/store.ts';
 import { Tracker } from '../src/tracker.ts';
 import { restFleet } from './rest-fleet.ts';
 
@@ -56,7 +56,13 @@ process.send?.({ port: (app.server.address() as AddressInfo).port });
 async function nearcast({ drivers, seed, secret }: Extract<RestServerOptions, { kind: 'nearcast' }>) {
   const config = loadConfig({ JWT_SECRET: secret });
   const tracker = new Tracker({
-    writer: { full: false, write: () => {}, remove: () => {}, whenStored: (onStored) => onStored() },
+    writer: {
+      full: false,
+      write: () => {},
+      writeLate: () => {},
+      remove: () => {},
+      whenStored: (onStored) => onStored(),
+    },
     now: Date.now,
     instance: 'bench',
     encode: encodePosition,
@@ -68,7 +74,7 @@ async function nearcast({ drivers, seed, secret }: Extract<RestServerOptions, { 
   return buildApp({ config, secret, tracker, ready: async () => {}, now: Date.now, log });
 }
 
-async function* stored(drivers: number, seed: number): AsyncIterable<readonly StoredPosition[]> {
+async function* stored(drivers: number, seed: number): AsyncIterable<readonly StoredFix[]> {
   const fleet = restFleet(drivers, seed);
   const timestamp = Date.now();
   for (let from = 0; from < drivers; from += BATCH) {

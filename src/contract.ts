@@ -8,7 +8,7 @@ import { Tracker } from './tracker.ts';
 export async function contract(): Promise<string> {
   const config = loadConfig({});
   const tracker = new Tracker({
-    writer: { full: false, write() {}, remove() {}, whenStored() {} },
+    writer: { full: false, write() {}, writeLate() {}, remove() {}, whenStored() {} },
     now: Date.now,
     instance: '',
     encode: encodePosition,

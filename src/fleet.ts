@@ -5,7 +5,6 @@ import { NOWHERE } from './geo/everywhere.ts';
 import type { Region } from './geo/region.ts';
 import { type CellPage, type Page, Pages } from './pages.ts';
 import { Roster } from './roster.ts';
-import { cellName } from './spatial/cell.ts';
 import { CellTree } from './spatial/cell-tree.ts';
 import type { Accept, Nearest } from './spatial/nearest.ts';
 import { type Area, Around } from './subscriptions/area.ts';
@@ -91,6 +90,7 @@ export class Fleet implements Subject {
       this.#append(driver);
     } else {
       driver.position = position;
+      driver.rejected = false;
       this.#tree.move(driver.slot, position.lat, position.lng);
       this.heard(driver, position.receivedAt);
     }
@@ -99,11 +99,6 @@ export class Fleet implements Subject {
     this.#attributes[driver.slot] = position.attributes;
     this.#registry.moved(driver);
     return driver;
-  }
-
-  /** The H3 cell, at resolution 15, of where a driver is. */
-  cellOf(driver: Driver): string {
-    return cellName(this.#tree.cellHigh(driver.slot), this.#tree.cellLow(driver.slot));
   }
 
   /** Takes note that something was received of a driver. */

@@ -65,6 +65,7 @@ async function run(config: Config, log: Logger): Promise<void> {
       databaseUrl: config.databaseUrl,
       dataDir: config.dataDir,
       staleAfter: config.driverTtlSeconds * 1000,
+      retentionDays: config.historyRetentionDays,
       onProgress: (message) => console.log(message),
       log: (message) => log.warn(message),
     }),
@@ -72,22 +73,26 @@ async function run(config: Config, log: Logger): Promise<void> {
   let app: FastifyInstance | undefined;
   const writer = new GroupCommit({
     store: opened.store,
-    onRejected: (row, error) =>
-      log.error({ err: error, fleet: row.fleet }, 'a position was not stored: the database refused it'),
+    maxPending: config.maxPendingFixes,
+    onRejected: (entry, error) => {
+      const { fleet } = entry.kind === 'removal' ? entry.driver : entry.fix;
+      if (entry.kind === 'position') tracker.reject(entry.fix);
+      log.error({ err: error, fleet }, `a ${entry.kind} was not stored: the database refused it`);
+    },
     onAvailability: (error) => {
       if (error === undefined) log.info('the database is back; what waited is stored');
       else log.error({ err: error }, 'the database does not answer; fixes wait in memory');
     },
   });
+  const tracker = new Tracker({
+    writer,
+    now: Date.now,
+    instance: randomBytes(6).toString('base64url'),
+    encode: encodePosition,
+    ttlSeconds: config.driverTtlSeconds,
+    maxFutureSeconds: config.maxFutureSeconds,
+  });
   try {
-    const tracker = new Tracker({
-      writer,
-      now: Date.now,
-      instance: randomBytes(6).toString('base64url'),
-      encode: encodePosition,
-      ttlSeconds: config.driverTtlSeconds,
-      maxFutureSeconds: config.maxFutureSeconds,
-    });
     await tracker.restore(opened.store.loadPositions(Date.now() - config.driverTtlSeconds * 1000));
     const secret = config.jwtSecret ?? developmentSecret(config.dataDir);
     app = await buildApp({

@@ -6,7 +6,7 @@ import { EVERYWHERE } from './geo/everywhere.ts';
 import type { Region } from './geo/region.ts';
 import type { CellPage, Page } from './pages.ts';
 import type { OnStored } from './store/group-commit.ts';
-import type { DriverKey, StoredPosition } from './store/store.ts';
+import type { DriverKey, StoredFix } from './store/store.ts';
 import { type Area, Around } from './subscriptions/area.ts';
 import { PART, writeCursor } from './subscriptions/cursor.ts';
 import type { Driver, EncodePosition } from './subscriptions/driver.ts';
@@ -24,7 +24,8 @@ export type Departure = 'gone' | 'unknown' | 'unavailable';
 export interface Writer {
   /** Too much waits: nothing more may be accepted. */
   readonly full: boolean;
-  write(row: StoredPosition, onStored?: OnStored): void;
+  write(fix: StoredFix, onStored?: OnStored): void;
+  writeLate(fix: StoredFix, onStored?: OnStored): void;
   remove(driver: DriverKey, onStored?: OnStored): void;
   whenStored(onStored: OnStored): void;
 }
@@ -90,10 +91,9 @@ export class Tracker {
   }
 
   /**
-   * Takes in a fix. Only an accepted one moves anything.
+   * Takes in a fix. Only an accepted one moves anything; a late one is for history.
    *
-   * @param onStored called, unless the fix is refused, once the driver's position is stored: this one, or the one that
-   * makes it a duplicate or late
+   * @param onStored called, unless the fix is refused, once it is stored: this one, or the one that it is a duplicate of
    */
   accept(fleetName: string, fix: Fix, onStored?: OnStored): Outcome {
     const now = this.#now();
@@ -102,16 +102,22 @@ export class Tracker {
     const fleet = this.#fleet(fleetName);
     const known = fleet.drivers.get(fix.driverId);
     const timestamp = fix.timestamp ?? stamp(now, known);
-    if (known !== undefined && timestamp <= known.position.timestamp) {
+    if (known !== undefined && timestamp < known.position.timestamp) {
+      fleet.heard(known, now);
+      this.#writer.writeLate({ ...fix, timestamp, receivedAt: now, fleet: fleetName }, onStored);
+      return 'late';
+    }
+    // Of one that the store rejected there is nothing yet to be a duplicate of.
+    if (known !== undefined && timestamp === known.position.timestamp && !known.rejected) {
       fleet.heard(known, now);
       if (onStored !== undefined) this.#writer.whenStored(onStored);
-      return timestamp === known.position.timestamp ? 'duplicate' : 'late';
+      return 'duplicate';
     }
     const attributes = fix.attributes ?? known?.position.attributes;
     const position = { ...fix, timestamp, attributes, receivedAt: now };
     const driver = fleet.place(position);
     driver.stamped = fix.timestamp === undefined;
-    this.#writer.write({ ...position, fleet: fleetName, cell: fleet.cellOf(driver) }, onStored);
+    this.#writer.write({ ...position, fleet: fleetName }, onStored);
     return 'accepted';
   }
 
@@ -135,15 +141,21 @@ export class Tracker {
     return 'gone';
   }
 
+  /** Takes note that the store will never take a fix that was accepted. Sent again, it is no duplicate. */
+  reject({ fleet, driverId, timestamp }: StoredFix): void {
+    const driver = this.driver(fleet, driverId);
+    if (driver?.position.timestamp === timestamp) driver.rejected = true;
+  }
+
   /** Calls back once all that was accepted until now is stored. */
   whenStored(onStored: OnStored): void {
     this.#writer.whenStored(onStored);
   }
 
   /** Fills the index with what the store remembers, in any order, before anything is accepted. Nothing is written. */
-  async restore(batches: AsyncIterable<readonly StoredPosition[]>): Promise<void> {
+  async restore(batches: AsyncIterable<readonly StoredFix[]>): Promise<void> {
     for await (const rows of batches) {
-      for (const { fleet, cell: _, ...position } of rows) this.#fleet(fleet).place(position);
+      for (const { fleet, ...position } of rows) this.#fleet(fleet).place(position);
     }
     for (const fleet of this.#fleets.values()) fleet.settle();
   }

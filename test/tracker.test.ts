@@ -7,18 +7,20 @@ import type { CellPage } from '../src/pages.ts';
 import { encodePosition } from '../src/protocol/position.ts';
 import { GroupCommit, type OnStored } from '../src/store/group-commit.ts';
 import { MemoryStore } from '../src/store/memory.ts';
-import type { DriverKey, StoredPosition } from '../src/store/store.ts';
+import type { DriverKey, StoredFix } from '../src/store/store.ts';
 import { Tracker, type Within } from '../src/tracker.ts';
 import { seeded } from './support/random.ts';
 
 function setUp({ full = false } = {}) {
   const clock = { now: 1_000_000 };
-  const written: StoredPosition[] = [];
+  const written: StoredFix[] = [];
+  const late: StoredFix[] = [];
   const removed: DriverKey[] = [];
   const waiting: OnStored[] = [];
   const writer = {
     full,
-    write: (row: StoredPosition) => written.push(row),
+    write: (fix: StoredFix) => written.push(fix),
+    writeLate: (fix: StoredFix) => late.push(fix),
     remove(driver: DriverKey, onStored: OnStored) {
       removed.push(driver);
       waiting.push(onStored);
@@ -33,7 +35,7 @@ function setUp({ full = false } = {}) {
     ttlSeconds: 300,
     maxFutureSeconds: 30,
   });
-  return { clock, written, removed, waiting, writer, tracker };
+  return { clock, written, late, removed, waiting, writer, tracker };
 }
 
 const fix = (driverId: string, timestamp: number, lat = 0, lng = 0, more: Partial<Fix> = {}): Fix => ({
@@ -44,14 +46,28 @@ const fix = (driverId: string, timestamp: number, lat = 0, lng = 0, more: Partia
   ...more,
 });
 
-test('the newest timestamp wins, whatever the order of arrival; only an accepted fix is written', () => {
-  const { tracker, written } = setUp();
+test('the newest timestamp wins, whatever the order of arrival; a late fix is for history alone, a duplicate for nothing', () => {
+  const { tracker, written, late } = setUp();
   expect(tracker.accept('f', fix('a', 900_000, 1, 1))).toBe('accepted');
   expect(tracker.accept('f', fix('a', 900_000, 2, 2))).toBe('duplicate');
   expect(tracker.accept('f', fix('a', 899_999, 3, 3))).toBe('late');
   expect(tracker.accept('f', fix('a', 900_001, 4, 4))).toBe('accepted');
   expect(tracker.driver('f', 'a')?.position.lat).toBe(4);
   expect(written.map(({ timestamp }) => timestamp)).toEqual([900_000, 900_001]);
+  expect(late).toMatchObject([{ fleet: 'f', driverId: 'a', timestamp: 899_999, lat: 3, receivedAt: 1_000_000 }]);
+});
+
+test('a fix that the store rejected is no duplicate when it is sent again, unless a newer one came', () => {
+  const { tracker, written } = setUp();
+  tracker.accept('f', fix('a', 900_000));
+  tracker.reject(written[0]);
+  expect(tracker.accept('f', fix('a', 900_000))).toBe('accepted');
+  expect(tracker.accept('f', fix('a', 900_000))).toBe('duplicate');
+  tracker.accept('f', fix('a', 900_001));
+  tracker.reject(written[1]);
+  expect(tracker.accept('f', fix('a', 900_001))).toBe('duplicate');
+  expect(tracker.accept('f', fix('a', 900_000))).toBe('late');
+  tracker.reject({ ...written[0], driverId: 'nobody' });
 });
 
 test('a fix further ahead than allowed is refused and changes nothing; one just as far is accepted', () => {
@@ -193,7 +209,6 @@ test('what is restored goes stale in the order in which it was heard, whatever t
     timestamp: 1,
     receivedAt,
     fleet: 'f',
-    cell: '',
   });
   async function* rows() {
     yield [row('middle', 900_000), row('newest', 990_000)];

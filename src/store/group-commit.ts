@@ -1,19 +1,25 @@
 import { byHalves } from './by-halves.ts';
-import { keyOf, Pending } from './pending.ts';
-import { type DriverKey, type Store, type StoredPosition, type StoreRejected, StoreUnavailable } from './store.ts';
+import {
+  type DriverKey,
+  type Entry,
+  type Store,
+  type StoredFix,
+  type StoreRejected,
+  StoreUnavailable,
+} from './store.ts';
 
 /** Hears that what it waited for is committed, or else why it never will be. */
 export type OnStored = (error?: Error) => void;
 
 export interface GroupCommitOptions {
-  readonly store: Pick<Store, 'writePositions' | 'removePositions'>;
-  /** What the database will never do for this driver. */
-  readonly onRejected: (driver: DriverKey, error: StoreRejected) => void;
+  readonly store: Pick<Store, 'write'>;
+  /** What the database will never take in. */
+  readonly onRejected: (entry: Entry, error: StoreRejected) => void;
   /** Called once when the store cannot be reached, and once with nothing when it can be again. */
   readonly onAvailability?: (error?: Error) => void;
-  /** Drivers in one statement, at the most. */
+  /** Entries in one transaction, at the most. */
   readonly maxBatch?: number;
-  /** Drivers, or callbacks, that may wait before `full`. */
+  /** What may wait before `full`. */
   readonly maxPending?: number;
   /** Milliseconds before the first retry, doubled each time up to the second. Each is cut by up to a half, at random. */
   readonly retryDelay?: number;
@@ -24,33 +30,33 @@ export interface GroupCommitOptions {
   readonly after?: (milliseconds: number, callback: () => void) => () => void;
 }
 
-/** Characters of one statement, about: a second of work for the slowest database, however large the rows are. */
+/** Characters of one statement, about: a second of work for the slowest database, however large the fixes are. */
 const MAX_BATCH_SIZE = 4_000_000;
 
-interface Waiter {
-  /** Everything up to this place must be done. */
-  readonly place: number;
-  readonly entry: Pending | undefined;
-  readonly what: 'row' | 'removal';
-  readonly callback: OnStored;
+/** An entry that waits, or only somebody who wants to know when all that came before is done. */
+interface Waiting {
+  readonly kind: Entry['kind'] | 'barrier';
+  readonly fix?: StoredFix;
+  readonly driver?: DriverKey;
+  readonly onStored: OnStored | undefined;
+  /** It is stored, or never will be: then the error says why. */
+  done: boolean;
+  error: StoreRejected | undefined;
 }
 
 /**
- * Writes what arrives while the previous batch is being written as one batch, so that the load makes its own batches.
- * Of the rows of one driver that wait, only the newest is written, and none that came before a removal.
+ * Writes what arrives while the previous batch is being written as one batch, so that the load makes its own batches: a
+ * queue, of which the head is in the database's hands. What the database did not take stays at the head.
  */
 export class GroupCommit {
   readonly #options: Required<GroupCommitOptions>;
-  /** In order of place, by fleet and driver. */
-  #waiting = new Map<string, Pending>();
-  #writing: readonly Pending[] = [];
-  /** In order of arrival; those before `#head` are called already. */
-  #waiters: Waiter[] = [];
+  /** In order of arrival; those before `#head` are done and told. */
+  #queue: Waiting[] = [];
   #head = 0;
-  #lastPlace = 0;
+  #writing = false;
   #scheduled = false;
   #failures = 0;
-  /** Rows in the next statement: fewer after a failure, which may be one of time, and up again by success. */
+  /** Entries in the next transaction: fewer after a failure, which may be one of time, and up again by success. */
   #batch: number;
   #cancelRetry: (() => void) | undefined;
   #closed = false;
@@ -59,7 +65,7 @@ export class GroupCommit {
     this.#options = {
       onAvailability: () => {},
       maxBatch: 5_000,
-      maxPending: 100_000,
+      maxPending: 200_000,
       retryDelay: 100,
       retryDelayMax: 5_000,
       random: Math.random,
@@ -71,12 +77,12 @@ export class GroupCommit {
 
   /** Whether so much waits that no more should be written; a write is taken nevertheless. */
   get full(): boolean {
-    const { maxPending } = this.#options;
-    return this.#waiting.size + this.#writing.length >= maxPending || this.#waiters.length - this.#head >= maxPending;
+    return this.pending >= this.#options.maxPending;
   }
 
-  get pending(): { readonly rows: number; readonly callbacks: number } {
-    return { rows: this.#waiting.size + this.#writing.length, callbacks: this.#waiters.length - this.#head };
+  /** How many entries and callbacks wait. */
+  get pending(): number {
+    return this.#queue.length - this.#head;
   }
 
   /** Whether the last attempt reached the store. */
@@ -85,36 +91,28 @@ export class GroupCommit {
   }
 
   /**
-   * Hands over a row to be stored.
+   * Hands over a fix that is its driver's position now.
    *
-   * @param onStored called once this row, or a newer one of the driver or its removal in its stead, and all that was
-   * written before is committed; with an error if this row, or the newer one, was rejected. Never called before `write`
-   * returns.
+   * @param onStored called once this and all that was written before is committed; with an error if this was rejected.
+   * Never called before `write` returns.
    */
-  write(row: StoredPosition, onStored?: OnStored): void {
-    const entry = this.#entry(row);
-    entry?.write(row);
-    if (onStored !== undefined) this.#wait(onStored, entry);
-    this.#schedule();
+  write(fix: StoredFix, onStored?: OnStored): void {
+    this.#push({ kind: 'position', fix, onStored, done: false, error: undefined });
   }
 
-  /**
-   * Has a driver forgotten: all that was written of it before, and nothing of what will be.
-   *
-   * @param onStored called once this, and all that was written before, is committed; with an error if it was rejected.
-   * Never called before `remove` returns.
-   */
+  /** Hands over a fix that is for history alone. @param onStored as for {@link write} */
+  writeLate(fix: StoredFix, onStored?: OnStored): void {
+    this.#push({ kind: 'late', fix, onStored, done: false, error: undefined });
+  }
+
+  /** Has a driver forgotten, and nothing of what will be written of it. @param onStored as for {@link write} */
   remove(driver: DriverKey, onStored?: OnStored): void {
-    const entry = this.#entry(driver);
-    entry?.remove();
-    if (onStored !== undefined) this.#wait(onStored, entry, 'removal');
-    this.#schedule();
+    this.#push({ kind: 'removal', driver, onStored, done: false, error: undefined });
   }
 
   /** Calls back, in order with all other callbacks, once everything written before this call is stored or rejected. */
-  whenStored(callback: OnStored): void {
-    this.#wait(callback);
-    this.#schedule();
+  whenStored(onStored: OnStored): void {
+    this.#push({ kind: 'barrier', onStored, done: true, error: undefined });
   }
 
   /** Resolves when nothing waits any more, with true, or with false after so many milliseconds. */
@@ -133,104 +131,69 @@ export class GroupCommit {
     this.#closed = true;
     this.#cancelRetry?.();
     this.#cancelRetry = undefined;
-    this.#waiting.clear();
-    this.#release();
+    this.#tell();
   }
 
-  /** What waits of a driver, to be added to; nothing is any more once this is closed. */
-  #entry(driver: DriverKey): Pending | undefined {
-    if (this.#closed) return undefined;
-    const key = keyOf(driver);
-    let entry = this.#waiting.get(key);
-    if (entry === undefined) {
-      entry = new Pending(driver, ++this.#lastPlace);
-      this.#waiting.set(key, entry);
-    }
-    return entry;
-  }
-
-  #wait(callback: OnStored, entry?: Pending, what: Waiter['what'] = 'row'): void {
-    this.#waiters.push({ place: this.#lastPlace, entry, what, callback });
-  }
-
-  /** At the end of this turn of the event loop, so that all that arrives in it shares a batch. */
-  #schedule(): void {
+  #push(waiting: Waiting): void {
+    this.#queue.push(waiting);
+    // At the end of this turn of the event loop, so that all that arrives in it shares a batch.
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      this.#release();
-      if (this.#writing.length === 0 && this.#cancelRetry === undefined) void this.#pump();
+      this.#tell();
+      if (!this.#writing && this.#cancelRetry === undefined) void this.#pump();
     });
   }
 
   async #pump(): Promise<void> {
-    while (this.#waiting.size > 0 && !this.#closed) {
-      this.#writing = this.#take();
+    this.#writing = true;
+    for (let batch = this.#take(); batch.length > 0; batch = this.#take()) {
       try {
-        await this.#store(this.#writing);
+        await byHalves(
+          batch,
+          (some) => this.#options.store.write(some as readonly Waiting[] as readonly Entry[]),
+          (waiting, error) => this.#settle(waiting, error),
+        );
       } catch (error) {
-        this.#putBack(error);
+        this.#writing = false;
+        this.#tryAgain(error);
         return;
       }
-      this.#writing = [];
       this.#batch = Math.min(this.#batch * 2, this.#options.maxBatch);
       this.#setFailures(0);
-      this.#release();
+      this.#tell();
     }
+    this.#writing = false;
   }
 
-  #take(): readonly Pending[] {
-    const batch: Pending[] = [];
+  /** What is to be written next; nothing when nothing waits. */
+  #take(): readonly Waiting[] {
+    const batch: Waiting[] = [];
+    if (this.#closed) return batch;
     let size = 0;
-    for (const [key, entry] of this.#waiting) {
-      batch.push(entry);
-      this.#waiting.delete(key);
-      size += entry.size;
+    for (let at = this.#head; at < this.#queue.length; at++) {
+      const waiting = this.#queue[at];
+      if (waiting.done) continue;
+      batch.push(waiting);
+      size += sizeOf(waiting.fix);
       if (batch.length >= this.#batch || size >= MAX_BATCH_SIZE) break;
     }
     return batch;
   }
 
-  /**
-   * Removals first, then rows, each as a transaction of its own: of every driver the store has then been told in order,
-   * and if it goes away between the two, what is left to do is still to be done.
-   */
-  async #store(entries: readonly Pending[]): Promise<void> {
-    const { store } = this.#options;
-    await byHalves(
-      entries.filter((entry) => entry.removal),
-      (some) => store.removePositions(some),
-      (entry, error) => {
-        entry.removed(error);
-        if (error !== undefined) call(() => this.#options.onRejected(entry, error));
-      },
-    );
-    await byHalves(
-      entries.filter((entry) => entry.row !== undefined),
-      (some) => store.writePositions(some.map((entry) => entry.row as StoredPosition)),
-      (entry, error) => {
-        entry.written(error);
-        if (error !== undefined) call(() => this.#options.onRejected(entry, error));
-      },
-    );
+  #settle(waiting: Waiting, error?: StoreRejected): void {
+    waiting.done = true;
+    waiting.error = error;
+    if (error !== undefined) call(() => this.#options.onRejected(waiting as Entry, error));
   }
 
-  /** The store is away: what it did not take goes first again, each driver with what came of it since, after a while. */
-  #putBack(error: unknown): void {
-    const again = new Map<string, Pending>();
-    for (const entry of this.#writing) if (!entry.done) again.set(keyOf(entry), entry);
-    for (const [key, newer] of this.#waiting) {
-      const older = again.get(key);
-      if (older === undefined) again.set(key, newer);
-      else older.inherit(newer);
-    }
-    this.#writing = [];
+  /** The store is away: what it did not take is tried again after a while. */
+  #tryAgain(error: unknown): void {
+    // What it took of the batch, by halves, is done.
+    this.#tell();
     if (this.#closed) return;
-    this.#waiting = again;
     this.#batch = Math.max(1, this.#batch >> 1);
-    this.#release();
-
     const { retryDelay, retryDelayMax, random, after } = this.#options;
     const delay = Math.min(retryDelay * 2 ** this.#failures, retryDelayMax) * (1 - random() / 2);
     this.#setFailures(this.#failures + 1, error);
@@ -249,33 +212,33 @@ export class GroupCommit {
   }
 
   /** Calls those whose time has come, in order. */
-  #release(): void {
-    const settled = this.#settled();
+  #tell(): void {
     // Those that a callback adds have their own turn.
-    const end = this.#waiters.length;
-    // A callback may close this, and so empty the list.
-    while (this.#head < Math.min(end, this.#waiters.length)) {
-      const waiter = this.#waiters[this.#head];
-      if (waiter.place > settled && !this.#closed) break;
+    const end = this.#queue.length;
+    // A callback may close this, and so empty the queue.
+    while (this.#head < Math.min(end, this.#queue.length)) {
+      const { done, onStored, error } = this.#queue[this.#head];
+      if (!done && !this.#closed) break;
       this.#head++;
-      const error = this.#closed
-        ? new StoreUnavailable('Nearcast is shutting down')
-        : waiter.entry?.errorOf(waiter.what);
-      call(() => waiter.callback(error));
+      if (onStored === undefined) continue;
+      call(() => onStored(this.#closed ? new StoreUnavailable('Nearcast is shutting down') : error));
     }
     // Cut off what is done, each time it is more than what is left: a constant cost for each.
-    if (this.#head * 2 > this.#waiters.length) {
-      this.#waiters = this.#waiters.slice(this.#head);
+    if (this.#head * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head);
       this.#head = 0;
     }
   }
+}
 
-  /** The place up to which everything is stored or rejected. */
-  #settled(): number {
-    if (this.#writing.length > 0) return this.#writing[0].place - 1;
-    for (const entry of this.#waiting.values()) return entry.place - 1;
-    return this.#lastPlace;
+/** About how many characters an entry is on its way to the database; attributes may be most of it. */
+function sizeOf(fix: StoredFix | undefined): number {
+  let size = 200;
+  for (const key in fix?.attributes) {
+    const value = fix.attributes[key];
+    size += key.length + (typeof value === 'string' ? value.length : 8);
   }
+  return size;
 }
 
 /** A callback that throws is a bug that must come to light, but not here, where it would stop the others. */

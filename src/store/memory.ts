@@ -1,34 +1,42 @@
-import type { DriverKey, Store, StoredPosition } from './store.ts';
+import { outcomeOf } from './outcome.ts';
+import type { Entry, Store, StoredFix } from './store.ts';
 
 /** Rows handed out at a time: small, so that readers meet more than one batch. */
 const LOAD_BATCH = 1_000;
 
 /** A store that forgets: for tests and benchmarks of what stands on a store. */
 export class MemoryStore implements Store {
-  readonly #fleets = new Map<string, Map<string, StoredPosition>>();
+  readonly #fleets = new Map<string, Map<string, StoredFix>>();
+  /** By fleet, then by driver and timestamp. */
+  readonly #history = new Map<string, Map<string, StoredFix>>();
   readonly #staleAfter: number;
+  readonly #keptSince: number;
 
-  /** @param staleAfter milliseconds after which a driver of whom nothing was received is forgotten */
-  constructor(staleAfter = Number.POSITIVE_INFINITY) {
+  /**
+   * @param staleAfter milliseconds after which a driver of whom nothing was received is forgotten
+   * @param keptSince epoch milliseconds; fixes that are not dated before are kept
+   */
+  constructor(staleAfter = Number.POSITIVE_INFINITY, keptSince = Number.POSITIVE_INFINITY) {
     this.#staleAfter = staleAfter;
+    this.#keptSince = keptSince;
   }
 
-  async writePositions(rows: readonly StoredPosition[]): Promise<void> {
-    for (const row of rows) {
-      const drivers = this.#fleets.get(row.fleet) ?? new Map<string, StoredPosition>();
-      this.#fleets.set(row.fleet, drivers);
-      const held = drivers.get(row.driverId);
-      const forgotten = held !== undefined && held.receivedAt < row.receivedAt - this.#staleAfter;
-      if (held === undefined || forgotten || held.timestamp < row.timestamp) drivers.set(row.driverId, row);
+  async write(entries: readonly Entry[]): Promise<void> {
+    this.#remember(entries);
+    const { newer, anew, removed } = outcomeOf(entries);
+    for (const fix of newer) {
+      const held = this.#fleet(fix.fleet).get(fix.driverId);
+      const forgotten = held !== undefined && held.receivedAt < fix.receivedAt - this.#staleAfter;
+      if (held === undefined || forgotten || held.timestamp < fix.timestamp) {
+        this.#fleet(fix.fleet).set(fix.driverId, fix);
+      }
     }
+    for (const fix of anew) this.#fleet(fix.fleet).set(fix.driverId, fix);
+    for (const { fleet, driverId } of removed) this.#fleet(fleet).delete(driverId);
   }
 
-  async removePositions(drivers: readonly DriverKey[]): Promise<void> {
-    for (const { fleet, driverId } of drivers) this.#fleets.get(fleet)?.delete(driverId);
-  }
-
-  async *loadPositions(since: number): AsyncGenerator<readonly StoredPosition[]> {
-    let batch: StoredPosition[] = [];
+  async *loadPositions(since: number): AsyncGenerator<readonly StoredFix[]> {
+    let batch: StoredFix[] = [];
     for (const drivers of this.#fleets.values()) {
       for (const row of drivers.values()) {
         if (row.receivedAt < since) continue;
@@ -41,7 +49,32 @@ export class MemoryStore implements Store {
     if (batch.length > 0) yield batch;
   }
 
+  /** The history of a fleet, in no stated order. */
+  fixesOf(fleet: string): readonly StoredFix[] {
+    return [...(this.#history.get(fleet)?.values() ?? [])];
+  }
+
   async ping(): Promise<void> {}
 
   async close(): Promise<void> {}
+
+  #fleet(name: string): Map<string, StoredFix> {
+    let drivers = this.#fleets.get(name);
+    if (drivers === undefined) {
+      drivers = new Map();
+      this.#fleets.set(name, drivers);
+    }
+    return drivers;
+  }
+
+  #remember(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      if (entry.kind === 'removal' || entry.fix.timestamp < this.#keptSince) continue;
+      const { fix } = entry;
+      const fixes = this.#history.get(fix.fleet) ?? new Map<string, StoredFix>();
+      this.#history.set(fix.fleet, fixes);
+      const key = `${fix.timestamp} ${fix.driverId}`;
+      if (!fixes.has(key)) fixes.set(key, fix);
+    }
+  }
 }

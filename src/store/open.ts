@@ -1,5 +1,6 @@
 import { EmbeddedDatabase } from './embedded.ts';
 import { migrate } from './migrate.ts';
+import { Partitions } from './partitions.ts';
 import { type Connection, StorePool } from './pool.ts';
 import { PostgisStore } from './postgis.ts';
 import type { Store } from './store.ts';
@@ -11,6 +12,8 @@ export interface OpenOptions {
   readonly dataDir: string;
   /** Milliseconds after which a driver of whom nothing was received is forgotten. */
   readonly staleAfter?: number;
+  /** Days for which fixes are kept; 0 or absent: not at all. */
+  readonly retentionDays?: number;
   /** Hears what a first start is doing while it takes long. */
   readonly onProgress?: (message: string) => void;
   /** Hears what the operator of an embedded database should know. */
@@ -33,17 +36,14 @@ export interface OpenedStore {
  */
 export async function openStore(options: OpenOptions): Promise<OpenedStore> {
   const { databaseUrl, dataDir, onProgress, log } = options;
-  if (databaseUrl !== undefined) {
-    const store = await connect({ connectionString: databaseUrl }, false, options);
-    return { store, close: () => store.close() };
-  }
+  if (databaseUrl !== undefined) return connect({ connectionString: databaseUrl }, false, options);
   const database = await EmbeddedDatabase.start({ dataDir, onProgress, log });
   try {
-    const store = await connect(database.connection, true, options);
+    const opened = await connect(database.connection, true, options);
     return {
-      store,
+      ...opened,
       close: async () => {
-        await store.close();
+        await opened.close();
         await database.stop();
       },
     };
@@ -53,14 +53,16 @@ export async function openStore(options: OpenOptions): Promise<OpenedStore> {
   }
 }
 
+/** How often days that are past keeping are looked for, milliseconds. */
+const TEND_INTERVAL = 3_600_000;
 /** Milliseconds after which a wait for the database is worth a word. */
 const LONG = 3_000;
 
 async function connect(
   connection: Connection,
   embedded: boolean,
-  { staleAfter, onProgress }: OpenOptions,
-): Promise<PostgisStore> {
+  { staleAfter, retentionDays = 0, onProgress, log }: OpenOptions,
+): Promise<OpenedStore> {
   const waiting = setTimeout(() => onProgress?.('Waiting for the database to bring its tables up to date …'), LONG);
   try {
     await migrate(connection);
@@ -69,5 +71,23 @@ async function connect(
   }
   // The embedded one has no other users to wait for.
   const pool = new StorePool(connection, { serverTimeouts: !embedded });
-  return new PostgisStore(pool, embedded ? new Upkeep((statement) => pool.query(statement)) : undefined, staleAfter);
+  const partitions = new Partitions(pool, retentionDays);
+  const upkeep = embedded ? new Upkeep((statement) => pool.query(statement)) : undefined;
+  const store = new PostgisStore(pool, { partitions, upkeep, staleAfter });
+  const tend = async () => {
+    try {
+      for (const name of await partitions.tend()) log?.(`History: dropped ${name}, which was past keeping`);
+    } catch (error) {
+      log?.(`History: days past keeping could not be dropped, and stay for another hour: ${(error as Error).message}`);
+    }
+  };
+  await tend();
+  const tending = setInterval(tend, TEND_INTERVAL).unref();
+  return {
+    store,
+    close: () => {
+      clearInterval(tending);
+      return store.close();
+    },
+  };
 }

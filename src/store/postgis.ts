@@ -1,51 +1,64 @@
-import { type CompiledQuery, Kysely, PostgresDialect, type RawBuilder, sql } from 'kysely';
+import { type CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely';
 import type pg from 'pg';
 import type { Attributes } from '../fix.ts';
+import { outcomeOf } from './outcome.ts';
+import { Partitions } from './partitions.ts';
 import type { StorePool } from './pool.ts';
 import type { Schema } from './schema.ts';
-import type { DriverKey, Store, StoredPosition } from './store.ts';
+import { type Entry, type Store, type StoredFix, StoreUnavailable } from './store.ts';
 import { toStoreError } from './store-error.ts';
+import { time } from './time.ts';
 import type { Upkeep } from './upkeep.ts';
+import { writeStatement } from './write-statement.ts';
 
 /** Rows read at a time: about a megabyte of answer. */
 const LOAD_BATCH = 5_000;
 
+export interface PostgisOptions {
+  /** Where history goes; absent: there is none. */
+  readonly partitions?: Partitions;
+  /** For a database that has no autovacuum and no checkpointer of its own. */
+  readonly upkeep?: Upkeep;
+  /** Milliseconds after which a driver of whom nothing was received is forgotten; absent: never. */
+  readonly staleAfter?: number;
+}
+
 /**
- * Positions in PostgreSQL with PostGIS. Numbers come back bit for bit, except that −0 becomes 0; times to the
+ * Positions and their history in PostgreSQL with PostGIS. Numbers come back bit for bit, except that −0 becomes 0; times to the
  * millisecond. Attributes that are absent and attributes without a key are one and the same.
  */
 export class PostgisStore implements Store {
   readonly #pool: StorePool;
+  readonly #partitions: Partitions;
   readonly #db: Kysely<Schema>;
   readonly #upkeep: Upkeep | undefined;
   readonly #staleAfter: number;
   #closed: Promise<void> | undefined;
 
-  /**
-   * @param pool reaches a migrated database; `close` ends it
-   * @param upkeep for a database that has no autovacuum and no checkpointer of its own
-   * @param staleAfter milliseconds after which a driver of whom nothing was received is forgotten
-   */
-  constructor(pool: StorePool, upkeep?: Upkeep, staleAfter = Number.POSITIVE_INFINITY) {
+  /** @param pool reaches a migrated database; `close` ends it */
+  constructor(pool: StorePool, { partitions, upkeep, staleAfter }: PostgisOptions = {}) {
     this.#pool = pool;
+    this.#partitions = partitions ?? new Partitions(pool, 0);
     this.#upkeep = upkeep;
-    this.#staleAfter = staleAfter;
+    this.#staleAfter = staleAfter ?? Number.POSITIVE_INFINITY;
     this.#db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
   }
 
-  async writePositions(rows: readonly StoredPosition[]): Promise<void> {
-    if (rows.length === 0) return;
-    await this.#run(upsert(rows, this.#staleAfter).compile(this.#db));
-    this.#upkeep?.written(rows.length);
+  async write(entries: readonly Entry[]): Promise<void> {
+    if (entries.length === 0) return;
+    const since = this.#partitions.since;
+    const history: StoredFix[] = [];
+    for (const entry of entries) {
+      if (entry.kind !== 'removal' && entry.fix.timestamp >= since) history.push(entry.fix);
+    }
+    if (history.length > 0) await this.#partitions.ensure(timestamps(history));
+    const statement = writeStatement(history, outcomeOf(entries), this.#staleAfter);
+    if (statement === undefined) return;
+    await this.#run(statement.compile(this.#db));
+    this.#upkeep?.written(entries.length + history.length);
   }
 
-  async removePositions(drivers: readonly DriverKey[]): Promise<void> {
-    if (drivers.length === 0) return;
-    await this.#run(remove(drivers).compile(this.#db));
-    this.#upkeep?.written(drivers.length);
-  }
-
-  async *loadPositions(since: number): AsyncGenerator<readonly StoredPosition[]> {
+  async *loadPositions(since: number): AsyncGenerator<readonly StoredFix[]> {
     let fleet = '';
     let driverId = '';
     for (;;) {
@@ -58,7 +71,6 @@ export class PostgisStore implements Store {
             'driver_id as driverId',
             sql<number>`ST_Y(location::geometry)`.as('lat'),
             sql<number>`ST_X(location::geometry)`.as('lng'),
-            sql<string>`to_hex(cell)`.as('cell'),
             sql<number>`(extract(epoch FROM recorded_at) * 1000)::float8`.as('timestamp'),
             sql<number>`(extract(epoch FROM received_at) * 1000)::float8`.as('receivedAt'),
             'accuracy',
@@ -100,72 +112,15 @@ export class PostgisStore implements Store {
       const result = await this.#pool.query<Row & pg.QueryResultRow>(query.sql, [...query.parameters]);
       return result.rows;
     } catch (error) {
+      if (this.#partitions.lost(error))
+        throw new StoreUnavailable('A partition of the history is gone', { cause: error });
       throw toStoreError(error);
     }
   }
 }
 
-/**
- * One statement for a whole batch. The rows travel as one JSON text, of arrays: measured faster than a dozen array
- * parameters, on both engines. They are sorted so that two writers meet them in the same order and never deadlock.
- */
-function upsert(rows: readonly StoredPosition[], staleAfter: number) {
-  const forgotten = Number.isFinite(staleAfter)
-    ? sql<boolean>`positions.received_at < excluded.received_at - ${staleAfter}::float8 * interval '1 millisecond'`
-    : sql<boolean>`false`;
-  return sql<never>`
-    INSERT INTO positions (fleet, driver_id, location, cell, recorded_at, received_at,
-      accuracy, altitude, heading, speed, attributes)
-    SELECT r->>0, r->>1, ST_MakePoint((r->>2)::float8, (r->>3)::float8)::geography, (r->>4)::bigint,
-      ${time(sql`(r->>5)::float8`)}, ${time(sql`(r->>6)::float8`)},
-      (r->>7)::float8, (r->>8)::float8, (r->>9)::float8, (r->>10)::float8, r->11
-    FROM jsonb_array_elements(${JSON.stringify(rows.map(toTuple))}::jsonb) AS r
-    ORDER BY (r->>0) COLLATE "C", (r->>1) COLLATE "C"
-    ON CONFLICT (fleet, driver_id) DO UPDATE SET
-      location = excluded.location, cell = excluded.cell,
-      recorded_at = excluded.recorded_at, received_at = excluded.received_at,
-      accuracy = excluded.accuracy, altitude = excluded.altitude,
-      heading = excluded.heading, speed = excluded.speed, attributes = excluded.attributes
-    WHERE positions.recorded_at < excluded.recorded_at OR ${forgotten}`;
-}
-
-/** One statement for all. The rows are locked in the order in which they are written, so that here too nobody deadlocks. */
-function remove(drivers: readonly DriverKey[]) {
-  const keys = JSON.stringify(drivers.map(({ fleet, driverId }) => [fleet, driverId]));
-  return sql<never>`
-    DELETE FROM positions USING (
-      SELECT fleet, driver_id FROM positions
-      WHERE (fleet, driver_id) IN (SELECT r->>0, r->>1 FROM jsonb_array_elements(${keys}::jsonb) AS r)
-      ORDER BY fleet, driver_id
-      FOR UPDATE
-    ) AS gone
-    WHERE positions.fleet = gone.fleet AND positions.driver_id = gone.driver_id`;
-}
-
-/** PostGIS takes longitude first. An H3 index has its highest bit clear, so it fits a signed 64-bit integer. */
-function toTuple(row: StoredPosition): readonly unknown[] {
-  return [
-    row.fleet,
-    row.driverId,
-    row.lng,
-    row.lat,
-    BigInt(`0x${row.cell}`).toString(),
-    row.timestamp,
-    row.receivedAt,
-    row.accuracy,
-    row.altitude,
-    row.heading,
-    row.speed,
-    row.attributes ?? {},
-  ];
-}
-
-/**
- * A time from epoch milliseconds. `to_timestamp` would go through seconds, which a float8 cannot hold exactly;
- * milliseconds times an interval stay whole microseconds.
- */
-function time(milliseconds: RawBuilder<unknown>): RawBuilder<Date> {
-  return sql<Date>`(timestamptz 'epoch' + ${milliseconds} * interval '1 millisecond')`;
+function* timestamps(fixes: readonly StoredFix[]): Iterable<number> {
+  for (const { timestamp } of fixes) yield timestamp;
 }
 
 /** A row as `loadPositions` selects it. */
@@ -174,7 +129,6 @@ interface LoadedRow {
   driverId: string;
   lat: number;
   lng: number;
-  cell: string;
   timestamp: number;
   receivedAt: number;
   accuracy: number | null;
@@ -184,13 +138,12 @@ interface LoadedRow {
   attributes: Attributes;
 }
 
-function toPosition(row: LoadedRow): StoredPosition {
-  const position: { -readonly [K in keyof StoredPosition]: StoredPosition[K] } = {
+function toPosition(row: LoadedRow): StoredFix {
+  const position: { -readonly [K in keyof StoredFix]: StoredFix[K] } = {
     fleet: row.fleet,
     driverId: row.driverId,
     lat: row.lat,
     lng: row.lng,
-    cell: row.cell,
     timestamp: row.timestamp,
     receivedAt: row.receivedAt,
   };

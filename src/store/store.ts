@@ -6,38 +6,36 @@ export interface DriverKey {
   readonly driverId: string;
 }
 
-/** A position as the store keeps it. */
-export interface StoredPosition extends Position, DriverKey {
-  /** The H3 index of the position at resolution 15, as h3-js writes it (15 hexadecimal digits). */
-  readonly cell: string;
-}
+/** A fix as the store keeps it. */
+export interface StoredFix extends Position, DriverKey {}
 
 /**
- * Where positions survive a restart. Every implementation passes the same contract suite
+ * One thing that the store is to take in: a fix that is its driver's position from then on, one that came too late for that,
+ * or that a driver is to be forgotten, with its timestamp: then any fix is a newer one.
+ */
+export type Entry =
+  | { readonly kind: 'position' | 'late'; readonly fix: StoredFix }
+  | { readonly kind: 'removal'; readonly driver: DriverKey };
+
+/**
+ * Where positions and fixes survive a restart. Every implementation passes the same contract suite
  * (`test/store/contract.ts`).
  */
 export interface Store {
   /**
-   * Writes the latest positions in one transaction. A row that the store already holds with the same or a newer
-   * timestamp is left alone, unless it was received so long before this one that its driver had gone stale: such a driver
-   * is forgotten, and so is its timestamp. Resolves once committed.
+   * Takes in entries, those of a driver in the order in which they happened, in one transaction. Resolves once committed.
    *
-   * @param rows at most one for each fleet and driver
+   * Of each driver the latest position is held. One that is held with the same or a newer timestamp is left alone, unless
+   * it was received so long before the other that its driver had gone stale: such a driver is forgotten, and so is its
+   * timestamp. A removal of a driver of whom nothing is held is no error. In history, where there is one, every fix is
+   * kept, the first of a driver and a timestamp; to take in a fix again changes nothing.
+   *
    * @throws {StoreUnavailable} nothing was written, or it is not known whether it was: try again
-   * @throws {StoreRejected} the database will never take this batch: some row in it is at fault
+   * @throws {StoreRejected} the database will never take this batch: some entry in it is at fault
    */
-  writePositions(rows: readonly StoredPosition[]): Promise<void>;
-  /**
-   * Forgets drivers in one transaction, with their timestamps: whatever is written of them after it is new. Resolves once
-   * committed; a driver of whom nothing is held is no error.
-   *
-   * @param drivers each at most once
-   * @throws {StoreUnavailable} as for {@link writePositions}
-   * @throws {StoreRejected} as for {@link writePositions}
-   */
-  removePositions(drivers: readonly DriverKey[]): Promise<void>;
+  write(entries: readonly Entry[]): Promise<void>;
   /** Every position received at or after `since` (epoch milliseconds), in batches, in no stated order. */
-  loadPositions(since: number): AsyncIterable<readonly StoredPosition[]>;
+  loadPositions(since: number): AsyncIterable<readonly StoredFix[]>;
   /** Resolves when the database answers. @throws {StoreUnavailable} */
   ping(): Promise<void>;
   close(): Promise<void>;

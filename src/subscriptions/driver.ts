@@ -21,6 +21,8 @@ export class Driver {
 
   /** The position's timestamp is the server's, as its fix brought none. */
   stamped = false;
+  /** The store will never take the position: the database refused it. */
+  rejected = false;
 
   readonly #encode: EncodePosition;
   #position: Position;

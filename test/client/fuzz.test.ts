@@ -8,7 +8,7 @@ import type {
   WatchStart,
   WebSocketConstructor,
 } from '../../src/client/index.ts';
-import { type Store, type StoredPosition, StoreUnavailable } from '../../src/store/store.ts';
+import { type Entry, type Store, type StoredFix, StoreUnavailable } from '../../src/store/store.ts';
 import { type AskedArea, around, box, circle, everywhere, frame } from '../support/areas.ts';
 import type { Place } from '../support/geodesic.ts';
 import { type Random, seeded } from '../support/random.ts';
@@ -68,13 +68,14 @@ class RecordingStore implements Store {
     this.#isAway = isAway;
   }
 
-  async writePositions(rows: readonly StoredPosition[]): Promise<void> {
+  async write(entries: readonly Entry[]): Promise<void> {
     if (this.#isAway()) throw new StoreUnavailable('away');
-    for (const { driverId, timestamp } of rows) this.written.add(`${driverId} ${timestamp}`);
+    for (const entry of entries) {
+      if (entry.kind !== 'removal') this.written.add(`${entry.fix.driverId} ${entry.fix.timestamp}`);
+    }
   }
 
-  async removePositions(): Promise<void> {}
-  async *loadPositions(): AsyncGenerator<readonly StoredPosition[]> {}
+  async *loadPositions(): AsyncGenerator<readonly StoredFix[]> {}
   async ping(): Promise<void> {}
   async close(): Promise<void> {}
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { MemoryStore } from '../../src/store/memory.ts';
+import type { Entry } from '../../src/store/store.ts';
 import { startServer, token } from '../support/server.ts';
 
 test('[7.1] a request on a connection that is still in use while the server closes is refused as a problem, with when to come back', async () => {
@@ -10,9 +11,9 @@ test('[7.1] a request on a connection that is still in use while the server clos
     store = resolve;
   });
   class HeldStore extends MemoryStore {
-    override async writePositions(rows: Parameters<MemoryStore['writePositions']>[0]): Promise<void> {
+    override async write(entries: readonly Entry[]): Promise<void> {
       await stored;
-      return super.writePositions(rows);
+      return super.write(entries);
     }
   }
   const server = await startServer({ store: new HeldStore() });

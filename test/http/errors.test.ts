@@ -151,9 +151,9 @@ test('positions by HTTP: one or many, a verdict each, in order; a driver as itse
 test('with the store away and too much waiting, fixes are refused as unavailable and nothing changes; on its return all goes on', async () => {
   let away = true;
   class AwayStore extends MemoryStore {
-    override async writePositions(...args: Parameters<MemoryStore['writePositions']>): Promise<void> {
+    override async write(...args: Parameters<MemoryStore['write']>): Promise<void> {
       if (away) throw new StoreUnavailable('away');
-      await super.writePositions(...args);
+      await super.write(...args);
     }
   }
   const server = await startServer({ store: new AwayStore(), maxPending: 10 });

@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { expect, test } from 'vitest';
 import { MemoryStore } from '../../src/store/memory.ts';
-import { type DriverKey, StoreUnavailable } from '../../src/store/store.ts';
+import { type Entry, StoreUnavailable } from '../../src/store/store.ts';
 import type { Message } from '../support/client.ts';
 import { startServer, type TestServer, token } from '../support/server.ts';
 
@@ -39,14 +39,10 @@ async function found(server: TestServer): Promise<string[]> {
 class GatedStore extends MemoryStore {
   gate: Promise<void> = Promise.resolve();
   away = false;
-  override async removePositions(drivers: readonly DriverKey[]): Promise<void> {
-    await this.gate;
+  override async write(entries: readonly Entry[]): Promise<void> {
+    if (entries.some(({ kind }) => kind === 'removal')) await this.gate;
     if (this.away) throw new StoreUnavailable('away');
-    await super.removePositions(drivers);
-  }
-  override async writePositions(...args: Parameters<MemoryStore['writePositions']>): Promise<void> {
-    if (this.away) throw new StoreUnavailable('away');
-    await super.writePositions(...args);
+    await super.write(entries);
   }
   async ids(): Promise<string[]> {
     const ids: string[] = [];
@@ -88,7 +84,7 @@ test('it is gone at once and acknowledged once stored; who asks again meanwhile 
   const second = note(remove(server, 'a'));
   expect((await server.get('/v1/drivers/a')).status).toBe(404);
   expect(await found(server)).toEqual(['b']);
-  await expect.poll(() => server.writer.pending.callbacks).toBe(2);
+  await expect.poll(() => server.writer.pending).toBe(2);
   expect(answers).toEqual([]);
   expect(await store.ids()).toEqual(['a', 'b']);
   open();

@@ -1,14 +1,18 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Store, type StoredPosition, StoreRejected } from '../../src/store/store.ts';
-import { row, T0 } from './rows.ts';
+import { type Store, type StoredFix, StoreRejected } from '../../src/store/store.ts';
+import { late, positions, removals, row, T0 } from './rows.ts';
 
 export interface ContractSubject {
   readonly store: Store;
+  /** The same with a history of the {@link RETENTION_DAYS} days before {@link T0}. */
+  readonly keeping: Store;
   /** Empties the store. */
   clear(): Promise<void>;
   /** What the store holds, by way of anything but the store. */
-  truth(): Promise<readonly StoredPosition[]>;
+  truth(): Promise<readonly StoredFix[]>;
+  /** What its history holds, likewise. */
+  fixes(): Promise<readonly StoredFix[]>;
   close(): Promise<void>;
   /** Whether the store can refuse rows. */
   readonly rejects: boolean;
@@ -16,6 +20,8 @@ export interface ContractSubject {
 
 /** Milliseconds after which the stores under test forget a driver. */
 export const STALE_AFTER = 300_000;
+
+export const RETENTION_DAYS = 7;
 
 /** What every store has to keep. Its subjects forget drivers after {@link STALE_AFTER}. */
 export function storeContract(name: string, open: () => Promise<ContractSubject>): void {
@@ -48,7 +54,7 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
         }),
         row('zero', { lat: 0, lng: 0, accuracy: 0, altitude: 0, heading: 0, speed: 0, timestamp: 1 }),
       ];
-      await store.writePositions(rows);
+      await store.write(positions(rows));
       expect(byId(await all(store))).toEqual(byId(rows));
       expect(byId(await subject.truth())).toEqual(byId(rows));
     });
@@ -56,12 +62,14 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
     it('takes an older timestamp from a driver that had gone stale, and from no other', async () => {
       const store = await fresh();
       const held = ['forgotten', 'known'].map((id) => row(id, { timestamp: T0 + 20_000 }));
-      await store.writePositions(held);
+      await store.write(positions(held));
       const older = { timestamp: T0, lat: 1 };
-      await store.writePositions([
-        row('forgotten', { ...older, receivedAt: T0 + 5 + STALE_AFTER + 1 }),
-        row('known', { ...older, receivedAt: T0 + 5 + STALE_AFTER }),
-      ]);
+      await store.write(
+        positions([
+          row('forgotten', { ...older, receivedAt: T0 + 5 + STALE_AFTER + 1 }),
+          row('known', { ...older, receivedAt: T0 + 5 + STALE_AFTER }),
+        ]),
+      );
       const places = new Map((await subject.truth()).map(({ driverId, lat }) => [driverId, lat]));
       expect(places.get('forgotten')).toBe(1);
       expect(places.get('known')).toBe(held[1].lat);
@@ -72,7 +80,7 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
       const rows = [-90, -89.99999999999999, 0, 90].flatMap((lat) =>
         [-180, -179.99999999999997, 179.99999999999997, 180].map((lng) => row(`${lat}/${lng}`, { lat, lng })),
       );
-      await store.writePositions(rows);
+      await store.write(positions(rows));
       expect(byId(await all(store))).toEqual(byId(rows));
     });
 
@@ -99,10 +107,10 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
         ),
       });
       await fc.assert(
-        fc.asyncProperty(fc.array(position, { minLength: 1, maxLength: 50 }), async (positions) => {
+        fc.asyncProperty(fc.array(position, { minLength: 1, maxLength: 50 }), async (places) => {
           const store = await fresh();
-          const rows = positions.map((changes, index) => row(`driver-${index}`, changes));
-          await store.writePositions(rows);
+          const rows = places.map((changes, index) => row(`driver-${index}`, changes));
+          await store.write(positions(rows));
           expect(byId(await all(store))).toEqual(byId(rows));
         }),
         { numRuns: 30 },
@@ -111,18 +119,18 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
 
     it('takes a newer row for a driver, whole', async () => {
       const store = await fresh();
-      await store.writePositions([row('a', { speed: 5, heading: 90, attributes: { status: 'busy', seats: 1 } })]);
+      await store.write(positions([row('a', { speed: 5, heading: 90, attributes: { status: 'busy', seats: 1 } })]));
       const newer = row('a', { timestamp: T0 + 1, lat: 13, attributes: { status: 'free' } });
-      await store.writePositions([newer]);
+      await store.write(positions([newer]));
       expect(await all(store)).toEqual([newer]);
     });
 
     it('leaves a row with the same or a newer timestamp alone', async () => {
       const store = await fresh();
       const held = row('a', { timestamp: T0, lat: 1 });
-      await store.writePositions([held]);
-      await store.writePositions([row('a', { timestamp: T0, lat: 2 }), row('b')]);
-      await store.writePositions([row('a', { timestamp: T0 - 1, lat: 3, receivedAt: T0 + 99 })]);
+      await store.write(positions([held]));
+      await store.write(positions([row('a', { timestamp: T0, lat: 2 }), row('b')]));
+      await store.write(positions([row('a', { timestamp: T0 - 1, lat: 3, receivedAt: T0 + 99 })]));
       expect(byId(await all(store))).toEqual(byId([held, row('b')]));
     });
 
@@ -130,39 +138,39 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
       const store = await fresh();
       const gone = ['a', 'Zoë', '運転手 🚕', "o'neil", '"\\', 'x'.repeat(128)];
       const kept = [row('b'), row('ab'), row('A'), ...gone.map((id) => row(id, { fleet: 'other' }))];
-      await store.writePositions([...gone.map((id) => row(id)), ...kept]);
+      await store.write(positions([...gone.map((id) => row(id)), ...kept]));
       // Who is not there, or in a fleet that is not, is no error.
       const strangers = ['nobody', ...gone].map((driverId) => ({ fleet: 'nowhere', driverId }));
-      await store.removePositions([{ fleet: 'default', driverId: 'nobody' }, ...strangers]);
+      await store.write(removals([{ fleet: 'default', driverId: 'nobody' }, ...strangers]));
       expect((await subject.truth()).length).toBe(gone.length + kept.length);
-      await store.removePositions(gone.map((driverId) => ({ fleet: 'default', driverId })));
+      await store.write(removals(gone.map((driverId) => ({ fleet: 'default', driverId }))));
       expect(byId(await all(store))).toEqual(byId(kept));
       expect(byId(await subject.truth())).toEqual(byId(kept));
-      await store.removePositions([]);
+      await store.write(removals([]));
       expect(byId(await subject.truth())).toEqual(byId(kept));
     });
 
     it('takes any timestamp from a driver that was removed', async () => {
       const store = await fresh();
-      await store.writePositions([row('a', { timestamp: T0 }), row('b', { timestamp: T0 })]);
-      await store.removePositions([row('a')]);
+      await store.write(positions([row('a', { timestamp: T0 }), row('b', { timestamp: T0 })]));
+      await store.write(removals([row('a')]));
       const back = row('a', { timestamp: T0 - 1_000, lat: 1 });
-      await store.writePositions([back, row('b', { timestamp: T0 - 1_000, lat: 1 })]);
+      await store.write(positions([back, row('b', { timestamp: T0 - 1_000, lat: 1 })]));
       expect(byId(await all(store))).toEqual(byId([back, row('b', { timestamp: T0 })]));
     });
 
     it('removes many at a time', async () => {
       const store = await fresh();
       const rows = Array.from({ length: 5_000 }, (_, index) => row(`driver-${index}`, { fleet: `f${index % 3}` }));
-      await store.writePositions(rows);
-      await store.removePositions(rows.filter((_, index) => index % 5 !== 0));
+      await store.write(positions(rows));
+      await store.write(removals(rows.filter((_, index) => index % 5 !== 0)));
       expect(byId(await all(store))).toEqual(byId(rows.filter((_, index) => index % 5 === 0)));
     });
 
     it('knows drivers of the same name in two fleets apart', async () => {
       const store = await fresh();
       const rows = [row('a', { fleet: 'red', lat: 1 }), row('a', { fleet: 'blue', lat: 2 })];
-      await store.writePositions(rows);
+      await store.write(positions(rows));
       expect(byId(await all(store))).toEqual(byId(rows));
     });
 
@@ -171,13 +179,13 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
       const rows = ['Zoë', 'zoe', 'Ж', '運転手', '🚕', 'a b', "o'neil", '"', '\\', 'x'.repeat(128)].map((id) =>
         row(id),
       );
-      await store.writePositions(rows);
+      await store.write(positions(rows));
       expect(byId(await all(store))).toEqual(byId(rows));
     });
 
     it('loads what was received since, and no more', async () => {
       const store = await fresh();
-      await store.writePositions([99, 100, 101].map((ms) => row(`at-${ms}`, { receivedAt: T0 + ms })));
+      await store.write(positions([99, 100, 101].map((ms) => row(`at-${ms}`, { receivedAt: T0 + ms }))));
       expect(ids(await all(store, T0 + 100))).toEqual(['at-100', 'at-101']);
       expect(await all(store, T0 + 102)).toEqual([]);
     });
@@ -185,9 +193,10 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
     it('loads more than one batch, each row once', async () => {
       const store = await fresh();
       const rows = Array.from({ length: 12_345 }, (_, index) => row(`driver-${index}`, { fleet: `f${index % 3}` }));
-      for (let from = 0; from < rows.length; from += 5_000) await store.writePositions(rows.slice(from, from + 5_000));
+      for (let from = 0; from < rows.length; from += 5_000)
+        await store.write(positions(rows.slice(from, from + 5_000)));
       let batches = 0;
-      const loaded: StoredPosition[] = [];
+      const loaded: StoredFix[] = [];
       for await (const batch of store.loadPositions(0)) {
         batches++;
         loaded.push(...batch);
@@ -198,7 +207,7 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
 
     it('takes an empty batch', async () => {
       const store = await fresh();
-      await store.writePositions([]);
+      await store.write(positions([]));
       expect(await all(store)).toEqual([]);
     });
 
@@ -208,7 +217,7 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
       await Promise.all(
         Array.from({ length: 40 }, (_, n) =>
           // Each in another order: in one order only, two transactions could never wait for each other.
-          store.writePositions(rotate(drivers, n).map((id) => row(id, { timestamp: T0 + ((n * 7) % 40), lat: n }))),
+          store.write(positions(rotate(drivers, n).map((id) => row(id, { timestamp: T0 + ((n * 7) % 40), lat: n })))),
         ),
       );
       const stored = await subject.truth();
@@ -222,15 +231,114 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
       await Promise.all(
         Array.from({ length: 40 }, (_, n) =>
           n % 3 === 0
-            ? store.removePositions(rotate(drivers, n))
-            : store.writePositions(rotate(drivers, n).map((it) => ({ ...it, timestamp: T0 + n }))),
+            ? store.write(removals(rotate(drivers, n)))
+            : store.write(positions(rotate(drivers, n).map((it) => ({ ...it, timestamp: T0 + n })))),
         ),
       );
       const last = drivers.map((it) => ({ ...it, timestamp: T0 + 40 }));
-      await store.writePositions(last);
+      await store.write(positions(last));
       expect(byId(await subject.truth())).toEqual(byId(last));
-      await Promise.all([store.removePositions(drivers), store.removePositions(rotate(drivers, 7).reverse())]);
+      await Promise.all([store.write(removals(drivers)), store.write(removals(rotate(drivers, 7).reverse()))]);
       expect(await subject.truth()).toEqual([]);
+    });
+
+    it('sums up what happened to a driver within one batch, in order', async () => {
+      const store = await fresh();
+      await store.write(positions(['back', 'gone', 'kept', 'late'].map((id) => row(id, { timestamp: T0 + 10 }))));
+      await store.write([
+        ...removals([row('back'), row('new')]),
+        ...positions([row('gone', { timestamp: T0 + 20 }), row('back', { timestamp: T0 - 5, lat: 1 })]),
+        ...removals([row('gone')]),
+        ...late([row('late', { timestamp: T0 + 5 })]),
+        ...positions([row('kept', { timestamp: T0 + 20, lat: 2 }), row('kept', { timestamp: T0 + 30, lat: 3 })]),
+        ...positions([row('new', { timestamp: 1 })]),
+      ]);
+      const expected = [
+        row('back', { timestamp: T0 - 5, lat: 1 }),
+        row('kept', { timestamp: T0 + 30, lat: 3 }),
+        row('late', { timestamp: T0 + 10 }),
+        row('new', { timestamp: 1 }),
+      ];
+      expect(byId(await subject.truth())).toEqual(byId(expected));
+    });
+
+    describe('with a history', () => {
+      const keeping = async () => {
+        await subject.clear();
+        return subject.keeping;
+      };
+      const day = 86_400_000;
+
+      it('keeps every fix, late ones too, whole', async () => {
+        const store = await keeping();
+        const full = {
+          accuracy: 0.1,
+          altitude: -3,
+          heading: 359.5,
+          speed: 5e-324,
+          attributes: { a: 'b', c: 1, d: true },
+        };
+        const fixes = [
+          row('a'),
+          row('a', { timestamp: T0 + 1, lat: 1, ...full }),
+          row('b'),
+          row('a', { fleet: 'other' }),
+        ];
+        const lateOnes = [row('a', { timestamp: T0 - 3 * day, lat: 2 }), row('a', { timestamp: T0 - 1, lat: 3 })];
+        await store.write([...positions(fixes.slice(0, 2)), ...late(lateOnes), ...positions(fixes.slice(2))]);
+        expect(byTime(await subject.fixes())).toEqual(byTime([...fixes, ...lateOnes]));
+        expect(byId(await subject.truth())).toEqual(byId([fixes[1], fixes[2], fixes[3]]));
+      });
+
+      it('takes the same fixes again without a change, together with others, the first of a timestamp staying', async () => {
+        const store = await keeping();
+        const fixes = [row('a'), row('a', { timestamp: T0 + 1 })];
+        await store.write(positions(fixes));
+        await store.write(positions([...fixes, row('a', { timestamp: T0 + 2 })]));
+        await store.write(late([row('a', { lat: 1 }), row('b'), row('b', { lat: 1 })]));
+        const kept = [...fixes, row('a', { timestamp: T0 + 2 }), row('b')];
+        expect(byTime(await subject.fixes())).toEqual(byTime(kept));
+      });
+
+      it('keeps what a driver did before it went off duty', async () => {
+        const store = await keeping();
+        await store.write([...positions([row('a')]), ...removals([row('a')])]);
+        expect(await subject.fixes()).toEqual([row('a')]);
+        expect(await subject.truth()).toEqual([]);
+      });
+
+      it('keeps nothing of days before those that it is to keep, and takes the position nevertheless', async () => {
+        const store = await keeping();
+        const midnight = T0 - (T0 % day) - RETENTION_DAYS * day;
+        const fixes = [midnight - 1, midnight, midnight + 1].map((timestamp) => row(`${timestamp}`, { timestamp }));
+        await store.write(positions(fixes));
+        await store.write(positions([row('only', { timestamp: 1 })]));
+        expect(byTime(await subject.fixes())).toEqual(byTime(fixes.slice(1)));
+        expect(byId(await subject.truth())).toEqual(byId([...fixes, row('only', { timestamp: 1 })]));
+      });
+
+      it('has a place for each day, whatever the order', async () => {
+        const store = await keeping();
+        const fixes = [0, 1, -6, -2, -5, 0.5].map((days) => row('a', { timestamp: T0 + days * day }));
+        for (const fix of fixes) await store.write(late([fix]));
+        expect(byTime(await subject.fixes())).toEqual(byTime(fixes));
+      });
+
+      it('keeps nothing of a batch that it cannot take', async () => {
+        if (!subject.rejects) return;
+        const store = await keeping();
+        const poison = row('poison', { attributes: { note: 'a \0 in a text' } });
+        await expect(store.write([...positions([row('a')]), ...late([poison])])).rejects.toThrow(StoreRejected);
+        expect(await subject.fixes()).toEqual([]);
+        expect(await subject.truth()).toEqual([]);
+      });
+
+      it('neither loses nor hangs on anything, however many write the same at once', async () => {
+        const store = await keeping();
+        const fixes = Array.from({ length: 200 }, (_, n) => row(`driver-${n % 20}`, { timestamp: T0 + n }));
+        await Promise.all(Array.from({ length: 12 }, (_, n) => store.write(late(rotate(fixes, n * 17)))));
+        expect(byTime(await subject.fixes())).toEqual(byTime(fixes));
+      });
     });
 
     it('answers a ping', async () => {
@@ -241,20 +349,22 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
       if (!subject.rejects) return;
       const store = await fresh();
       const poison = row('poison', { attributes: { note: 'a \0 in a text' } });
-      await expect(store.writePositions([row('a'), poison, row('b')])).rejects.toThrow(StoreRejected);
+      await expect(store.write(positions([row('a'), poison, row('b')]))).rejects.toThrow(StoreRejected);
       expect(await subject.truth()).toEqual([]);
-      await store.writePositions([row('a'), row('b')]);
+      await store.write(positions([row('a'), row('b')]));
       expect(ids(await subject.truth())).toEqual(['a', 'b']);
     });
   });
 }
 
-async function all(store: Store, since = 0): Promise<StoredPosition[]> {
-  const rows: StoredPosition[] = [];
+async function all(store: Store, since = 0): Promise<StoredFix[]> {
+  const rows: StoredFix[] = [];
   for await (const batch of store.loadPositions(since)) rows.push(...batch);
   return rows;
 }
 
-const byId = (rows: readonly StoredPosition[]) => new Map(rows.map((it) => [`${it.fleet}/${it.driverId}`, it]));
-const ids = (rows: readonly StoredPosition[]) => rows.map(({ driverId }) => driverId).sort();
+const byId = (rows: readonly StoredFix[]) => new Map(rows.map((it) => [`${it.fleet}/${it.driverId}`, it]));
+const byTime = (rows: readonly StoredFix[]) =>
+  new Map(rows.map((it) => [`${it.fleet}/${it.driverId}/${it.timestamp}`, it]));
+const ids = (rows: readonly StoredFix[]) => rows.map(({ driverId }) => driverId).sort();
 const rotate = <T>(list: readonly T[], n: number) => [...list.slice(n), ...list.slice(0, n)];

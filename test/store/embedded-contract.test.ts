@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { EmbeddedDatabase } from '../../src/store/embedded.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { Partitions } from '../../src/store/partitions.ts';
 import { StorePool } from '../../src/store/pool.ts';
 import { PostgisStore } from '../../src/store/postgis.ts';
-import { STALE_AFTER, storeContract } from './contract.ts';
+import { RETENTION_DAYS, STALE_AFTER, storeContract } from './contract.ts';
+import { T0 } from './rows.ts';
 import { Truth } from './truth.ts';
 
 let scratch: string;
@@ -18,12 +20,17 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 storeContract('embedded', async () => {
   const database = await EmbeddedDatabase.start({ dataDir: join(scratch, 'contract') });
   await migrate(database.connection);
-  const store = new PostgisStore(new StorePool(database.connection), undefined, STALE_AFTER);
+  const pool = new StorePool(database.connection);
+  const store = new PostgisStore(pool, { staleAfter: STALE_AFTER });
+  const partitions = new Partitions(pool, RETENTION_DAYS, () => T0);
+  const keeping = new PostgisStore(pool, { partitions, staleAfter: STALE_AFTER });
   const truth = await Truth.connect(database.connection);
   return {
     store,
-    clear: async () => void (await truth.sql('TRUNCATE positions')),
+    keeping,
+    clear: async () => void (await truth.sql('TRUNCATE positions, fixes')),
     truth: () => truth.positions(),
+    fixes: () => truth.fixes(),
     close: async () => {
       await truth.close();
       await store.close();

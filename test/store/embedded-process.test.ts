@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EmbeddedDatabase } from '../../src/store/embedded.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/open.ts';
-import { row } from './rows.ts';
+import { positions, row } from './rows.ts';
 import { Truth } from './truth.ts';
 
 let scratch: string;
@@ -72,7 +72,7 @@ describe('a first start', () => {
   it('gives a store that is ready, and so does a later one', async () => {
     const dataDir = join(scratch, 'opened');
     const first = await openStore({ dataDir });
-    await first.store.writePositions([row('a')]);
+    await first.store.write(positions([row('a')]));
     await first.close();
     const later = await openStore({ dataDir });
     for await (const batch of later.store.loadPositions(0)) expect(batch).toEqual([row('a')]);

@@ -9,7 +9,7 @@ import { StorePool } from '../../src/store/pool.ts';
 import { PostgisStore } from '../../src/store/postgis.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
 import { Upkeep } from '../../src/store/upkeep.ts';
-import { row, T0 } from './rows.ts';
+import { positions, row, T0 } from './rows.ts';
 import { Truth } from './truth.ts';
 
 let scratch: string;
@@ -79,11 +79,13 @@ describe('the embedded database', () => {
 
   it('comes back by itself when its process is killed, with every committed row', async () => {
     const store = new PostgisStore(new StorePool(database.connection));
-    await store.writePositions([row('before')]);
+    await store.write(positions([row('before')]));
     const pid = database.pid as number;
     process.kill(pid, 'SIGKILL');
-    await vi.waitFor(() => expect(store.writePositions([row('x')])).rejects.toThrow(StoreUnavailable), { interval: 1 });
-    await vi.waitFor(() => store.writePositions([row('after')]), { timeout: 20_000 });
+    await vi.waitFor(() => expect(store.write(positions([row('x')]))).rejects.toThrow(StoreUnavailable), {
+      interval: 1,
+    });
+    await vi.waitFor(() => store.write(positions([row('after')])), { timeout: 20_000 });
     expect(database.pid).not.toBe(pid);
     expect(lines.join('\n')).toMatch(/ended \(SIGKILL\); starting it again(.|\n)*back/);
     const truth = await Truth.connect(database.connection);
@@ -95,16 +97,18 @@ describe('the embedded database', () => {
 
   it('stays small however often the same drivers are written', async () => {
     const pool = new StorePool(database.connection);
-    const store = new PostgisStore(pool, new Upkeep((statement) => pool.query(statement), 5_000));
+    const store = new PostgisStore(pool, { upkeep: new Upkeep((statement) => pool.query(statement), 5_000) });
     const truth = await Truth.connect(database.connection);
     const size = async () => Number((await truth.sql("SELECT pg_total_relation_size('positions') AS n"))[0].n);
     const wal = async () => Number((await truth.sql('SELECT sum(size) AS n FROM pg_ls_waldir()'))[0].n);
     const drivers = 1_000;
     const rewrite = async (rounds: number, from: number) => {
       for (let n = from; n < from + rounds; n++) {
-        await store.writePositions(
-          Array.from({ length: drivers }, (_, i) =>
-            row(`driver-${i}`, { lat: (n + i) % 80, lng: (i * n) % 170, timestamp: T0 + n }),
+        await store.write(
+          positions(
+            Array.from({ length: drivers }, (_, i) =>
+              row(`driver-${i}`, { lat: (n + i) % 80, lng: (i * n) % 170, timestamp: T0 + n }),
+            ),
           ),
         );
       }

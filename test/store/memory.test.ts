@@ -1,22 +1,32 @@
 import { MemoryStore } from '../../src/store/memory.ts';
-import type { Store, StoredPosition } from '../../src/store/store.ts';
-import { STALE_AFTER, storeContract } from './contract.ts';
+import type { StoredFix } from '../../src/store/store.ts';
+import { RETENTION_DAYS, STALE_AFTER, storeContract } from './contract.ts';
+import { T0 } from './rows.ts';
 
 storeContract('memory', async () => {
-  // A new one each time that it is emptied: the suite asks for `store` after `clear`.
-  let store: Store = new MemoryStore(STALE_AFTER);
+  // New ones each time that it is emptied: the suite asks for them after `clear`.
+  let store: MemoryStore;
+  let keeping: MemoryStore;
+  const day = 86_400_000;
+  const clear = async () => {
+    store = new MemoryStore(STALE_AFTER);
+    keeping = new MemoryStore(STALE_AFTER, T0 - (T0 % day) - RETENTION_DAYS * day);
+  };
+  await clear();
   return {
     get store() {
       return store;
     },
-    clear: async () => {
-      store = new MemoryStore(STALE_AFTER);
+    get keeping() {
+      return keeping;
     },
+    clear,
     truth: async () => {
-      const rows: StoredPosition[] = [];
-      for await (const batch of store.loadPositions(0)) rows.push(...batch);
+      const rows: StoredFix[] = [];
+      for (const one of [store, keeping]) for await (const batch of one.loadPositions(0)) rows.push(...batch);
       return rows;
     },
+    fixes: async () => ['default', 'other'].flatMap((fleet) => keeping.fixesOf(fleet)),
     close: () => store.close(),
     rejects: false,
   };

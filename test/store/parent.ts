@@ -1,5 +1,5 @@
 import { openStore } from '../../src/store/open.ts';
-import { row, T0 } from './rows.ts';
+import { positions, row, T0 } from './rows.ts';
 
 /*
  * A process for the tests to kill: node parent.ts <data directory>. It writes without end and says on stdout, after
@@ -7,6 +7,6 @@ import { row, T0 } from './rows.ts';
  */
 const { store } = await openStore({ dataDir: process.argv[2], onProgress: () => {} });
 for (let n = 1; ; n++) {
-  await store.writePositions(Array.from({ length: 20 }, (_, index) => row(`${n}-${index}`, { timestamp: T0 + n })));
+  await store.write(positions(Array.from({ length: 20 }, (_, index) => row(`${n}-${index}`, { timestamp: T0 + n }))));
   process.stdout.write(`${n}\n`);
 }

@@ -1,13 +1,15 @@
+import { latLngToCell } from 'h3-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DatabaseUnsuitable, migrate } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/open.ts';
+import { Partitions } from '../../src/store/partitions.ts';
 import { StorePool } from '../../src/store/pool.ts';
 import { PostgisStore } from '../../src/store/postgis.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
 import { createDatabase, findPostgres, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { describeWith } from '../support/services.ts';
-import { STALE_AFTER, storeContract } from './contract.ts';
-import { row, T0 } from './rows.ts';
+import { RETENTION_DAYS, STALE_AFTER, storeContract } from './contract.ts';
+import { positions, row, T0 } from './rows.ts';
 import { Truth } from './truth.ts';
 
 describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server', (bin) => {
@@ -20,12 +22,18 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server'
   storeContract('PostGIS', async () => {
     const url = await createDatabase(postgres, 'contract');
     const { store, close } = await openStore({ databaseUrl: url, dataDir: '/nonexistent', staleAfter: STALE_AFTER });
+    const pool = new StorePool({ connectionString: url });
+    const partitions = new Partitions(pool, RETENTION_DAYS, () => T0);
+    const keeping = new PostgisStore(pool, { partitions, staleAfter: STALE_AFTER });
     const truth = await Truth.connect({ connectionString: url });
     return {
       store,
-      clear: async () => void (await truth.sql('TRUNCATE positions')),
+      keeping,
+      clear: async () => void (await truth.sql('TRUNCATE positions, fixes')),
       truth: () => truth.positions(),
+      fixes: () => truth.fixes(),
       close: async () => {
+        await keeping.close();
         await close();
         await truth.close();
       },
@@ -39,7 +47,10 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server'
       await Promise.all(Array.from({ length: 5 }, () => migrate({ connectionString: url })));
       await migrate({ connectionString: url });
       const truth = await Truth.connect({ connectionString: url });
-      expect(await truth.sql('SELECT name FROM kysely_migration')).toEqual([{ name: '001-positions' }]);
+      expect(await truth.sql('SELECT name FROM kysely_migration')).toEqual([
+        { name: '001-positions' },
+        { name: '002-fixes' },
+      ]);
       await truth.close();
     });
 
@@ -76,12 +87,12 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server'
 
     it('is unavailable while the server is down, and there again after it', async () => {
       const store = await open('crash');
-      await store.writePositions([row('a')]);
+      await store.write(positions([row('a')]));
       await postgres.crash();
-      await expect(store.writePositions([row('b')])).rejects.toThrow(StoreUnavailable);
+      await expect(store.write(positions([row('b')]))).rejects.toThrow(StoreUnavailable);
       await expect(store.ping()).rejects.toThrow(StoreUnavailable);
       await postgres.restart();
-      await store.writePositions([row('b')]);
+      await store.write(positions([row('b')]));
       await store.close();
     }, 30_000);
 
@@ -91,11 +102,11 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server'
       postgres.freeze();
       try {
         await expect(store.ping()).rejects.toThrow(StoreUnavailable);
-        await expect(store.writePositions([row('a')])).rejects.toThrow(StoreUnavailable);
+        await expect(store.write(positions([row('a')]))).rejects.toThrow(StoreUnavailable);
       } finally {
         postgres.thaw();
       }
-      await store.writePositions([row('a', { timestamp: T0 + 1 })]);
+      await store.write(positions([row('a', { timestamp: T0 + 1 })]));
       for await (const batch of store.loadPositions(0)) expect(batch).toEqual([row('a', { timestamp: T0 + 1 })]);
       await store.close();
     }, 30_000);
@@ -119,10 +130,10 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server'
   it('finds the rows of any coarser cell in one range of the column', async () => {
     const url = await createDatabase(postgres, 'cells');
     const { store, close } = await openStore({ databaseUrl: url, dataDir: '/nonexistent' });
-    await store.writePositions([row('a', { lat: 50.1, lng: 14.4 }), row('b', { lat: -33.9, lng: 151.2 })]);
+    await store.write(positions([row('a', { lat: 50.1, lng: 14.4 }), row('b', { lat: -33.9, lng: 151.2 })]));
     const truth = await Truth.connect({ connectionString: url });
     // The cell of `a` at resolution 5: its digits below are 0 … 6, and 7 stands for none.
-    const { cell } = row('a', { lat: 50.1, lng: 14.4 });
+    const cell = latLngToCell(50.1, 14.4, 15);
     const low = (BigInt(`0x${cell}`) >> 30n) << 30n;
     const inside = await truth.sql('SELECT driver_id FROM positions WHERE fleet = $1 AND cell BETWEEN $2 AND $3', [
       'default',

@@ -1,12 +1,18 @@
-import { latLngToCell } from 'h3-js';
-import type { StoredPosition } from '../../src/store/store.ts';
+import type { DriverKey, Entry, StoredFix } from '../../src/store/store.ts';
 
 export const T0 = 1_763_766_000_000;
 
-/** A row with all that is required, and what the test asks for. */
-export function row(driverId: string, changes: Partial<StoredPosition> = {}): StoredPosition {
-  const lat = changes.lat ?? 12.345;
-  const lng = changes.lng ?? 67.89;
-  const cell = latLngToCell(lat, lng, 15);
-  return { fleet: 'default', driverId, lat, lng, cell, timestamp: T0, receivedAt: T0 + 5, ...changes };
+/** A fix with all that is required, and what the test asks for. */
+export function row(driverId: string, changes: Partial<StoredFix> = {}): StoredFix {
+  return { fleet: 'default', driverId, lat: 12.345, lng: 67.89, timestamp: T0, receivedAt: T0 + 5, ...changes };
 }
+
+/** Fixes that are their drivers' positions. */
+export const positions = (fixes: readonly StoredFix[]): Entry[] => fixes.map((fix) => ({ kind: 'position', fix }));
+
+/** Fixes that came too late to be that. */
+export const late = (fixes: readonly StoredFix[]): Entry[] => fixes.map((fix) => ({ kind: 'late', fix }));
+
+/** Drivers to forget. */
+export const removals = (drivers: readonly DriverKey[]): Entry[] =>
+  drivers.map((driver) => ({ kind: 'removal', driver }));

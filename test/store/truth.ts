@@ -1,7 +1,8 @@
-import { splitLongToH3Index } from 'h3-js';
+import { cellToParent, latLngToCell, splitLongToH3Index } from 'h3-js';
 import pg from 'pg';
+import { expect } from 'vitest';
 import type { Connection } from '../../src/store/pool.ts';
-import type { StoredPosition } from '../../src/store/store.ts';
+import type { StoredFix } from '../../src/store/store.ts';
 
 /** Plain SQL beside the store, as an outside judge. */
 export class Truth {
@@ -22,28 +23,40 @@ export class Truth {
     return (await this.#client.query(text, values)).rows;
   }
 
-  /** The table as text, which hides nothing of a number, a time or a place. */
-  async positions(): Promise<StoredPosition[]> {
+  /** The table of positions as text, which hides nothing of a number, a time or a place. */
+  positions(): Promise<StoredFix[]> {
+    return this.#rows('positions', 15);
+  }
+
+  /** The table of fixes likewise. */
+  fixes(): Promise<StoredFix[]> {
+    return this.#rows('fixes', 6);
+  }
+
+  async #rows(table: string, resolution: number): Promise<StoredFix[]> {
     const rows = await this.sql(
       `SELECT fleet, driver_id, ST_AsBinary(location) AS wkb, cell, recorded_at, received_at,
-        accuracy::text, altitude::text, heading::text, speed::text, attributes::text FROM positions`,
+        accuracy::text, altitude::text, heading::text, speed::text, attributes::text FROM ${table}`,
     );
     return rows.map((it) => {
       const wkb = it.wkb as Buffer;
-      const cell = BigInt(it.cell as string);
       const optional = Object.entries({
         accuracy: it.accuracy,
         altitude: it.altitude,
         heading: it.heading,
         speed: it.speed,
       }).flatMap(([key, value]) => (value === null ? [] : [[key, Number(value)]]));
+      // Well-known binary of a point: byte order, type, x, y.
+      const [lng, lat] = [wkb.readDoubleLE(5), wkb.readDoubleLE(13)];
+      const cell = BigInt(it.cell as string);
+      const index = splitLongToH3Index(Number(cell & 0xffffffffn), Number(cell >> 32n));
+      // The column beside the place, by H3 itself; at the poles every longitude is one place.
+      if (Math.abs(lat) < 89.9) expect(index).toBe(cellToParent(latLngToCell(lat, lng, 15), resolution));
       return {
         fleet: it.fleet as string,
         driverId: it.driver_id as string,
-        // Well-known binary of a point: byte order, type, x, y.
-        lng: wkb.readDoubleLE(5),
-        lat: wkb.readDoubleLE(13),
-        cell: splitLongToH3Index(Number(cell & 0xffffffffn), Number(cell >> 32n)),
+        lng,
+        lat,
         timestamp: (it.recorded_at as Date).getTime(),
         receivedAt: (it.received_at as Date).getTime(),
         ...Object.fromEntries(optional),

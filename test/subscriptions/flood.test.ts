@@ -17,7 +17,7 @@ function setUp() {
   const turn: (() => void)[] = [];
   const sent: string[] = [];
   const tracker = new Tracker({
-    writer: { full: false, write() {}, remove() {}, whenStored() {} },
+    writer: { full: false, write() {}, writeLate() {}, remove() {}, whenStored() {} },
     now,
     instance: 'i',
     encode: encodePosition,

@@ -25,7 +25,7 @@ export class World {
   readonly peers = new Set<Peer>();
   /** How often what happened; so that a test can tell that it tested something. */
   readonly counts: Map<string, number>;
-  readonly #writer = { full: false, write() {}, remove() {}, whenStored() {} };
+  readonly #writer = { full: false, write() {}, writeLate() {}, remove() {}, whenStored() {} };
   readonly #trees = new Set<WatchTree>();
 
   constructor(fleets: readonly string[], counts = new Map<string, number>()) {

@@ -48,8 +48,10 @@ export async function startServer(
   const config: Config = loadConfig({ JWT_SECRET: SECRET, ...options.env });
   const now = options.now ?? Date.now;
   const writer = new GroupCommit({
-    store: options.store ?? new MemoryStore(),
-    onRejected: () => {},
+    store: options.store ?? new MemoryStore(undefined, 0),
+    onRejected: (entry) => {
+      if (entry.kind === 'position') tracker.reject(entry.fix);
+    },
     maxPending: options.maxPending,
     retryDelay: 1,
   });

@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest';
 import { MemoryStore } from '../../src/store/memory.ts';
-import type { StoredPosition } from '../../src/store/store.ts';
+import type { Entry } from '../../src/store/store.ts';
 import { startServer, token } from '../support/server.ts';
 
 /** A store whose writes finish when the test lets them. */
 class HeldStore extends MemoryStore {
-  readonly batches: (readonly StoredPosition[])[] = [];
+  readonly batches: (readonly Entry[])[] = [];
   #held: (() => void)[] = [];
 
-  override async writePositions(rows: readonly StoredPosition[]): Promise<void> {
-    this.batches.push(rows);
+  override async write(entries: readonly Entry[]): Promise<void> {
+    this.batches.push(entries);
     await new Promise<void>((resolve) => this.#held.push(resolve));
-    await super.writePositions(rows);
+    await super.write(entries);
   }
 
   release(): void {
@@ -129,10 +129,14 @@ test('an ack leaves only once the fix is stored; a duplicate’s only once the o
   store.release();
   expect(await client.next()).toEqual({ type: 'ack', id: 1, verdict: 'accepted' });
   expect(await client.next()).toEqual({ type: 'ack', id: 2, verdict: 'duplicate' });
+  // The late one is for history, so it waits for the store as well.
+  await client.settled();
+  expect(client.heard).toEqual([]);
+  store.release();
   expect(await client.next()).toEqual({ type: 'ack', id: 3, results: [{ verdict: 'duplicate' }, { verdict: 'late' }] });
 });
 
-test('what arrives while a batch is being written goes into the next one, the newest of each driver', async () => {
+test('what arrives while a batch is being written goes into the next one, in order', async () => {
   const store = new HeldStore();
   const server = await startServer({ store });
   const client = await server.connect();
@@ -152,13 +156,11 @@ test('what arrives while a batch is being written goes into the next one, the ne
     expect(await client.next()).toMatchObject({ id: `a${i}` });
     expect(await client.next()).toMatchObject({ id: `b${i}` });
   }
-  expect(store.batches.map((rows) => rows.map(({ driverId, timestamp }) => [driverId, timestamp]))).toEqual([
-    [['a', 1]],
-    [
-      ['a', 50],
-      ['b', 50],
-    ],
-  ]);
+  const sent = store.batches.map((entries) =>
+    entries.map((entry) => (entry.kind === 'removal' ? [] : [entry.fix.driverId, entry.fix.timestamp])),
+  );
+  const rest = Array.from({ length: 49 }, (_, i) => ['a', 'b'].map((id) => [id, i + 2])).flat();
+  expect(sent).toEqual([[['a', 1]], rest]);
 });
 
 test('many drivers at once, on connections of their own, are all taken in', async () => {
