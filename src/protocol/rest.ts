@@ -94,7 +94,7 @@ export const resultSchema = z
   .object({
     verdict: z.enum(['accepted', 'duplicate', 'late', 'refused']).meta({
       description:
-        '`accepted`: it is the position now. `duplicate`: the position has this timestamp. `late`: the position is newer; nothing moved. `refused`: see `code`.',
+        '`accepted`: it is the position now. `duplicate`: the position has this timestamp. `late`: the position is newer; it is kept in history, and nothing moved. `refused`: see `code`.',
     }),
     code: z.enum(['invalid', 'future', 'forbidden', 'unavailable']).optional(),
     message: z.string().optional().meta({ description: 'Why it was refused, with the field’s name.' }),

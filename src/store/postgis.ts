@@ -6,13 +6,16 @@ import { Partitions } from './partitions.ts';
 import type { StorePool } from './pool.ts';
 import type { Schema } from './schema.ts';
 import { type Entry, type Store, type StoredFix, StoreUnavailable } from './store.ts';
-import { toStoreError } from './store-error.ts';
+import { isDeadlock, toStoreError } from './store-error.ts';
 import { time } from './time.ts';
 import type { Upkeep } from './upkeep.ts';
 import { writeStatement } from './write-statement.ts';
 
 /** Rows read at a time: about a megabyte of answer. */
 const LOAD_BATCH = 5_000;
+
+/** How often in a row a write may be undone for another writer's sake before it counts as failed. */
+const MAX_DEADLOCKS = 10;
 
 export interface PostgisOptions {
   /** Where history goes; absent: there is none. */
@@ -54,7 +57,16 @@ export class PostgisStore implements Store {
     if (history.length > 0) await this.#partitions.ensure(timestamps(history));
     const statement = writeStatement(history, outcomeOf(entries), this.#staleAfter);
     if (statement === undefined) return;
-    await this.#run(statement.compile(this.#db));
+    const query = statement.compile(this.#db);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#run(query);
+        break;
+      } catch (error) {
+        // The parts of the statement meet their drivers in an order of their own, so two writers can wait for each other.
+        if (attempt === MAX_DEADLOCKS || !isDeadlock(error)) throw error;
+      }
+    }
     this.#upkeep?.written(entries.length + history.length);
   }
 

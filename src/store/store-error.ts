@@ -15,6 +15,11 @@ export function toStoreError(error: unknown): StoreUnavailable | StoreRejected {
   return new StoreUnavailable(message, { cause: error });
 }
 
+/** Whether the database undid a transaction that waited for one that waited for it (SQLSTATE 40P01). */
+export function isDeadlock(error: unknown): boolean {
+  return error instanceof StoreUnavailable && describe(error.cause).code === '40P01';
+}
+
 /** Message and code of an error, also of the AggregateError without a message that a dual-stack connect throws. */
 function describe(error: unknown): { message: string; code: string } {
   if (error instanceof AggregateError && error.message === '' && error.errors.length > 0)

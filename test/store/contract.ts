@@ -333,6 +333,20 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
         expect(await subject.truth()).toEqual([]);
       });
 
+      it('neither fails nor hangs, however many write and remove one another’s drivers at once', async () => {
+        const store = await keeping();
+        const drivers = Array.from({ length: 60 }, (_, index) => row(`driver-${index}`));
+        await store.write(positions(drivers));
+        await Promise.all(
+          Array.from({ length: 8 }, (_, n) => {
+            const mixed = rotate(drivers, n * 7);
+            const moved = mixed.slice(0, 30).map((it) => ({ ...it, timestamp: T0 + n }));
+            return store.write([...removals(mixed.slice(20)), ...positions(moved), ...late(moved)]);
+          }),
+        );
+        expect((await subject.fixes()).length).toBeGreaterThan(60);
+      }, 60_000);
+
       it('neither loses nor hangs on anything, however many write the same at once', async () => {
         const store = await keeping();
         const fixes = Array.from({ length: 200 }, (_, n) => row(`driver-${n % 20}`, { timestamp: T0 + n }));
