@@ -14,6 +14,8 @@ test('without any setting the defaults hold; an empty variable counts as absent'
     jwtIssuer: undefined,
     jwtAudience: undefined,
     driverTtlSeconds: 300,
+    historyRetentionDays: 7,
+    maxPendingFixes: 200_000,
     maxFutureSeconds: 30,
     maxRadiusMeters: 100_000,
     maxSubscriptions: 100,
