@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { settingsSchema } from './settings.ts';
 
 /** The settings, by the names of their environment variables. */
 export interface Config {
@@ -17,6 +17,12 @@ export interface Config {
   readonly historyRetentionDays: number;
   /** Fixes that may wait for the store before new ones are refused. */
   readonly maxPendingFixes: number;
+  /** Replays at a time; 0: there are none. */
+  readonly maxReplays: number;
+  /** Event-loop lag from which newcomers are sent away; 0: never. */
+  readonly maxLagMilliseconds: number;
+  /** Part of the heap in use from which newcomers are sent away; 0: never. */
+  readonly maxHeapPercent: number;
   readonly maxFutureSeconds: number;
   readonly maxRadiusMeters: number;
   readonly maxSubscriptions: number;
@@ -45,68 +51,8 @@ export class ConfigError extends Error {
   }
 }
 
-const integer = (min: number, max: number, fallback: number) => {
-  const rule = `must be a whole number from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,12}$/, { error: rule })
-    .transform(Number)
-    .pipe(z.number().min(min, { error: rule }).max(max, { error: rule }))
-    .default(fallback);
-};
-
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
-
 /** Settings that would change who may do what, or what instances share, if this version knew them: not to be passed over. */
 const ELSEWHERE = ['JWKS_URL', 'REDIS_URL', 'RATE_LIMIT'] as const;
-
-const schema = z
-  .object({
-    HOST: z.string().default('127.0.0.1'),
-    PORT: integer(0, 65_535, 8080),
-    // Not checked as a URL of the web: a socket's directory may stand for the host.
-    DATABASE_URL: z
-      .string()
-      .refine((url) => /^postgres(ql)?:\/\//.test(url) && URL.canParse(url.replace('@/', '@socket/')), {
-        error: 'must be a URL such as postgres://user:password@host:5432/name',
-      })
-      .optional(),
-    DATA_DIR: z.string().default('./data'),
-    JWT_SECRET: z
-      .string()
-      .refine((secret) => Buffer.byteLength(secret) >= 32, { error: 'must have at least 32 bytes (RFC 7518, 3.2)' })
-      .optional(),
-    JWT_ISSUER: z.string().optional(),
-    JWT_AUDIENCE: z.string().optional(),
-    DRIVER_TTL_SECONDS: integer(1, 31_536_000, 300),
-    HISTORY_RETENTION_DAYS: integer(0, 3_650, 7),
-    MAX_PENDING_FIXES: integer(1_000, 10_000_000, 200_000),
-    MAX_FUTURE_SECONDS: integer(0, 86_400, 30),
-    MAX_RADIUS_METERS: integer(1, 20_100_000, 100_000),
-    MAX_SUBSCRIPTIONS: integer(1, 100_000, 100),
-    PING_SECONDS: integer(1, 3_600, 25),
-    SLOW_SECONDS: integer(1, 3_600, 60),
-    PERMESSAGE_DEFLATE: z.enum(['on', 'off'], { error: 'must be on or off' }).default('off'),
-    CORS_ORIGINS: z
-      .string()
-      .transform((list) => list.split(',').map((origin) => origin.trim()))
-      .pipe(
-        z.array(
-          z.string().regex(/^(\*|https?:\/\/[^/\s]+)$/, {
-            error: 'must be origins such as https://example.com, separated by commas, or *',
-          }),
-        ),
-      )
-      .default([]),
-    LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
-    NODE_ENV: z.string().optional(),
-  })
-  .refine(({ NODE_ENV, JWT_SECRET }) => NODE_ENV !== 'production' || JWT_SECRET !== undefined, {
-    path: ['JWT_SECRET'],
-    error: 'is required when NODE_ENV is production',
-    // Reported together with whatever else is wrong.
-    when: ({ value }) => typeof value === 'object',
-  });
 
 /**
  * The settings that an environment means. An empty variable counts as absent.
@@ -115,7 +61,7 @@ const schema = z
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
-  const result = schema.safeParse(set);
+  const result = settingsSchema.safeParse(set);
   if (!result.success) {
     throw new ConfigError(result.error.issues.map(({ path, message }) => `${String(path[0])}: ${message}`));
   }
@@ -131,6 +77,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     driverTtlSeconds: settings.DRIVER_TTL_SECONDS,
     historyRetentionDays: settings.HISTORY_RETENTION_DAYS,
     maxPendingFixes: settings.MAX_PENDING_FIXES,
+    maxReplays: settings.MAX_REPLAYS,
+    maxLagMilliseconds: settings.MAX_LAG_MILLISECONDS,
+    maxHeapPercent: settings.MAX_HEAP_PERCENT,
     maxFutureSeconds: settings.MAX_FUTURE_SECONDS,
     maxRadiusMeters: settings.MAX_RADIUS_METERS,
     maxSubscriptions: settings.MAX_SUBSCRIPTIONS,

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ConfigError, loadConfig } from '../src/config.ts';
+import { serverHelp } from '../src/help.ts';
+import { listSettings } from '../src/settings.ts';
 
 test('without any setting the defaults hold; an empty variable counts as absent', () => {
   expect(loadConfig({ PORT: '', JWT_SECRET: '' })).toEqual({
@@ -16,6 +18,9 @@ test('without any setting the defaults hold; an empty variable counts as absent'
     driverTtlSeconds: 300,
     historyRetentionDays: 7,
     maxPendingFixes: 200_000,
+    maxReplays: 20,
+    maxLagMilliseconds: 500,
+    maxHeapPercent: 90,
     maxFutureSeconds: 30,
     maxRadiusMeters: 100_000,
     maxSubscriptions: 100,
@@ -52,10 +57,47 @@ test('production needs a secret', () => {
   expect(loadConfig({ NODE_ENV: 'production', JWT_SECRET: 'x'.repeat(32) }).production).toBe(true);
 });
 
-test('.env.example lists every setting with its default', () => {
-  const lines = readFileSync('.env.example', 'utf8').split('\n');
-  const listed = lines.map((line) => /^#? ?([A-Z_]+)=/.exec(line)?.[1]).filter((name) => name !== undefined);
-  const source = readFileSync('src/config.ts', 'utf8');
-  const known = [...source.matchAll(/^ {4}([A-Z_]+):/gm)].map(([, name]) => name);
-  expect(listed.sort()).toEqual(known.sort());
+describe('every setting', () => {
+  const settings = listSettings();
+  const example = readFileSync('.env.example', 'utf8').split('\n');
+
+  test('that the configuration is made of is listed', () => {
+    // What is read of the environment, as the source has it.
+    const read = readFileSync('src/config.ts', 'utf8').matchAll(/settings\.([A-Z_]+)/g);
+    const names = new Set([...read].map(([, name]) => name));
+    expect(settings.map(({ name }) => name).sort()).toEqual([...names].sort());
+  });
+
+  test('is in .env.example, with its default, or commented out where it has none', () => {
+    const listed = example.flatMap((line) => {
+      const [, off, name, value] = /^(# ?)?([A-Z_]+)=(.*)$/.exec(line) ?? [];
+      return name === undefined ? [] : [[name, off === undefined ? value : undefined]];
+    });
+    expect(Object.fromEntries(listed)).toEqual(
+      Object.fromEntries(settings.map(({ name, fallback }) => [name, fallback])),
+    );
+    expect(listed.length).toBe(settings.length);
+  });
+
+  test('is in --help, with its default, its unit and what it is for', () => {
+    const lines = serverHelp().split('\n');
+    for (const { name, fallback, unit, description } of settings) {
+      const at = lines.findIndex((line) => new RegExp(`^  ${name}(=|\\s|$)`).test(line));
+      expect(lines[at], name).toMatch(fallback === undefined ? `  ${name}` : `  ${name}=${fallback}`);
+      if (unit !== undefined) expect(lines[at], name).toContain(unit);
+      expect(lines[at + 1].trim(), name).toMatch(description.slice(0, 40));
+    }
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(110);
+  });
+
+  test('that may be zero says what zero means', () => {
+    for (const { name, values, description } of settings) {
+      if (values?.startsWith('0 to')) expect(description, name).toMatch(/\b0: /);
+    }
+  });
+
+  test('has a default that is valid when it is written out', () => {
+    const written = settings.flatMap(({ name, fallback }) => (fallback === undefined ? [] : [[name, fallback]]));
+    expect(loadConfig(Object.fromEntries(written))).toEqual(loadConfig({}));
+  });
 });

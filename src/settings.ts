@@ -1,0 +1,177 @@
+import { z } from 'zod';
+
+/** What a setting says of itself beside its rule; `npm start -- --help` is made of it. */
+interface About {
+  /** What it is for, in a line or two, and what zero and absence mean. */
+  readonly description: string;
+  /** Of a number. */
+  readonly unit?: string;
+  /** What it may be, in words, where that is not any text. */
+  readonly values?: string;
+}
+
+const integer = (min: number, max: number, fallback: number, unit: string, description: string) => {
+  const rule = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,12}$/, { error: rule })
+    .transform(Number)
+    .pipe(z.number().min(min, { error: rule }).max(max, { error: rule }))
+    .default(fallback)
+    .meta({ description, unit, values: `${min} to ${max}` } satisfies About);
+};
+
+const text = (description: string) => z.string().meta({ description } satisfies About);
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+const shape = {
+  HOST: text('The address to listen on; 0.0.0.0 is every address.').default('127.0.0.1'),
+  PORT: integer(0, 65_535, 8080, '', 'The port to listen on. 0: any free port; the start prints it.'),
+  // Not checked as a URL of the web: a socket's directory may stand for the host.
+  DATABASE_URL: z
+    .string()
+    .refine((url) => /^postgres(ql)?:\/\//.test(url) && URL.canParse(url.replace('@/', '@socket/')), {
+      error: 'must be a URL such as postgres://user:password@host:5432/name',
+    })
+    .optional()
+    .meta({
+      description: 'A PostgreSQL server (13 or newer) with PostGIS. Absent: an embedded one under DATA_DIR.',
+      values: 'postgres://user:password@host:5432/name',
+    } satisfies About),
+  DATA_DIR: text('The embedded database and, in development, the signing secret.').default('./data'),
+  JWT_SECRET: z
+    .string()
+    .refine((secret) => Buffer.byteLength(secret) >= 32, { error: 'must have at least 32 bytes (RFC 7518, 3.2)' })
+    .optional()
+    .meta({
+      description:
+        'Signs and verifies tokens (HS256): openssl rand -base64 32. Absent: one is made and kept in DATA_DIR; with NODE_ENV=production the start is refused.',
+      values: 'at least 32 bytes',
+    } satisfies About),
+  JWT_ISSUER: text('Tokens must have this iss. Absent: not checked.').optional(),
+  JWT_AUDIENCE: text('Tokens must have this aud. Absent: not checked.').optional(),
+  NODE_ENV: text('production: the start is refused without a JWT_SECRET.').optional(),
+  DRIVER_TTL_SECONDS: integer(
+    1,
+    31_536_000,
+    300,
+    'seconds',
+    'A driver of whom nothing was received for so long is no longer found.',
+  ),
+  HISTORY_RETENTION_DAYS: integer(
+    0,
+    3_650,
+    7,
+    'days',
+    'For how long fixes are kept, for tracks and replays. 0: none is, and there are neither.',
+  ),
+  MAX_REPLAYS: integer(0, 10_000, 20, '', 'Replays at a time; one more is told to come back. 0: there are none.'),
+  MAX_PENDING_FIXES: integer(
+    1_000,
+    10_000_000,
+    200_000,
+    'fixes',
+    'What may wait while the database is away or behind, about 0.5 kB each; beyond it new ones are refused.',
+  ),
+  MAX_FUTURE_SECONDS: integer(
+    0,
+    86_400,
+    30,
+    'seconds',
+    "A fix dated further ahead of the server's clock is refused. 0: any that is ahead at all.",
+  ),
+  MAX_RADIUS_METERS: integer(1, 20_100_000, 100_000, 'metres', 'The largest radius of a query or subscription.'),
+  MAX_SUBSCRIPTIONS: integer(1, 100_000, 100, '', 'Subscriptions on one connection.'),
+  PING_SECONDS: integer(
+    1,
+    3_600,
+    25,
+    'seconds',
+    'How often a connection is asked whether it is still there: a WebSocket by a ping, an event stream by a comment. Less than the shortest idle timeout of any proxy on the way.',
+  ),
+  SLOW_SECONDS: integer(
+    1,
+    3_600,
+    60,
+    'seconds',
+    'A peer that reads nothing for so long, while something waits for it, is closed as slow (4508).',
+  ),
+  PERMESSAGE_DEFLATE: z
+    .enum(['on', 'off'], { error: 'must be on or off' })
+    .default('off')
+    .meta({
+      description:
+        'on: a WebSocket whose client offers permessage-deflate is compressed. It saves bandwidth and costs CPU and memory for every connection.',
+      values: 'on, off',
+    } satisfies About),
+  MAX_LAG_MILLISECONDS: integer(
+    0,
+    60_000,
+    500,
+    'milliseconds',
+    'When work waits this long for its turn, for a second on end, newcomers are sent away (503, 4513) until it no longer does. 0: never.',
+  ),
+  MAX_HEAP_PERCENT: integer(
+    0,
+    99,
+    90,
+    'percent of the heap that Node may have',
+    'When this much is in use even after a full garbage collection, newcomers are sent away (503, 4513). 0: never.',
+  ),
+  CORS_ORIGINS: z
+    .string()
+    .transform((list) => list.split(',').map((origin) => origin.trim()))
+    .pipe(
+      z.array(
+        z.string().regex(/^(\*|https?:\/\/[^/\s]+)$/, {
+          error: 'must be origins such as https://example.com, separated by commas, or *',
+        }),
+      ),
+    )
+    .default([])
+    .meta({
+      description: 'Web pages of these origins may call the API from a browser. * is any, absent is none.',
+      values: 'origins such as https://example.com, separated by commas',
+    } satisfies About),
+  LOG_LEVEL: z
+    .enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` })
+    .default('info')
+    .meta({ description: 'What is logged: this and what is worse.', values: LOG_LEVELS.join(', ') } satisfies About),
+};
+
+/** The settings as they are given: text by name; see {@link shape} for each. */
+export const settingsSchema = z
+  .object(shape)
+  .refine(({ NODE_ENV, JWT_SECRET }) => NODE_ENV !== 'production' || JWT_SECRET !== undefined, {
+    path: ['JWT_SECRET'],
+    error: 'is required when NODE_ENV is production',
+    // Reported together with whatever else is wrong.
+    when: ({ value }) => typeof value === 'object',
+  });
+
+/** A setting, for whoever reads about it. */
+export interface Setting extends About {
+  readonly name: string;
+  /** As it would be written in the environment; absent: there is none. */
+  readonly fallback: string | undefined;
+}
+
+/** Every setting there is, in the order in which they are explained. */
+export function listSettings(): Setting[] {
+  return Object.entries(shape).map(([name, schema]) => {
+    const { description, unit, values } = aboutOf(schema);
+    const fallback: unknown = schema.safeParse(undefined).data;
+    const written = fallback === undefined || String(fallback) === '' ? undefined : String(fallback);
+    return { name, description, unit: unit || undefined, values, fallback: written };
+  });
+}
+
+/** A default or an absence is put around the schema that was described. */
+function aboutOf(schema: z.ZodType): About {
+  const about = schema.meta() as unknown as About | undefined;
+  if (about !== undefined) return about;
+  const { innerType } = (schema as unknown as { def: { innerType?: z.ZodType } }).def;
+  if (innerType === undefined) throw new Error('A setting is not described');
+  return aboutOf(innerType);
+}
