@@ -4,13 +4,14 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { reachable } from './address.ts';
 import { developmentSecret } from './auth/secret.ts';
+import { checkCommand } from './check.ts';
+import { runCommand } from './command-line.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
+import { explain } from './explain.ts';
+import { serverHelp } from './help.ts';
 import { createLog } from './log.ts';
 import { encodePosition } from './protocol/position.ts';
-import { DataDirInUse } from './store/data-dir-lock.ts';
-import { EmbeddedFailed } from './store/embedded.ts';
 import { GroupCommit } from './store/group-commit.ts';
-import { DatabaseUnsuitable } from './store/migrate.ts';
 import { type OpenedStore, openStore } from './store/open.ts';
 import { StoreUnavailable } from './store/store.ts';
 import { Tracker } from './tracker.ts';
@@ -28,6 +29,12 @@ const ECHO_TIME = 1_000;
 const DRAIN_TIME = 3_000;
 /** How often stale drivers are looked for, milliseconds. */
 const EXPIRY_INTERVAL = 1_000;
+
+const argv = process.argv.slice(2);
+if (argv.length > 0) {
+  await runCommand(serverHelp(), argv, checkCommand);
+  process.exit();
+}
 
 let config: Config;
 try {
@@ -161,29 +168,4 @@ function onSignal(signal: NodeJS.Signals | 'disconnect'): void {
   stopping.abort();
   // Nothing was acknowledged before it serves, so there is nothing to wait for long.
   if (!serving) setTimeout(() => process.exit(0), START_ABORT_TIME);
-}
-
-/** What an operator can mend is told in a line, not as a stack; undefined for all else. */
-function explain(error: unknown, { host, port, databaseUrl }: Config): string | undefined {
-  if (error instanceof StoreUnavailable) {
-    const which = databaseUrl === undefined ? 'The embedded database' : 'The database of DATABASE_URL';
-    return `${which} cannot be used: ${error.message}`;
-  }
-  if (error instanceof DataDirInUse || error instanceof DatabaseUnsuitable || error instanceof EmbeddedFailed) {
-    return error.message;
-  }
-  const { code, syscall, path, message } = error as NodeJS.ErrnoException;
-  // The one thing beside the embedded database that is written: the development secret.
-  if (path !== undefined) return `DATA_DIR cannot be written to: ${message}. Set it to a directory that can be.`;
-  switch (syscall === 'listen' || syscall === 'getaddrinfo' ? code : undefined) {
-    case 'EADDRINUSE':
-      return `Cannot listen on ${host}:${port} (EADDRINUSE): it is in use. Set PORT to another port; 0 is any free one.`;
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return `Cannot listen on ${host}: it is no address of this machine. Set HOST to one; 0.0.0.0 is all.`;
-    case 'EACCES':
-      return `Cannot listen on port ${port}: this user may not. Set PORT to one above 1023.`;
-    default:
-      return undefined;
-  }
 }

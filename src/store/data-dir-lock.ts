@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -42,6 +42,28 @@ export function lockDataDir(dataDir: string, mainPid: number): void {
 /** Takes back what {@link lockDataDir} wrote. The lock itself goes with the process, the empty file it is on stays. */
 export function signOff(dataDir: string): void {
   rmSync(join(dataDir, 'pid'), { force: true });
+}
+
+/**
+ * Makes sure that no process works in a data directory. Changes nothing there.
+ *
+ * @throws {DataDirInUse}
+ */
+export function assertDataDirFree(dataDir: string): void {
+  const path = join(dataDir, 'lock');
+  if (!existsSync(path)) return;
+  const file = new DatabaseSync(path, { readOnly: true, timeout: 0 });
+  try {
+    // A reader is kept out by whoever holds the lock, and keeps nobody out for longer than it reads.
+    file.prepare('SELECT count(*) FROM sqlite_schema').get();
+  } catch (error) {
+    if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) {
+      throw DataDirInUse.by(readPid(join(dataDir, 'pid')), dataDir);
+    }
+    throw error;
+  } finally {
+    file.close();
+  }
 }
 
 /** Locks are held for the life of the process: referred to here, they are not collected. */

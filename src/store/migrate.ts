@@ -6,7 +6,7 @@ import { type Connection, StorePool } from './pool.ts';
 import { toStoreError } from './store-error.ts';
 
 /** Every migration there is, in order of name. */
-const MIGRATIONS: Readonly<Record<string, Migration>> = {
+export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '001-positions': positions,
   '002-fixes': fixes,
 };
@@ -37,10 +37,7 @@ export async function migrate(connection: Connection): Promise<void> {
     const failed = results?.find(({ status }) => status === 'Error')?.migrationName;
     if (failed === undefined && !isSqlError(error)) {
       // Kysely's own complaint: the database holds migrations that this list does not.
-      throw new DatabaseUnsuitable(
-        `The database was set up by a newer Nearcast than this one (${reason(error)}). Update Nearcast.`,
-        { cause: error },
-      );
+      throw setUpByNewer(reason(error), error);
     }
     if (!isSqlError(error)) throw toStoreError(error);
     throw new DatabaseUnsuitable(`Setting up the database failed${failed ? ` in ${failed}` : ''}: ${reason(error)}`, {
@@ -51,6 +48,14 @@ export async function migrate(connection: Connection): Promise<void> {
   }
 }
 
+/** The database holds migrations that this version does not know. */
+export function setUpByNewer(why: string, cause?: unknown): DatabaseUnsuitable {
+  return new DatabaseUnsuitable(
+    `The database was set up by a newer Nearcast than this one (${why}). Update Nearcast.`,
+    { cause },
+  );
+}
+
 async function ensurePostgis(db: Kysely<unknown>): Promise<void> {
   if (await hasPostgis(db)) return;
   try {
@@ -58,27 +63,32 @@ async function ensurePostgis(db: Kysely<unknown>): Promise<void> {
   } catch (error) {
     // IF NOT EXISTS does not cover another instance that is creating it at the same moment.
     if (await hasPostgis(db)) return;
-    const code = isSqlError(error) ? error.code : '';
-    // insufficient_privilege
-    if (code === '42501') {
-      throw new DatabaseUnsuitable(
-        'The database has no PostGIS, and its user may not add it. ' +
-          'Have a superuser run this in that database: CREATE EXTENSION postgis;',
-        { cause: error },
-      );
-    }
-    // feature_not_supported, undefined_file: the extension is not installed on the server
-    if (code === '0A000' || code === '58P01') {
-      throw new DatabaseUnsuitable(
-        'The PostgreSQL server has no PostGIS. Install it there (Debian and Ubuntu: apt install postgresql-postgis; ' +
-          'Docker: use the image postgis/postgis), or leave DATABASE_URL out to use the embedded one.',
-        { cause: error },
-      );
-    }
-    throw isSqlError(error)
-      ? new DatabaseUnsuitable(`PostGIS could not be added to the database: ${reason(error)}`, { cause: error })
-      : toStoreError(error);
+    throw withoutPostgis(error);
   }
+}
+
+/** What it means that PostGIS could not be added. */
+export function withoutPostgis(error: unknown): DatabaseUnsuitable | Error {
+  const code = isSqlError(error) ? error.code : '';
+  // insufficient_privilege
+  if (code === '42501') {
+    return new DatabaseUnsuitable(
+      'The database has no PostGIS, and its user may not add it. ' +
+        'Have a superuser run this in that database: CREATE EXTENSION postgis;',
+      { cause: error },
+    );
+  }
+  // feature_not_supported, undefined_file: the extension is not installed on the server
+  if (code === '0A000' || code === '58P01') {
+    return new DatabaseUnsuitable(
+      'The PostgreSQL server has no PostGIS. Install it there (Debian and Ubuntu: apt install postgresql-postgis; ' +
+        'Docker: use the image postgis/postgis), or leave DATABASE_URL out to use the embedded one.',
+      { cause: error },
+    );
+  }
+  return isSqlError(error)
+    ? new DatabaseUnsuitable(`PostGIS could not be added to the database: ${reason(error)}`, { cause: error })
+    : toStoreError(error);
 }
 
 async function hasPostgis(db: Kysely<unknown>): Promise<boolean> {
