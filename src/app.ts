@@ -5,6 +5,8 @@ import { authenticator } from './auth/tokens.ts';
 import type { Config } from './config.ts';
 import { processClock } from './delivery/clock.ts';
 import { Pulse } from './delivery/pulse.ts';
+import type { ReplaySource } from './history/replay-source.ts';
+import type { TrackSource } from './history/track-source.ts';
 import { cellRoutes } from './http/cells.ts';
 import { changesRoutes } from './http/changes.ts';
 import { refuseWhileClosing } from './http/closing.ts';
@@ -15,6 +17,7 @@ import { healthRoutes } from './http/health.ts';
 import { positionRoutes } from './http/positions.ts';
 import { handleClientError, handleError, useProblems } from './http/problem.ts';
 import { streamRoutes } from './http/stream.ts';
+import { trackRoutes } from './http/track.ts';
 import { validatorCompiler } from './http/validation.ts';
 import { withinRoutes } from './http/within.ts';
 import { Ingest } from './ingest.ts';
@@ -30,6 +33,8 @@ export interface AppDeps {
   /** The secret that tokens are signed with. */
   readonly secret: string;
   readonly tracker: Tracker;
+  /** Where the past is kept; absent when none is. */
+  readonly history?: { readonly tracks: TrackSource; readonly replays: ReplaySource };
   /** Resolves when the instance can do all its work. */
   readonly ready: () => Promise<void>;
   /** The server's clock, epoch milliseconds. */
@@ -64,6 +69,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     await app.register(cors, {
       origin: config.corsOrigins.includes('*') ? '*' : [...config.corsOrigins],
       methods: ['GET', 'HEAD', 'POST', 'DELETE'],
+      exposedHeaders: ['link', 'retry-after'],
     });
   }
   await app.register(jwt, {
@@ -113,6 +119,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     await api.register(driverRoutes, queries);
     await api.register(withinRoutes, queries);
     await api.register(cellRoutes, queries);
+    await api.register(trackRoutes, { tracker, tracks: deps.history?.tracks, authenticate, now });
     await api.register(streamRoutes, delivery);
     await api.register(changesRoutes, delivery);
     await api.register(positionRoutes, { ingest, authenticate });

@@ -26,6 +26,7 @@ export async function useDocumentation(app: FastifyInstance, version: string, ma
       tags: [
         { name: 'drivers', description: 'Ask where drivers are' },
         { name: 'subscriptions', description: 'Watch an area' },
+        { name: 'history', description: 'Ask where drivers were' },
         { name: 'positions', description: 'Send positions' },
         { name: 'health', description: 'For whoever runs it' },
       ],

@@ -38,7 +38,8 @@ export const longitudeSchema = number('must be a number of degrees')
 
 const timestampRule = 'must be epoch milliseconds or an ISO 8601 time with its offset, such as 2026-01-31T12:00:00Z';
 
-const timestampSchema = z
+/** A moment, as fixes are dated; {@link toTimestamp} says which. */
+export const timestampSchema = z
   .union(
     [
       number(timestampRule).min(0, { error: timestampRule }),
@@ -148,7 +149,10 @@ export function toFix(message: FixMessage, driverId: string): Fix {
   };
 }
 
-function toTimestamp(timestamp: number | string | null | undefined): number | undefined {
+/** The moment that is meant: epoch milliseconds, whole. */
+export function toTimestamp(timestamp: number | string): number;
+export function toTimestamp(timestamp: number | string | null | undefined): number | undefined;
+export function toTimestamp(timestamp: number | string | null | undefined): number | undefined {
   if (timestamp === undefined || timestamp === null) return undefined;
   return typeof timestamp === 'number' ? Math.floor(timestamp) : Date.parse(timestamp);
 }

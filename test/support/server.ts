@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
-import { buildApp } from '../../src/app.ts';
+import { type AppDeps, buildApp } from '../../src/app.ts';
 import { mintToken } from '../../src/auth/tokens.ts';
 import { type Config, loadConfig } from '../../src/config.ts';
 import { encodePosition } from '../../src/protocol/position.ts';
@@ -39,6 +39,7 @@ export async function startServer(
   options: {
     env?: Record<string, string>;
     store?: Store;
+    history?: AppDeps['history'];
     maxPending?: number;
     ready?: () => Promise<void>;
     now?: () => number;
@@ -67,6 +68,7 @@ export async function startServer(
     config,
     secret: SECRET,
     tracker,
+    history: options.history,
     ready: options.ready ?? (async () => {}),
     now,
     log: options.log ?? pino({ level: 'silent' }),
