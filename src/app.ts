@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import cors from '@fastify/cors';
 import jwt from '@fastify/jwt';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
@@ -5,6 +6,7 @@ import { authenticator } from './auth/tokens.ts';
 import type { Config } from './config.ts';
 import { processClock } from './delivery/clock.ts';
 import { Pulse } from './delivery/pulse.ts';
+import { Traffic } from './delivery/traffic.ts';
 import type { ReplaySource } from './history/replay-source.ts';
 import type { TrackSource } from './history/track-source.ts';
 import { cellRoutes } from './http/cells.ts';
@@ -14,6 +16,8 @@ import { useDocumentation } from './http/documentation.ts';
 import { driverRoutes } from './http/drivers.ts';
 import { useApiHeaders } from './http/headers.ts';
 import { healthRoutes } from './http/health.ts';
+import { timeRoutes } from './http/latency.ts';
+import { metricsRoutes } from './http/metrics.ts';
 import { positionRoutes } from './http/positions.ts';
 import { handleClientError, handleError, useProblems } from './http/problem.ts';
 import { streamRoutes } from './http/stream.ts';
@@ -21,6 +25,8 @@ import { trackRoutes } from './http/track.ts';
 import { validatorCompiler } from './http/validation.ts';
 import { withinRoutes } from './http/within.ts';
 import { Ingest } from './ingest.ts';
+import { Metrics } from './metrics/metrics.ts';
+import type { WriterState } from './metrics/store.ts';
 import { messageEncoder } from './protocol/encode.ts';
 import { MAX_BYTES } from './protocol/rest.ts';
 import type { Tracker } from './tracker.ts';
@@ -35,6 +41,8 @@ export interface AppDeps {
   readonly tracker: Tracker;
   /** Where the past is kept; absent when none is. */
   readonly history?: { readonly tracks: TrackSource; readonly replays: ReplaySource };
+  /** What writes to the store, to be measured; absent where nothing is stored. */
+  readonly writer?: WriterState;
   /** Resolves when the instance can do all its work. */
   readonly ready: () => Promise<void>;
   /** The server's clock, epoch milliseconds. */
@@ -50,6 +58,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     // Two lines a request would drown everything else.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BYTES,
+    genReqId: requestIds(),
     return503OnClosing: false,
     // An id of 128 characters may take 12 bytes of percent-encoding each.
     routerOptions: { maxParamLength: 2048 },
@@ -95,8 +104,10 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const slowTime = config.slowSeconds * 1000;
   const pulse = new Pulse(Math.min(1000, pingInterval, slowTime));
   app.addHook('onClose', async () => pulse.stop());
+  const traffic = new Traffic();
   const delivery = {
     tracker,
+    traffic,
     authenticate,
     encode: messageEncoder(now),
     clock: processClock(now),
@@ -116,6 +127,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     useApiHeaders(api);
     // A logger for each request takes longer than most answers; who logs names the request.
     api.setChildLoggerFactory((logger) => logger);
+    const routes = timeRoutes(api);
     await api.register(driverRoutes, queries);
     await api.register(withinRoutes, queries);
     await api.register(cellRoutes, queries);
@@ -124,6 +136,22 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     await api.register(changesRoutes, delivery);
     await api.register(positionRoutes, { ingest, authenticate });
     await api.register(healthRoutes, { ready: deps.ready });
+    const metrics = new Metrics({
+      ingest,
+      tracker,
+      traffic,
+      writer: deps.writer,
+      maxPendingFixes: config.maxPendingFixes,
+      routes,
+    });
+    await api.register(metricsRoutes, { authenticate, metrics });
   });
   return app;
+}
+
+/** Names requests, no two of them alike in all that instances ever log. */
+function requestIds(): () => string {
+  const run = randomBytes(6).toString('base64url');
+  let last = 0;
+  return () => `${run}-${(++last).toString(36)}`;
 }

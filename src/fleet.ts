@@ -78,6 +78,16 @@ export class Fleet implements Subject {
     return this.drivers.size === 0 && this.#registry.size === 0;
   }
 
+  /** All who watch. */
+  get subscriptions(): ReadonlySet<Subscription> {
+    return this.#registry.subscriptions;
+  }
+
+  /** What the index of places is made of. */
+  get index(): { readonly nodes: number; readonly bytes: number } {
+    return this.#tree;
+  }
+
   /** Makes `position` that of its driver: index first, then transitions. */
   place(position: Position): Driver {
     let driver = this.drivers.get(position.driverId);

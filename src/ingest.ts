@@ -21,6 +21,12 @@ export interface Refusal extends Result {
   readonly faults: readonly Fault[];
 }
 
+/** How often there was which verdict, and which code of those refused. */
+export interface Judged {
+  readonly verdicts: Readonly<Record<Exclude<Verdict, 'refused'>, number>>;
+  readonly refusals: Readonly<Record<RefusalCode, number>>;
+}
+
 const BEHIND = 'The store is behind; send it again later.';
 const NOT_STORED: Result = { verdict: 'refused', code: 'unavailable', message: 'It could not be stored.' };
 const REQUIRED: Fault = { field: 'driverId', message: 'is required' };
@@ -32,10 +38,17 @@ const LATE: Result = { verdict: 'late' };
 export class Ingest {
   readonly #tracker: Tracker;
   readonly #maxFutureSeconds: number;
+  readonly #verdicts = { accepted: 0, duplicate: 0, late: 0 };
+  readonly #refusals = { invalid: 0, future: 0, forbidden: 0, unavailable: 0 };
 
   constructor(tracker: Tracker, maxFutureSeconds: number) {
     this.#tracker = tracker;
     this.#maxFutureSeconds = maxFutureSeconds;
+  }
+
+  /** What was judged until now. */
+  get judged(): Judged {
+    return { verdicts: this.#verdicts, refusals: this.#refusals };
   }
 
   /**
@@ -48,37 +61,45 @@ export class Ingest {
     try {
       message = parseFix(value);
     } catch (error) {
-      if (error instanceof DomainError) return refused('invalid', error.message, error.faults);
+      if (error instanceof DomainError) return this.#refuse('invalid', error.message, error.faults);
       throw error;
     }
     let { driverId } = message;
     if (driverId === undefined) {
       // A gateway speaks for others, and a token's subject need not be an id that a driver can have.
-      if (principal.canWriteAny) return refused('invalid', 'driverId is required', [REQUIRED]);
+      if (principal.canWriteAny) return this.#refuse('invalid', 'driverId is required', [REQUIRED]);
       driverId = principal.subject;
       if (!driverIdSchema.safeParse(driverId).success) {
-        return refused('invalid', 'driverId is required: the subject of the token cannot be one', [REQUIRED]);
+        return this.#refuse('invalid', 'driverId is required: the subject of the token cannot be one', [REQUIRED]);
       }
     }
     if (!principal.canWriteAs(driverId)) {
-      return refused('forbidden', 'driverId must be the subject of the token', [
+      return this.#refuse('forbidden', 'driverId must be the subject of the token', [
         { field: 'driverId', message: 'must be the subject of the token' },
       ]);
     }
     switch (this.#tracker.accept(principal.fleet, toFix(message, driverId), onStored)) {
       case 'accepted':
+        this.#verdicts.accepted++;
         return ACCEPTED;
       case 'duplicate':
+        this.#verdicts.duplicate++;
         return DUPLICATE;
       case 'late':
+        this.#verdicts.late++;
         return LATE;
       case 'future': {
         const rule = `must not be more than ${this.#maxFutureSeconds} s ahead of the server’s clock`;
-        return refused('future', `timestamp ${rule}`, [{ field: 'timestamp', message: rule }]);
+        return this.#refuse('future', `timestamp ${rule}`, [{ field: 'timestamp', message: rule }]);
       }
       case 'unavailable':
-        return refused('unavailable', BEHIND);
+        return this.#refuse('unavailable', BEHIND);
     }
+  }
+
+  #refuse(code: RefusalCode, message: string, faults: readonly Fault[] = []): Refusal {
+    this.#refusals[code]++;
+    return { verdict: 'refused', code, message, faults };
   }
 
   /**
@@ -105,8 +126,4 @@ export class Ingest {
 /** Whether a result is a refusal. */
 export function isRefusal(result: Result | Refusal): result is Refusal {
   return result.verdict === 'refused';
-}
-
-function refused(code: RefusalCode, message: string, faults: readonly Fault[] = []): Refusal {
-  return { verdict: 'refused', code, message, faults };
 }

@@ -83,6 +83,11 @@ export class Tracker {
     this.#maxFuture = deps.maxFutureSeconds * 1000;
   }
 
+  /** All fleets of which something is known; for whoever counts. */
+  get fleets(): Iterable<Fleet> {
+    return this.#fleets.values();
+  }
+
   /** Number of drivers known, over all fleets. */
   get size(): number {
     let size = 0;

@@ -11,7 +11,7 @@ const TTL_SECONDS = 24 * 3600;
 export function welcome(url: string, secret: string): string {
   const token = mintToken(secret, {
     sub: 'developer',
-    scope: 'positions:read positions:write:any',
+    scope: 'positions:read positions:write:any metrics:read',
     ttlSeconds: TTL_SECONDS,
   });
   const where = 'latitude=40.7580&longitude=-73.9855';
@@ -35,5 +35,6 @@ Watch that circle (then send again), as an event stream or over a WebSocket:
 
 The same in a browser:  ${url}/v1/drivers/nearby?${where}&radius=2000&access_token=${token}
 The API reference:      ${url}/docs
+Metrics, as text:       curl ${url}/metrics -H "Authorization: Bearer $TOKEN"
 `;
 }

@@ -14,7 +14,7 @@ key in DATA_DIR (./data; of 'npm run demo' it is DATA_DIR=./data/demo).
                      positions:read       ask and watch
                      positions:write      send positions as driver SUBJECT
                      positions:write:any  send positions as any driver (a gateway)
-                     metrics:read         reserved: this version has no metrics
+                     metrics:read         read /metrics, which is of all fleets
   --fleet FLEET    whose drivers it is about (default)
   --ttl SECONDS    until it expires (3600)
   --help

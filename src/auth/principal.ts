@@ -3,6 +3,12 @@ import { z } from 'zod';
 /** Everything that a token may allow. */
 export const SCOPES = ['positions:read', 'positions:write', 'positions:write:any', 'metrics:read'] as const;
 
+/**
+ * What somebody is connected for, by what its token may do at the most: `gateway`, send positions for others; `driver`,
+ * send its own; `watcher`, read; `other`, none of these; `nobody`, there is no token yet.
+ */
+export type Role = 'gateway' | 'driver' | 'watcher' | 'other' | 'nobody';
+
 /** The fleet of a token that names none. */
 export const DEFAULT_FLEET = 'default';
 
@@ -24,6 +30,7 @@ export class Principal {
   /** Epoch milliseconds. */
   readonly expiresAt: number;
   readonly canRead: boolean;
+  readonly canReadMetrics: boolean;
   /** May send positions at all. */
   readonly canWrite: boolean;
   /** A gateway: may send positions as any driver of its fleet. */
@@ -35,8 +42,14 @@ export class Principal {
     this.expiresAt = claims.exp * 1000;
     const scopes = claims.scope.split(' ');
     this.canRead = scopes.includes('positions:read');
+    this.canReadMetrics = scopes.includes('metrics:read');
     this.canWriteAny = scopes.includes('positions:write:any');
     this.canWrite = this.canWriteAny || scopes.includes('positions:write');
+  }
+
+  get role(): Role {
+    if (this.canWrite) return this.canWriteAny ? 'gateway' : 'driver';
+    return this.canRead ? 'watcher' : 'other';
   }
 
   canWriteAs(driverId: string): boolean {

@@ -6,6 +6,7 @@ import { messageEncoder } from '../protocol/encode.ts';
 import { number } from '../protocol/fix.ts';
 import { FILTERS, inQuery } from '../protocol/query.ts';
 import { viewOfQuery, viewQuerySchema } from '../protocol/view.ts';
+import type { Subscription } from '../subscriptions/subscription.ts';
 import { allow, principalOf } from './access.ts';
 import { Poll } from './poll.ts';
 import { answer, responses, sendJson } from './responses.ts';
@@ -25,21 +26,22 @@ const waitSchema = number(waitRule)
 /** `GET /v1/changes`: long polling. */
 export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 'pulse' | 'pingInterval'>> = async (
   app,
-  { tracker, authenticate, clock, maxRadiusMeters, slowTime },
+  { tracker, traffic, authenticate, clock, maxRadiusMeters, slowTime },
 ) => {
   // Its cursors also tell who is inside, so that the next poll knows whether somebody left.
   const encode = messageEncoder(clock.now, (subscription) => subscription.cursor(true));
-  const polls = new Set<Poll>();
+  const transport = traffic.add<Poll>('poll');
   let closing = false;
   app.addHook('preClose', async () => {
     closing = true;
-    for (const poll of polls) poll.hurry();
+    for (const poll of transport.open) poll.hurry();
   });
 
   app.get(
     '/v1/changes',
     {
       exposeHeadRoute: false,
+      config: { isLong: true },
       onRequest: allow(authenticate, (principal) => principal.canRead, 'positions:read'),
       schema: {
         operationId: 'changes',
@@ -66,10 +68,10 @@ export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 
       const { query } = request;
       const { cursor } = query;
       const view = viewOfQuery(query);
-      const { fleet, expiresAt } = principalOf(request);
+      const { fleet, expiresAt, role } = principalOf(request);
       return new Promise<void>((resolve, reject) => {
-        const poll = new Poll(encode, clock, (message, subscription) => {
-          polls.delete(poll);
+        const onEnd = (message: string | undefined, subscription: Subscription | undefined) => {
+          transport.end(poll);
           if (subscription !== undefined) tracker.unsubscribe(subscription);
           // Kept for another request, the connection would hold the server up.
           if (closing) reply.header('connection', 'close');
@@ -81,8 +83,9 @@ export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 
             sendJson(reply, message);
             resolve();
           }
-        });
-        polls.add(poll);
+        };
+        const poll = new Poll(encode, clock, onEnd, role, transport.tally);
+        transport.begin(poll);
         reply.raw.on('close', () => poll.close());
         const wait = Math.max(0, Math.min(query.wait * 1000, expiresAt - clock.now()));
         const pause = cursor === undefined || view.maxRate === undefined ? 0 : 1000 / view.maxRate;

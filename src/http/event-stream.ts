@@ -1,9 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket as NetSocket } from 'node:net';
+import type { Role } from '../auth/principal.ts';
 import { onceExpired } from '../delivery/expiry.ts';
 import type { Patient, Pulse } from '../delivery/pulse.ts';
 import { Reading } from '../delivery/reading.ts';
 import { retryAfter } from '../delivery/retry.ts';
+import type { Peer, Transport } from '../delivery/traffic.ts';
+import type { Visit } from '../delivery/visit.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
 import { encodeEvent, encodeRetry, HEARTBEAT } from '../protocol/event-stream.ts';
 import { type Clock, type EncodeMessages, Outbox, type Socket } from '../subscriptions/outbox.ts';
@@ -11,6 +14,9 @@ import type { Subscription } from '../subscriptions/subscription.ts';
 
 /** How long a peer has to read the end before the connection is cut, milliseconds. */
 const CLOSE_TIME = 2_000;
+
+/** The code, for those who count, of a stream that its peer left: it has no way to say one (RFC 6455, 7.1.5). */
+const NO_STATUS = 1005;
 
 /** What every stream shares. */
 export interface EventStreamDeps {
@@ -25,11 +31,13 @@ export interface EventStreamDeps {
 }
 
 /** A response that goes on for as long as its peer reads and its token holds: the events of one subscription. */
-export class EventStream implements Socket, Patient {
+export class EventStream implements Socket, Patient, Peer {
   readonly outbox: Outbox;
   readonly #response: ServerResponse;
   readonly #socket: NetSocket;
   readonly #deps: EventStreamDeps;
+  readonly #transport: Transport<EventStream>;
+  readonly #visit: Visit;
   readonly #onEnd: (subscription: Subscription | undefined) => void;
   readonly #reading: Reading;
   readonly #pulse: Set<Patient>;
@@ -46,6 +54,7 @@ export class EventStream implements Socket, Patient {
    * @param headers of it, beside those of a stream
    * @param expiresAt when the token ends, epoch milliseconds
    * @param onEnd called once, however it ends
+   * @param visit of whoever it is for
    */
   constructor(
     response: ServerResponse,
@@ -54,20 +63,25 @@ export class EventStream implements Socket, Patient {
     expiresAt: number,
     deps: EventStreamDeps,
     onEnd: (subscription: Subscription | undefined) => void,
+    transport: Transport<EventStream>,
+    visit: Visit,
   ) {
     const now = performance.now();
     this.#response = response;
     this.#socket = socket;
     this.#deps = deps;
     this.#onEnd = onEnd;
-    this.outbox = new Outbox(this, deps.encode, deps.clock);
+    this.#transport = transport;
+    this.#visit = visit;
+    this.outbox = new Outbox(this, deps.encode, deps.clock, transport.tally);
     this.#reading = new Reading(socket, now);
     this.#nextBeat = now + deps.pingInterval;
     this.#pulse = deps.pulse.join(this);
     this.#cancelExpiry = onceExpired(expiresAt, deps.clock.now, () =>
       this.close(CLOSE.unauthorized, 'the token has expired'),
     );
-    response.on('close', () => this.#end());
+    transport.begin(this);
+    response.on('close', () => this.#end(NO_STATUS, 'the peer went'));
     response.writeHead(200, {
       ...headers,
       'content-type': 'text/event-stream; charset=utf-8',
@@ -78,19 +92,25 @@ export class EventStream implements Socket, Patient {
     this.send(encodeRetry(retryAfter()));
   }
 
+  get role(): Role {
+    return this.#visit.role;
+  }
+
   get bufferedAmount(): number {
     return this.#response.writableLength;
   }
 
   send(data: string): void {
-    if (!this.#closed) this.#response.write(data, this.#drained);
+    if (this.#closed) return;
+    this.#visit.sent++;
+    this.#response.write(data, this.#drained);
   }
 
   /** Looks whether the peer reads, and sends a heartbeat when it is time. */
   tick(now: number): void {
     // A response that still waits for its turn is not told that the connection is gone.
     if (this.#socket.destroyed) {
-      this.#end();
+      this.#end(NO_STATUS, 'the peer went');
       return;
     }
     if (this.#reading.stalled(now) >= this.#deps.slowTime) {
@@ -114,7 +134,7 @@ export class EventStream implements Socket, Patient {
   close(code: number, reason: string): void {
     const comeBack = code < 4000 || code >= 4500;
     this.send(encodeEvent('close', JSON.stringify({ code, reason, ...(comeBack && { retryAfter: retryAfter() }) })));
-    this.#end();
+    this.#end(code, reason);
     const spare = this.#deps.clock.after(CLOSE_TIME, () => this.#socket.destroy());
     this.#response.once('close', spare);
     this.#response.end();
@@ -122,9 +142,11 @@ export class EventStream implements Socket, Patient {
 
   readonly #drained = (): void => this.outbox.drained();
 
-  #end(): void {
+  #end(code: number, reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#transport.end(this, code);
+    this.#visit.over(code, reason);
     this.#pulse.delete(this);
     this.#cancelExpiry();
     this.outbox.close();

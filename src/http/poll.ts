@@ -1,8 +1,12 @@
+import type { Role } from '../auth/principal.ts';
+import type { Peer } from '../delivery/traffic.ts';
 import { type Clock, type EncodeMessages, Outbox, type Socket } from '../subscriptions/outbox.ts';
 import type { Subscription } from '../subscriptions/subscription.ts';
+import type { Tally } from '../subscriptions/tally.ts';
 
 /** One long poll: a subscription that is over with its first message. */
-export class Poll implements Socket {
+export class Poll implements Socket, Peer {
+  readonly role: Role;
   readonly outbox: Outbox;
   readonly bufferedAmount = 0;
   readonly #clock: Clock;
@@ -16,10 +20,13 @@ export class Poll implements Socket {
     encode: EncodeMessages,
     clock: Clock,
     onEnd: (message: string | undefined, subscription: Subscription | undefined) => void,
+    role: Role = 'watcher',
+    tally?: Tally,
   ) {
+    this.role = role;
     this.#clock = clock;
     this.#onEnd = onEnd;
-    this.outbox = new Outbox(this, encode, clock);
+    this.outbox = new Outbox(this, encode, clock, tally);
   }
 
   /**

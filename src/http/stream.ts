@@ -1,6 +1,8 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Authenticate } from '../auth/tokens.ts';
+import type { Traffic } from '../delivery/traffic.ts';
+import { Visit } from '../delivery/visit.ts';
 import { DEFAULT_SUBSCRIPTION } from '../protocol/client-messages.ts';
 import { eventEncoder } from '../protocol/event-stream.ts';
 import { FILTERS } from '../protocol/query.ts';
@@ -13,6 +15,7 @@ import { responses } from './responses.ts';
 /** What the routes that deliver changes need. */
 export interface DeliveryDeps extends EventStreamDeps {
   readonly tracker: Tracker;
+  readonly traffic: Traffic;
   readonly authenticate: Authenticate;
   readonly maxRadiusMeters: number;
 }
@@ -25,10 +28,10 @@ export const AREAS =
 export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, options) => {
   const { tracker } = options;
   const deps: EventStreamDeps = { ...options, encode: eventEncoder(options.encode) };
-  const streams = new Set<EventStream>();
+  const transport = options.traffic.add<EventStream>('stream');
   // Fastify waits for responses that are under way, and these have no end of their own.
   app.addHook('preClose', async () => {
-    for (const stream of streams) stream.sendAway();
+    for (const stream of transport.open) stream.sendAway();
   });
 
   app.get(
@@ -36,6 +39,7 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
     {
       // What has no end has no length to ask for.
       exposeHeadRoute: false,
+      config: { isLong: true },
       onRequest: allow(options.authenticate, (principal) => principal.canRead, 'positions:read'),
       schema: {
         operationId: 'stream',
@@ -66,7 +70,10 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
       const { query } = request;
       const view = viewOfQuery(query);
       const cursor = request.headers['last-event-id'] || query.cursor;
-      const { fleet, expiresAt } = principalOf(request);
+      const principal = principalOf(request);
+      const { fleet, expiresAt } = principal;
+      const visit = new Visit(app.log, transport.name, request.raw.socket.remoteAddress);
+      visit.is(principal);
       reply.hijack();
       const stream = new EventStream(
         reply.raw,
@@ -75,11 +82,11 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
         expiresAt,
         deps,
         (subscription) => {
-          streams.delete(stream);
           if (subscription !== undefined) tracker.unsubscribe(subscription);
         },
+        transport,
+        visit,
       );
-      streams.add(stream);
       stream.subscription = tracker.subscribe(fleet, DEFAULT_SUBSCRIPTION, stream.outbox, view, cursor);
     },
   );

@@ -1,4 +1,5 @@
 import type { Changes, Recipient, Snapshot, Subscription } from './subscription.ts';
+import type { Tally } from './tally.ts';
 
 /** One peer's connection, as the core sees it. */
 export interface Socket {
@@ -36,6 +37,7 @@ const LONG = 10;
  * `maxRate` and was told something just now rests until it may be told again.
  */
 export class Outbox implements Recipient {
+  readonly tally: Tally | undefined;
   readonly #socket: Socket;
   readonly #encode: EncodeMessages;
   readonly #clock: Clock;
@@ -50,7 +52,9 @@ export class Outbox implements Recipient {
   #wait = 0;
   #cancel: (() => void) | undefined;
 
-  constructor(socket: Socket, encode: EncodeMessages, clock: Clock) {
+  /** @param tally of what is told, by all of this kind */
+  constructor(socket: Socket, encode: EncodeMessages, clock: Clock, tally?: Tally) {
+    this.tally = tally;
     this.#socket = socket;
     this.#encode = encode;
     this.#clock = clock;
@@ -64,6 +68,14 @@ export class Outbox implements Recipient {
   /** Whether something waits to be sent. */
   get waiting(): boolean {
     return this.#due.size > 0;
+  }
+
+  /** How many drivers wait to be told of, resting ones too. */
+  get backlog(): number {
+    let backlog = 0;
+    for (const subscription of this.#due) backlog += subscription.backlog;
+    for (const subscription of this.#resting ?? []) if (!this.#due.has(subscription)) backlog += subscription.backlog;
+    return backlog;
   }
 
   wake(subscription: Subscription): void {
@@ -119,7 +131,9 @@ export class Outbox implements Recipient {
 
   #send(subscription: Subscription): void {
     if (subscription.snapshotDue) {
-      this.#write(subscription, this.#encode.snapshot(subscription, subscription.takeSnapshot()));
+      const snapshot = subscription.takeSnapshot();
+      this.tally?.tellSnapshot(subscription, snapshot);
+      this.#write(subscription, this.#encode.snapshot(subscription, snapshot));
       return;
     }
     const asked = subscription.answerDue;
@@ -127,6 +141,7 @@ export class Outbox implements Recipient {
     const { enter, move, exit, followed } = changes;
     // Moves that were taken back while they waited leave nothing.
     if (!asked && followed === undefined && enter.length + move.length + exit.length === 0) return;
+    this.tally?.tellChanges(subscription, changes, this.#clock.now());
     this.#write(subscription, this.#encode.changes(subscription, changes));
   }
 

@@ -65,6 +65,11 @@ export class Registry {
     this.#now = now;
   }
 
+  /** All subscriptions, placed or not. */
+  get subscriptions(): ReadonlySet<Subscription> {
+    return this.#subscriptions;
+  }
+
   /** Number of subscriptions, placed or not. */
   get size(): number {
     return this.#subscriptions.size;

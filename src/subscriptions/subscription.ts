@@ -6,6 +6,7 @@ import { Around, type Followed } from './area.ts';
 import { writeCursor } from './cursor.ts';
 import type { Driver } from './driver.ts';
 import { Fingerprint } from './fingerprint.ts';
+import type { Tally } from './tally.ts';
 import { Told } from './told.ts';
 import { questionKey, type View } from './view.ts';
 import { compileWhere, type Test } from './where.ts';
@@ -32,6 +33,8 @@ export interface Subject {
 
 /** Where a subscription's messages go. */
 export interface Recipient {
+  /** Where it is counted what becomes of what waits, if anywhere. */
+  readonly tally?: Tally | undefined;
   /** Something is waiting in the subscription. */
   wake(subscription: Subscription): void;
 }
@@ -197,21 +200,30 @@ export class Subscription {
     this.ages?.add(driver);
     if (this.#snapshotDue) return;
     // An exit that the client has not heard of: for it, the driver never left.
-    this.#wait(driver.id, isExit(this.#waiting.get(driver.id)) ? 'move' : 'enter');
+    const isBack = isExit(this.#waiting.get(driver.id));
+    if (isBack) this.#conflated(1);
+    this.#wait(driver.id, isBack ? 'move' : 'enter');
   }
 
   /** The driver, already inside, has a new position. */
   move(driver: Driver): void {
-    if (this.#snapshotDue || this.#waiting.has(driver.id) || this.#told?.isNews(driver) === false) return;
-    this.#wait(driver.id, 'move');
+    if (this.#snapshotDue) return;
+    if (this.#waiting.has(driver.id)) this.#conflated(1);
+    else if (this.#told?.isNews(driver) !== false) this.#wait(driver.id, 'move');
   }
 
   /** The driver, inside until now, is not any more. */
   exit(driver: Driver, reason: ExitReason): void {
     this.inside.delete(driver);
     if (this.#snapshotDue) return;
-    if (this.#waiting.get(driver.id) === 'enter') this.#waiting.delete(driver.id);
-    else this.#wait(driver.id, reason);
+    const waiting = this.#waiting.get(driver.id);
+    if (waiting === 'enter') {
+      this.#waiting.delete(driver.id);
+      this.#conflated(2);
+      return;
+    }
+    if (waiting !== undefined) this.#conflated(1);
+    this.#wait(driver.id, reason);
   }
 
   /** What is known of the driver that the area goes around; `undefined` when it goes around none. */
@@ -327,7 +339,10 @@ export class Subscription {
         enter.push(driver);
       } else {
         // It may have gone back while it waited.
-        if (this.#told?.isNews(driver) === false) continue;
+        if (this.#told?.isNews(driver) === false) {
+          this.#conflated(1);
+          continue;
+        }
         if (move === NOBODY) move = [];
         move.push(driver);
       }
@@ -337,6 +352,12 @@ export class Subscription {
     const followed = this.#isFollowedNews ? this.#followed : undefined;
     this.#followedTold = this.#followed;
     return { enter, move, exit, followed };
+  }
+
+  /** So many changes are told by none of their own. */
+  #conflated(count: number): void {
+    const { tally } = this.recipient;
+    if (tally !== undefined) tally.conflated += count;
   }
 
   #wait(driverId: string, change: Change): void {

@@ -1,10 +1,13 @@
 import type { Socket as NetSocket } from 'node:net';
 import type { FastifyBaseLogger } from 'fastify';
 import type { WebSocket } from 'ws';
+import type { Role } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
 import type { Patient, Pulse } from '../delivery/pulse.ts';
 import { Reading } from '../delivery/reading.ts';
 import { retryAfter } from '../delivery/retry.ts';
+import type { Peer, Transport } from '../delivery/traffic.ts';
+import { Visit } from '../delivery/visit.ts';
 import { DomainError } from '../errors.ts';
 import { type Ingest, isRefusal } from '../ingest.ts';
 import {
@@ -55,16 +58,18 @@ const MAX_MISSED_PINGS = 2;
  * One WebSocket: its session, its subscriptions, and what becomes of each message. (A long file: every kind of message ends
  * here, and each is a few lines.)
  */
-export class Connection implements Socket, Patient {
+export class Connection implements Socket, Patient, Peer {
+  readonly outbox: Outbox;
   readonly #socket: WebSocket;
   readonly #deps: ConnectionDeps;
   readonly #log: FastifyBaseLogger;
-  readonly #outbox: Outbox;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #session: Session;
   readonly #raw: NetSocket;
   readonly #reading: Reading;
   readonly #pulse: Set<Patient>;
+  readonly #transport: Transport<Connection>;
+  readonly #visit: Visit;
   #onAuthenticated: (() => void) | undefined;
   #badMessages = 0;
   /** Characters of answers that are handed to the socket and not written out. */
@@ -72,27 +77,45 @@ export class Connection implements Socket, Patient {
   #nextPing: number;
   #missedPings = 0;
   #closed = false;
+  /** Why the connection fails, where that is known before it is closed. */
+  #fault: string | undefined;
   /** Answers wait for the end of the turn. */
   #gathering = false;
 
-  constructor(socket: WebSocket, raw: NetSocket, deps: ConnectionDeps, log: FastifyBaseLogger) {
+  constructor(
+    socket: WebSocket,
+    raw: NetSocket,
+    deps: ConnectionDeps,
+    transport: Transport<Connection>,
+    log: FastifyBaseLogger,
+  ) {
     const now = performance.now();
     this.#socket = socket;
     this.#deps = deps;
     this.#log = log;
-    this.#outbox = new Outbox(this, deps.encode, deps.clock);
+    this.outbox = new Outbox(this, deps.encode, deps.clock, transport.tally);
     this.#session = new Session(deps.clock.now, (code, reason) => this.close(code, reason));
     this.#raw = raw;
     this.#reading = new Reading(raw, now);
     this.#nextPing = now + deps.pingInterval;
     this.#pulse = deps.pulse.join(this);
+    this.#transport = transport;
+    this.#visit = new Visit(log, transport.name, raw.remoteAddress);
+    transport.begin(this);
     socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary));
     socket.on('pong', () => {
       this.#missedPings = 0;
     });
     // The close that follows says all there is to say; without a listener it would be thrown.
-    socket.on('error', (error) => this.#log.debug({ err: error }, 'websocket error'));
-    socket.on('close', () => this.#end());
+    socket.on('error', (error) => {
+      this.#fault = error.message;
+      this.#log.debug({ err: error, connection: this.#visit.id }, 'websocket error');
+    });
+    socket.on('close', (code) => this.#end(code, this.#fault ?? 'the peer went'));
+  }
+
+  get role(): Role {
+    return this.#visit.role;
   }
 
   get bufferedAmount(): number {
@@ -102,7 +125,9 @@ export class Connection implements Socket, Patient {
   /** Takes the token of the handshake; a bad one closes the connection. */
   authenticate(token: string): boolean {
     try {
-      this.#session.admit(this.#deps.authenticate(token), this.#subscriptions.size > 0);
+      const principal = this.#deps.authenticate(token);
+      this.#session.admit(principal, this.#subscriptions.size > 0);
+      this.#visit.is(principal);
       return true;
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
@@ -126,7 +151,7 @@ export class Connection implements Socket, Patient {
     else if (this.#subscriptions.size >= this.#deps.maxSubscriptions) {
       throw new DomainError('limit', `A connection may have at most ${this.#deps.maxSubscriptions} subscriptions.`);
     }
-    this.#subscriptions.set(id, this.#deps.tracker.subscribe(fleet, id, this.#outbox, view, cursor));
+    this.#subscriptions.set(id, this.#deps.tracker.subscribe(fleet, id, this.outbox, view, cursor));
   }
 
   /** Runs what a message or URL asks for; what is wrong with it is told to the client, and the connection goes on. */
@@ -138,7 +163,7 @@ export class Connection implements Socket, Patient {
         this.#refuse(error, about);
         return;
       }
-      this.#log.error({ err: error }, 'message failed');
+      this.#log.error({ err: error, connection: this.#visit.id }, 'message failed');
       this.#answer(errorMessage('internal', 'The server failed on this message.', [], about));
     }
   }
@@ -154,6 +179,7 @@ export class Connection implements Socket, Patient {
     // A ping goes behind what waits: until that is read, which is looked at above, an answer is not to be expected.
     if (this.#socket.bufferedAmount > 0) this.#missedPings = 0;
     if (this.#missedPings >= MAX_MISSED_PINGS) {
+      this.#fault = 'pings stayed unanswered';
       this.#socket.terminate();
       return;
     }
@@ -172,11 +198,12 @@ export class Connection implements Socket, Patient {
   close(code: number, reason: string): void {
     // A close frame has room for 123 bytes of reason (RFC 6455, 5.5), and a character may take three.
     this.#socket.close(code, reason.slice(0, 40));
-    this.#end();
+    this.#end(code, reason);
   }
 
   #receive(data: Buffer, isBinary: boolean): void {
     if (this.#closed) return;
+    this.#visit.received++;
     this.#missedPings = 0;
     const about: { id?: string | number; subscription?: string } = {};
     this.attempt(() => {
@@ -285,7 +312,7 @@ export class Connection implements Socket, Patient {
 
   #drop(subscription: Subscription): void {
     this.#deps.tracker.unsubscribe(subscription);
-    this.#outbox.forget(subscription);
+    this.outbox.forget(subscription);
     this.#subscriptions.delete(subscription.id);
   }
 
@@ -306,7 +333,7 @@ export class Connection implements Socket, Patient {
     this.#send(data, () => {
       this.#unread -= data.length;
       if (this.#socket.isPaused && this.#unread <= MAX_UNREAD / 2) this.#socket.resume();
-      this.#outbox.drained();
+      this.outbox.drained();
     });
   }
 
@@ -327,17 +354,20 @@ export class Connection implements Socket, Patient {
 
   #send(data: string, sent: () => void): void {
     if (this.#closed || this.#socket.readyState !== this.#socket.OPEN) return;
+    this.#visit.sent++;
     this.#socket.send(data, sent);
   }
 
-  readonly #drained = (): void => this.#outbox.drained();
+  readonly #drained = (): void => this.outbox.drained();
 
-  #end(): void {
+  #end(code: number, reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#transport.end(this, code);
+    this.#visit.over(code, reason);
     this.#pulse.delete(this);
     this.#session.end();
-    this.#outbox.close();
+    this.outbox.close();
     for (const subscription of this.#subscriptions.values()) this.#deps.tracker.unsubscribe(subscription);
     this.#subscriptions.clear();
   }

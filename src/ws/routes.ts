@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import websocket from '@fastify/websocket';
 import type { FastifyPluginAsync } from 'fastify';
 import type { WebSocket } from 'ws';
+import type { Traffic } from '../delivery/traffic.ts';
 import { AREA_FIELDS } from '../protocol/area.ts';
 import {
   DEFAULT_SUBSCRIPTION,
@@ -18,6 +19,7 @@ import { chooseProtocol, tokenOf } from './handshake.ts';
 
 /** What the WebSocket endpoint needs. */
 export interface WebSocketDeps extends Omit<ConnectionDeps, 'subscribeSchema' | 'updateSchema'> {
+  readonly traffic: Traffic;
   readonly maxRadiusMeters: number;
   readonly permessageDeflate: boolean;
 }
@@ -33,9 +35,9 @@ const DEFLATE = { threshold: 1024, serverNoContextTakeover: true, clientNoContex
 /** `/ws`: one endpoint for drivers and watchers. */
 export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
   app,
-  { maxRadiusMeters, permessageDeflate, ...shared },
+  { traffic, maxRadiusMeters, permessageDeflate, ...shared },
 ) => {
-  const connections = new Set<Connection>();
+  const transport = traffic.add<Connection>('websocket');
   const deps: ConnectionDeps = {
     ...shared,
     subscribeSchema: subscribeMessageSchema(maxRadiusMeters),
@@ -58,7 +60,7 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
       socket.terminate();
     },
     preClose(done) {
-      for (const connection of connections) connection.sendAway();
+      for (const connection of transport.open) connection.sendAway();
       this.websocketServer.close(done);
     },
   });
@@ -68,12 +70,7 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
 
   // Listeners are attached before anything else happens, so that no early message is missed. Here, so that none of them
   // shares a scope with the request, which would last as long as they.
-  const open = (socket: WebSocket, raw: Socket): Connection => {
-    const connection = new Connection(socket, raw, deps, app.log);
-    connections.add(connection);
-    socket.on('close', () => connections.delete(connection));
-    return connection;
-  };
+  const open = (socket: WebSocket, raw: Socket): Connection => new Connection(socket, raw, deps, transport, app.log);
 
   app.route({
     method: 'GET',

@@ -1,0 +1,52 @@
+import type { Judged } from '../ingest.ts';
+import { AREA_KINDS, kindOf } from '../subscriptions/area.ts';
+import type { Tracker } from '../tracker.ts';
+import type { Instruments } from './instruments.ts';
+
+/** What comes in. */
+export function fixMetrics(on: Instruments, { verdicts, refusals }: Judged): void {
+  on.counter('nearcast_fixes_total', 'Fixes, by verdict and, of those refused, by code.', ['verdict', 'code'], () => [
+    ...Object.entries(verdicts).map(([verdict, value]) => ({ labels: { verdict }, value })),
+    ...Object.entries(refusals).map(([code, value]) => ({ labels: { verdict: 'refused', code }, value })),
+  ]);
+}
+
+/** What is known, and who watches it. */
+export function trackerMetrics(on: Instruments, tracker: Tracker): void {
+  const sum = (read: (fleet: Tracker['fleets'] extends Iterable<infer F> ? F : never) => number) => () => {
+    let value = 0;
+    for (const fleet of tracker.fleets) value += read(fleet);
+    return [{ value }];
+  };
+  on.gauge(
+    'nearcast_drivers',
+    'Drivers known, of all fleets.',
+    [],
+    sum(({ drivers }) => drivers.size),
+  );
+  on.gauge(
+    'nearcast_fleets',
+    'Fleets that have drivers or watchers.',
+    [],
+    sum(() => 1),
+  );
+  on.gauge(
+    'nearcast_index_nodes',
+    'Cells of the index of places.',
+    [],
+    sum(({ index }) => index.nodes),
+  );
+  on.gauge(
+    'nearcast_index_bytes',
+    'Memory of the index of places.',
+    [],
+    sum(({ index }) => index.bytes),
+  );
+  on.gauge('nearcast_subscriptions', 'Subscriptions, by kind of area.', ['area'], () => {
+    const counts = Object.fromEntries(AREA_KINDS.map((kind) => [kind, 0]));
+    for (const { subscriptions } of tracker.fleets) {
+      for (const { asked } of subscriptions) counts[kindOf(asked.area)]++;
+    }
+    return AREA_KINDS.map((area) => ({ labels: { area }, value: counts[area] }));
+  });
+}
