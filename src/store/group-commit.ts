@@ -7,6 +7,7 @@ import {
   type StoreRejected,
   StoreUnavailable,
 } from './store.ts';
+import { WriteStats } from './write-stats.ts';
 
 /** Hears that what it waited for is committed, or else why it never will be. */
 export type OnStored = (error?: Error) => void;
@@ -49,6 +50,7 @@ interface Waiting {
  * queue, of which the head is in the database's hands. What the database did not take stays at the head.
  */
 export class GroupCommit {
+  readonly stats = new WriteStats();
   readonly #options: Required<GroupCommitOptions>;
   /** In order of arrival; those before `#head` are done and told. */
   #queue: Waiting[] = [];
@@ -152,7 +154,7 @@ export class GroupCommit {
       try {
         await byHalves(
           batch,
-          (some) => this.#options.store.write(some as readonly Waiting[] as readonly Entry[]),
+          (some) => this.#commit(some as readonly Waiting[] as readonly Entry[]),
           (waiting, error) => this.#settle(waiting, error),
         );
       } catch (error) {
@@ -165,6 +167,12 @@ export class GroupCommit {
       this.#tell();
     }
     this.#writing = false;
+  }
+
+  async #commit(entries: readonly Entry[]): Promise<void> {
+    const began = performance.now();
+    await this.#options.store.write(entries);
+    this.stats.committed(entries.length, performance.now() - began);
   }
 
   /** What is to be written next; nothing when nothing waits. */
@@ -185,7 +193,9 @@ export class GroupCommit {
   #settle(waiting: Waiting, error?: StoreRejected): void {
     waiting.done = true;
     waiting.error = error;
-    if (error !== undefined) call(() => this.#options.onRejected(waiting as Entry, error));
+    if (error === undefined) return;
+    this.stats.rejected++;
+    call(() => this.#options.onRejected(waiting as Entry, error));
   }
 
   /** The store is away: what it did not take is tried again after a while. */
@@ -196,6 +206,7 @@ export class GroupCommit {
     this.#batch = Math.max(1, this.#batch >> 1);
     const { retryDelay, retryDelayMax, random, after } = this.#options;
     const delay = Math.min(retryDelay * 2 ** this.#failures, retryDelayMax) * (1 - random() / 2);
+    this.stats.failures++;
     this.#setFailures(this.#failures + 1, error);
     this.#cancelRetry = after(delay, () => {
       this.#cancelRetry = undefined;
