@@ -106,6 +106,7 @@ async function run(config: Config, log: Logger): Promise<void> {
       config,
       secret,
       tracker,
+      writer,
       ready: async () => {
         stopping.signal.throwIfAborted();
         if (writer.full || !writer.available) throw new StoreUnavailable('The store is behind');

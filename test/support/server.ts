@@ -69,6 +69,7 @@ export async function startServer(
     secret: SECRET,
     tracker,
     history: options.history,
+    writer,
     ready: options.ready ?? (async () => {}),
     now,
     log: options.log ?? pino({ level: 'silent' }),
