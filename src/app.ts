@@ -20,6 +20,7 @@ import { timeRoutes } from './http/latency.ts';
 import { metricsRoutes } from './http/metrics.ts';
 import { positionRoutes } from './http/positions.ts';
 import { handleClientError, handleError, useProblems } from './http/problem.ts';
+import { shedNewcomers } from './http/shedding.ts';
 import { streamRoutes } from './http/stream.ts';
 import { trackRoutes } from './http/track.ts';
 import { validatorCompiler } from './http/validation.ts';
@@ -27,6 +28,8 @@ import { withinRoutes } from './http/within.ts';
 import { Ingest } from './ingest.ts';
 import { Metrics } from './metrics/metrics.ts';
 import type { WriterState } from './metrics/store.ts';
+import { Overload } from './overload/overload.ts';
+import { watchLoad } from './overload/watch.ts';
 import { messageEncoder } from './protocol/encode.ts';
 import { MAX_BYTES } from './protocol/rest.ts';
 import type { Tracker } from './tracker.ts';
@@ -48,6 +51,8 @@ export interface AppDeps {
   /** The server's clock, epoch milliseconds. */
   readonly now: () => number;
   readonly log: FastifyBaseLogger;
+  /** Says when there is too much to do; absent: one is made of the settings, and fed while the app listens. */
+  readonly overload?: Overload;
 }
 
 /** Puts the plugins and routes together. Never listens. */
@@ -81,6 +86,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       exposedHeaders: ['link', 'retry-after'],
     });
   }
+  const overload = deps.overload ?? watchedOverload(app, config);
+  // Behind CORS, so that a page of another origin may read when to come back.
+  shedNewcomers(app, overload);
   await app.register(jwt, {
     secret: deps.secret,
     verify: {
@@ -121,6 +129,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     ...delivery,
     maxSubscriptions: config.maxSubscriptions,
     permessageDeflate: config.permessageDeflate,
+    overload,
   });
   const queries = { tracker, authenticate, now, maxRadiusMeters: config.maxRadiusMeters };
   await app.register(async (api) => {
@@ -154,4 +163,16 @@ function requestIds(): () => string {
   const run = randomBytes(6).toString('base64url');
   let last = 0;
   return () => `${run}-${(++last).toString(36)}`;
+}
+
+/** Knows from the start of listening to the end of the app whether there is too much to do. */
+function watchedOverload(app: FastifyInstance, config: Config): Overload {
+  const overload = new Overload({ lag: config.maxLagMilliseconds, heapPercent: config.maxHeapPercent });
+  let unwatch: (() => void) | undefined;
+  // Not before: what a start takes is no load.
+  app.addHook('onListen', async () => {
+    unwatch = watchLoad(overload);
+  });
+  app.addHook('onClose', async () => unwatch?.());
+  return overload;
 }

@@ -115,7 +115,7 @@ const shape = {
   MAX_HEAP_PERCENT: integer(
     0,
     99,
-    90,
+    85,
     'percent of the heap that Node may have',
     'When this much is in use even after a full garbage collection, newcomers are sent away (503, 4513). 0: never.',
   ),

@@ -20,7 +20,7 @@ test('without any setting the defaults hold; an empty variable counts as absent'
     maxPendingFixes: 200_000,
     maxReplays: 20,
     maxLagMilliseconds: 500,
-    maxHeapPercent: 90,
+    maxHeapPercent: 85,
     maxFutureSeconds: 30,
     maxRadiusMeters: 100_000,
     maxSubscriptions: 100,

@@ -40,6 +40,7 @@ export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 
   app.get(
     '/v1/changes',
     {
+      config: { overload: 'poll' },
       exposeHeadRoute: false,
       config: { isLong: true },
       onRequest: allow(authenticate, (principal) => principal.canRead, 'positions:read'),

@@ -16,6 +16,7 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthDeps> = async (app, { rea
   app.get(
     '/livez',
     {
+      config: { overload: 'serve' },
       schema: {
         operationId: 'live',
         tags: ['health'],
@@ -43,6 +44,7 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthDeps> = async (app, { rea
   app.get(
     '/readyz',
     {
+      config: { overload: 'serve' },
       schema: {
         operationId: 'ready',
         tags: ['health'],

@@ -16,6 +16,7 @@ export const metricsRoutes: FastifyPluginAsyncZod<MetricsDeps> = async (app, { a
   app.get(
     '/metrics',
     {
+      config: { overload: 'serve' },
       onRequest: allow(authenticate, (principal) => principal.canReadMetrics, 'metrics:read'),
       schema: {
         operationId: 'metrics',

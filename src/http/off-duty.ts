@@ -25,6 +25,7 @@ export const offDutyRoute: FastifyPluginAsyncZod<OffDutyDeps> = async (app, { tr
   app.delete(
     '/v1/drivers/:driverId',
     {
+      config: { overload: 'serve' },
       onRequest: allow(authenticate, (principal) => principal.canWrite, 'positions:write'),
       schema: {
         operationId: 'goOffDuty',

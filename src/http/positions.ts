@@ -22,6 +22,7 @@ export const positionRoutes: FastifyPluginAsyncZod<PositionsDeps> = async (app, 
   app.post(
     '/v1/positions',
     {
+      config: { overload: 'serve' },
       onRequest: allow(deps.authenticate, (principal) => principal.canWrite, 'positions:write'),
       // The schema is the contract; a bad fix among good ones gets its verdict and does not fail the request.
       validatorCompiler: () => (value) => ({ value }),

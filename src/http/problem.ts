@@ -21,7 +21,7 @@ export function sendProblem(
 ): FastifyReply {
   setApiHeaders(reply);
   if (status === 401) reply.header('www-authenticate', 'Bearer');
-  if (status === 503) reply.header('retry-after', '1');
+  if (status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', '1');
   return reply
     .code(status)
     .type('application/problem+json')

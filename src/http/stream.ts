@@ -37,6 +37,7 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
   app.get(
     '/v1/stream',
     {
+      config: { overload: 'stream' },
       // What has no end has no length to ask for.
       exposeHeadRoute: false,
       config: { isLong: true },

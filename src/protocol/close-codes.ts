@@ -9,6 +9,7 @@ export const CLOSE = {
   forbidden: 4403,
   authenticationTimeout: 4408,
   slow: 4508,
+  overloaded: 4513,
 } as const;
 
 /** What a peer does about a close. */
@@ -35,6 +36,10 @@ const OWN: Readonly<Record<keyof typeof CLOSE, Omit<CloseCode, 'code'>>> = {
   forbidden: { why: 'The new token does not fit the connection', remedy: 'change' },
   authenticationTimeout: { why: 'No authentication in time', remedy: 'change' },
   slow: { why: 'Slow: what waited was not read', remedy: 'reconnect' },
+  overloaded: {
+    why: 'Too much to do for a new connection. An `error` of code `unavailable` comes before it; its `retryAfter` is the least to wait',
+    remedy: 'reconnect',
+  },
 };
 
 const own = Object.keys(CLOSE) as (keyof typeof CLOSE)[];

@@ -2,7 +2,9 @@ import type { Socket } from 'node:net';
 import websocket from '@fastify/websocket';
 import type { FastifyPluginAsync } from 'fastify';
 import type { WebSocket } from 'ws';
+import { OVERLOADED, retryAfter } from '../delivery/retry.ts';
 import type { Traffic } from '../delivery/traffic.ts';
+import type { Overload } from '../overload/overload.ts';
 import { AREA_FIELDS } from '../protocol/area.ts';
 import {
   DEFAULT_SUBSCRIPTION,
@@ -10,6 +12,7 @@ import {
   subscribeQuerySchema,
   updateMessageSchema,
 } from '../protocol/client-messages.ts';
+import { CLOSE } from '../protocol/close-codes.ts';
 import { parse } from '../protocol/faults.ts';
 import { rawProblem } from '../protocol/problem.ts';
 import { MAX_BYTES } from '../protocol/rest.ts';
@@ -22,6 +25,7 @@ export interface WebSocketDeps extends Omit<ConnectionDeps, 'subscribeSchema' | 
   readonly traffic: Traffic;
   readonly maxRadiusMeters: number;
   readonly permessageDeflate: boolean;
+  readonly overload: Overload;
 }
 
 /** How long a peer has to answer a close frame before the connection is cut, milliseconds. */
@@ -35,7 +39,7 @@ const DEFLATE = { threshold: 1024, serverNoContextTakeover: true, clientNoContex
 /** `/ws`: one endpoint for drivers and watchers. */
 export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
   app,
-  { traffic, maxRadiusMeters, permessageDeflate, ...shared },
+  { traffic, maxRadiusMeters, permessageDeflate, overload, ...shared },
 ) => {
   const transport = traffic.add<Connection>('websocket');
   const deps: ConnectionDeps = {
@@ -76,6 +80,7 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
     method: 'GET',
     url: '/ws',
     schema: { hide: true },
+    config: { overload: 'serve' },
     handler: (_request, reply) => {
       reply.header('upgrade', 'websocket');
       throw Object.assign(new Error('This is a WebSocket endpoint: connect to it with ws:// or wss://.'), {
@@ -90,6 +95,11 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
     wsHandler: (socket, request) => {
       // The plugin's listener would hold the request too; the connection has its own.
       socket.removeAllListeners('error');
+      if (overload.active) {
+        overload.shed.webSocket++;
+        turnAway(socket);
+        return;
+      }
       const connection = open(socket, request.raw.socket);
       const query = request.query as Record<string, unknown>;
       const token = tokenOf(request.headers, query);
@@ -107,3 +117,15 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
     },
   });
 };
+
+/**
+ * Says that there is too much to do, and when to come back. The handshake is taken first, since of one that is refused a
+ * browser tells its page nothing, not even that it was; nothing that the peer sends is read.
+ */
+function turnAway(socket: WebSocket): void {
+  // Without a listener it would be thrown.
+  socket.on('error', () => {});
+  const message = 'The server has too much to do; connect again later.';
+  socket.send(JSON.stringify({ type: 'error', code: 'unavailable', message, retryAfter: retryAfter(OVERLOADED) }));
+  socket.close(CLOSE.overloaded, 'overloaded');
+}

@@ -118,21 +118,24 @@ test.each([
   expect(await (await server.connection()).next()).toMatchObject({ type: 'position', latitude: 1 });
 });
 
-test('a goodbye that asks to wait is obeyed, also when the network comes back meanwhile', async () => {
-  const page = new EventTarget();
-  const { server, nearcast, clock, waiting } = await setUp({ page });
-  nearcast.watch(circle);
-  const connection = await server.connection();
-  const lost = waiting();
-  connection.send({ type: 'error', code: 'unavailable', message: 'The server is going away.', retryAfter: 7.5 });
-  connection.close(1001);
-  await lost;
-  expect(clock.waits).toEqual([7500]);
-  page.dispatchEvent(new Event('online'));
-  expect(nearcast.state).toBe('waiting');
-  clock.advance(7500);
-  await server.connection();
-});
+test.each([1001, 4513])(
+  'a goodbye (%i) that asks to wait is obeyed, also when the network comes back meanwhile',
+  async (code) => {
+    const page = new EventTarget();
+    const { server, nearcast, clock, waiting } = await setUp({ page });
+    nearcast.watch(circle);
+    const connection = await server.connection();
+    const lost = waiting();
+    connection.send({ type: 'error', code: 'unavailable', message: 'The server is going away.', retryAfter: 7.5 });
+    connection.close(code);
+    await lost;
+    expect(clock.waits).toEqual([7500]);
+    page.dispatchEvent(new Event('online'));
+    expect(nearcast.state).toBe('waiting');
+    clock.advance(7500);
+    await server.connection();
+  },
+);
 
 test('when the network comes back it does not wait; a connection that seems open is tried', async () => {
   const page = new EventTarget();

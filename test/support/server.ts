@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest';
 import { type AppDeps, buildApp } from '../../src/app.ts';
 import { mintToken } from '../../src/auth/tokens.ts';
 import { type Config, loadConfig } from '../../src/config.ts';
+import type { Overload } from '../../src/overload/overload.ts';
 import { encodePosition } from '../../src/protocol/position.ts';
 import { GroupCommit } from '../../src/store/group-commit.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
@@ -44,9 +45,11 @@ export async function startServer(
     ready?: () => Promise<void>;
     now?: () => number;
     log?: pino.Logger;
+    overload?: Overload;
   } = {},
 ): Promise<TestServer> {
-  const config: Config = loadConfig({ JWT_SECRET: SECRET, ...options.env });
+  // The test's own work is done in the same turns: what it makes late is no load.
+  const config: Config = loadConfig({ JWT_SECRET: SECRET, MAX_LAG_MILLISECONDS: '0', ...options.env });
   const now = options.now ?? Date.now;
   const writer = new GroupCommit({
     store: options.store ?? new MemoryStore(undefined, 0),
@@ -73,6 +76,7 @@ export async function startServer(
     ready: options.ready ?? (async () => {}),
     now,
     log: options.log ?? pino({ level: 'silent' }),
+    overload: options.overload,
   });
   await app.listen({ port: 0 });
   onTestFinished(async () => {
