@@ -40,9 +40,8 @@ export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 
   app.get(
     '/v1/changes',
     {
-      config: { overload: 'poll' },
       exposeHeadRoute: false,
-      config: { isLong: true },
+      config: { isLong: true, overload: 'poll' },
       onRequest: allow(authenticate, (principal) => principal.canRead, 'positions:read'),
       schema: {
         operationId: 'changes',

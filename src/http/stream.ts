@@ -37,10 +37,9 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
   app.get(
     '/v1/stream',
     {
-      config: { overload: 'stream' },
       // What has no end has no length to ask for.
       exposeHeadRoute: false,
-      config: { isLong: true },
+      config: { isLong: true, overload: 'stream' },
       onRequest: allow(options.authenticate, (principal) => principal.canRead, 'positions:read'),
       schema: {
         operationId: 'stream',
