@@ -33,8 +33,13 @@ export class PostgisTracks implements TrackSource {
   }
 
   async knows(fleet: string, driverId: string): Promise<boolean> {
+    // Any would do; but were it not for the order, the planner might look for one through the whole table.
     const rows = await this.#run(
-      sql`SELECT 1 FROM fixes WHERE fleet = ${fleet} AND driver_id = ${driverId} LIMIT 1`.compile(this.#db),
+      sql`
+        SELECT 1 FROM fixes
+        WHERE fleet = ${fleet} AND driver_id = ${driverId}
+        ORDER BY recorded_at DESC
+        LIMIT 1`.compile(this.#db),
     );
     return rows.length > 0;
   }

@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { migrate } from '../../src/store/migrate.ts';
+import { StorePool } from '../../src/store/pool.ts';
+import { PostgisTracks } from '../../src/store/postgis-tracks.ts';
+import { createDatabase, findPostgres, startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { describeWith } from '../support/services.ts';
+import { keepBySql, makePartitions } from './kept-in-sql.ts';
+import { MIDNIGHT, tracksContract } from './tracks-contract.ts';
+import { Truth } from './truth.ts';
+
+describeWith('PostgreSQL with PostGIS', findPostgres(), 'tracks on a PostgreSQL server', (bin) => {
+  let postgres: TestPostgres;
+  beforeAll(async () => {
+    postgres = await startPostgres(bin);
+  }, 60_000);
+  afterAll(() => postgres?.stop(), 30_000);
+
+  const open = async (name: string) => {
+    const connectionString = await createDatabase(postgres, name);
+    await migrate({ connectionString });
+    const truth = await Truth.connect({ connectionString });
+    await makePartitions(truth);
+    return { connectionString, truth, pool: new StorePool({ connectionString }, { connectTimeout: 2_000 }) };
+  };
+
+  tracksContract('PostGIS', async () => {
+    const { truth, pool } = await open('tracks');
+    return {
+      tracks: new PostgisTracks(pool),
+      keep: (fixes) => keepBySql(truth, fixes),
+      close: async () => {
+        await truth.close();
+        await pool.finish();
+      },
+    };
+  });
+
+  test('a part of a day is read from the partition of that day alone, along its key, without sorting', async () => {
+    const { truth, pool } = await open('plans');
+    const fixes = Array.from({ length: 9_000 }, (_, i) => ({
+      fleet: 'default',
+      driverId: `d${i % 100}`,
+      lat: 0,
+      lng: 0,
+      timestamp: MIDNIGHT + (i - 2_880) * 30_000,
+      receivedAt: MIDNIGHT,
+    }));
+    await keepBySql(truth, fixes);
+    await truth.sql('ANALYZE fixes');
+    // The very statement, with its parameters, as it goes to the server.
+    const sent: { text: string; values: unknown[] }[] = [];
+    const spy = Object.assign(Object.create(pool), {
+      query: (text: string, values: unknown[]) => {
+        sent.push({ text, values });
+        return pool.query(text, values);
+      },
+    }) as StorePool;
+    const tracks = new PostgisTracks(spy);
+    await tracks.track('default', 'd7', MIDNIGHT + 3_600_000, MIDNIGHT + 7_200_000, 1_001);
+    await tracks.track('default', 'd7', 0, 253_402_300_799_999, 11);
+    await tracks.knows('default', 'nobody');
+    const explain = async ({ text, values }: { text: string; values: unknown[] }) => {
+      const rows = await truth.sql(`EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ${text}`, values);
+      return rows.map((row) => row['QUERY PLAN']).join('\n');
+    };
+    const [part, whole, known] = [await explain(sent[0]), await explain(sent[1]), await explain(sent[2])];
+    expect(part).toMatch(/Index Scan using fixes_20260131_pkey/);
+    expect(part).not.toMatch(/fixes_20260130|fixes_20260201|Subplans Removed|Sort/);
+    // Of the whole of time the first partitions are enough for a page.
+    expect(whole).not.toMatch(/Sort/);
+    expect(whole).toMatch(/fixes_20260201_pkey on fixes_20260201 \S+ \(never executed\)/);
+    expect(known).not.toMatch(/Seq Scan|Sort/);
+    await truth.close();
+    await pool.finish();
+  });
+
+  test('a server that is away or hangs is unavailable, and tracks are there again after it', async () => {
+    const { truth, connectionString } = await open('away');
+    await truth.close();
+    const pool = new StorePool({ connectionString }, { connectTimeout: 300, queryTimeout: 300 });
+    const tracks = new PostgisTracks(pool);
+    const unavailable = { name: 'DomainError', code: 'unavailable' };
+    expect(await tracks.knows('default', 'd')).toBe(false);
+    postgres.freeze();
+    try {
+      await expect(tracks.track('default', 'd', 0, 1, 1)).rejects.toMatchObject(unavailable);
+      await expect(tracks.knows('default', 'd')).rejects.toMatchObject(unavailable);
+    } finally {
+      postgres.thaw();
+    }
+    expect(await tracks.track('default', 'd', 0, 1, 1)).toEqual([]);
+    await postgres.crash();
+    await expect(tracks.track('default', 'd', 0, 1, 1)).rejects.toMatchObject(unavailable);
+    await postgres.restart();
+    expect(await tracks.track('default', 'd', 0, 1, 1)).toEqual([]);
+    await pool.finish();
+  }, 30_000);
+});
