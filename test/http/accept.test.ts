@@ -34,11 +34,11 @@ test.each<[string, string]>([
   [',;,;=,/*,*', GEOJSON],
   ['csv, gpx', GEOJSON],
   ['text/csv;q=rubbish, application/gpx+xml;q=0.9', CSV],
-])('of what there is, "%s" prefers %s', (accept, type) => {
+])('[16.9] of what there is, "%s" prefers %s', (accept, type) => {
   expect(preferred(accept, TYPES)).toBe(type);
 });
 
-test('who accepts everything but what is there gets the first that is not refused, if any', () => {
+test('[16.9] who accepts everything but what is there gets the first that is not refused, if any', () => {
   expect(preferred('*/*, application/geo+json;q=0, application/json;q=0', TYPES)).toBe(CSV);
 });
 

@@ -19,7 +19,15 @@ test('the contract and its page are served, with nothing from elsewhere', async 
 
 test('every route of the API is in the contract, and every reference in it resolves', async () => {
   const document = await contract();
-  const paths = ['drivers', 'drivers/nearby', 'drivers/search', 'drivers/{driverId}', 'cells', 'positions'];
+  const paths = [
+    'drivers',
+    'drivers/nearby',
+    'drivers/search',
+    'drivers/{driverId}',
+    'drivers/{driverId}/track',
+    'cells',
+    'positions',
+  ];
   for (const path of [...paths.map((path) => `/v1/${path}`), '/livez', '/readyz']) {
     expect(document).toContain(`\n  ${path}:\n`);
   }

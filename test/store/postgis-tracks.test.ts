@@ -3,6 +3,7 @@ import { migrate } from '../../src/store/migrate.ts';
 import { StorePool } from '../../src/store/pool.ts';
 import { PostgisTracks } from '../../src/store/postgis-tracks.ts';
 import { createDatabase, findPostgres, startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { startServer } from '../support/server.ts';
 import { describeWith } from '../support/services.ts';
 import { keepBySql, makePartitions } from './kept-in-sql.ts';
 import { MIDNIGHT, tracksContract } from './tracks-contract.ts';
@@ -81,8 +82,16 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'tracks on a PostgreSQL 
     const tracks = new PostgisTracks(pool);
     const unavailable = { name: 'DomainError', code: 'unavailable' };
     expect(await tracks.knows('default', 'd')).toBe(false);
+    const none = async () => [];
+    const server = await startServer({ history: { tracks, replays: { latest: none, fixes: none } } });
     postgres.freeze();
     try {
+      const answer = await server.get('/v1/drivers/d/track');
+      expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+      expect(await answer.json()).toMatchObject({
+        code: 'unavailable',
+        detail: 'The history cannot be read now; try again later.',
+      });
       await expect(tracks.track('default', 'd', 0, 1, 1)).rejects.toMatchObject(unavailable);
       await expect(tracks.knows('default', 'd')).rejects.toMatchObject(unavailable);
     } finally {
@@ -92,6 +101,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'tracks on a PostgreSQL 
     await postgres.crash();
     await expect(tracks.track('default', 'd', 0, 1, 1)).rejects.toMatchObject(unavailable);
     await postgres.restart();
+    expect((await server.get('/v1/drivers/d/track')).status).toBe(404);
     expect(await tracks.track('default', 'd', 0, 1, 1)).toEqual([]);
     await pool.finish();
   }, 30_000);
