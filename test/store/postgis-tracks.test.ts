@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { migrate } from '../../src/store/migrate.ts';
+import { openStore } from '../../src/store/open.ts';
 import { StorePool } from '../../src/store/pool.ts';
 import { PostgisTracks } from '../../src/store/postgis-tracks.ts';
 import { createDatabase, findPostgres, startPostgres, type TestPostgres } from '../support/postgres.ts';
@@ -8,6 +9,8 @@ import { describeWith } from '../support/services.ts';
 import { keepBySql, makePartitions } from './kept-in-sql.ts';
 import { MIDNIGHT, tracksContract } from './tracks-contract.ts';
 import { Truth } from './truth.ts';
+
+const DAY = 86_400_000;
 
 describeWith('PostgreSQL with PostGIS', findPostgres(), 'tracks on a PostgreSQL server', (bin) => {
   let postgres: TestPostgres;
@@ -72,6 +75,36 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'tracks on a PostgreSQL 
     expect(whole).toMatch(/fixes_20260201_pkey on fixes_20260201 \S+ \(never executed\)/);
     expect(known).not.toMatch(/Seq Scan|Sort/);
     await truth.close();
+    await pool.finish();
+  });
+
+  test('[16.1] what is acknowledged is in the track at once, late fixes in their place, whole, and after a restart', async () => {
+    const databaseUrl = await createDatabase(postgres, 'written');
+    const pool = new StorePool({ connectionString: databaseUrl });
+    const none = async () => [];
+    const history = { tracks: new PostgisTracks(pool), replays: { latest: none, fixes: none } };
+    const today = Math.floor(Date.now() / DAY) * DAY;
+    // From the evening of yesterday to the morning of today, in no order.
+    const moments = [3, -2, 1, -1, -3, 2, 0].map((seconds) => today + seconds * 1_000);
+    const expected = [...moments].sort((a, b) => a - b);
+    const open = () => openStore({ databaseUrl, dataDir: '/nonexistent', retentionDays: 30 });
+    let opened = await open();
+    const server = await startServer({ store: opened.store, history });
+    for (const [i, timestamp] of moments.entries()) {
+      const fix = { driverId: 'd', latitude: 40 + i / 3, longitude: -74, timestamp, attributes: { i } };
+      const { results } = await (await server.post('/v1/positions', fix)).json();
+      expect(results).toEqual([{ verdict: i === 0 ? 'accepted' : 'late' }]);
+      const { properties } = await (await server.get('/v1/drivers/d/track')).json();
+      expect(properties.timestamps).toContain(timestamp);
+    }
+    await opened.close();
+    opened = await open();
+    const { properties, geometry } = await (await server.get('/v1/drivers/d/track')).json();
+    expect(properties.timestamps).toEqual(expected);
+    const indexes = expected.map((timestamp) => moments.indexOf(timestamp));
+    expect(geometry.coordinates).toEqual(indexes.map((i) => [-74, 40 + i / 3]));
+    expect(properties.attributes).toEqual(indexes.map((i, index) => ({ index, attributes: { i } })));
+    await opened.close();
     await pool.finish();
   });
 
