@@ -5,6 +5,7 @@ export type { Clock } from './clock.ts';
 export type { FixVerdict } from './delivery.ts';
 export { type ErrorCode, type ErrorDetails, NearcastError } from './errors.ts';
 export type { Changes } from './feed.ts';
+export type { HistoryQuery } from './history.ts';
 export type { ConnectionState } from './link.ts';
 export { Nearcast, type NearcastEvents, type NearcastOptions, type WatchOptions } from './nearcast.ts';
 export type { PageEvents } from './page.ts';

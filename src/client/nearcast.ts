@@ -3,6 +3,7 @@ import { BackOff } from './back-off.ts';
 import { type Clock, ServerClock, systemClock } from './clock.ts';
 import { Emitter } from './emitter.ts';
 import { NearcastError } from './errors.ts';
+import { type HistoryQuery, readHistory } from './history.ts';
 import { type ConnectionState, Link } from './link.ts';
 import { listen, type PageEvents, pageHere } from './page.ts';
 import { type NearbyQuery, nearbyPath } from './query.ts';
@@ -124,6 +125,22 @@ export class Nearcast {
   async nearby(query: NearbyQuery, options?: CallOptions): Promise<Nearby> {
     this.#assertOpen();
     return (await this.#rest.call('GET', nearbyPath(query), options)) as Nearby;
+  }
+
+  /**
+   * The fixes that a driver sent and the server keeps, oldest first, late ones in their place. They are fetched as they are
+   * read: leaving the loop ends it.
+   *
+   * @throws {NearcastError} why not, where it is read; `not_found` for a driver of whom nothing is known, and when the
+   * server keeps no history
+   */
+  history(driverId: string, query: HistoryQuery = {}, options?: CallOptions): AsyncGenerator<Position, void> {
+    this.#assertOpen();
+    const get = (path: string) => {
+      this.#assertOpen();
+      return this.#rest.call('GET', path, options);
+    };
+    return readHistory(get, driverId, query);
   }
 
   /** Watches an area: a circle, a box, a polygon, around a driver, or with `{}` the whole fleet. */

@@ -40,6 +40,30 @@ export interface Nearby {
   readonly drivers: readonly PositionAtDistance[];
 }
 
+/** A page of a driver’s history, as a GeoJSON Feature; its lists are in the order of the coordinates. */
+export interface TrackPage {
+  readonly type: 'Feature';
+  readonly id: string;
+  readonly geometry:
+    | { readonly type: 'LineString'; readonly coordinates: readonly (readonly number[])[] }
+    | { readonly type: 'Point'; readonly coordinates: readonly number[] }
+    | null;
+  readonly properties: {
+    readonly driverId: string;
+    readonly timestamps: readonly number[];
+    readonly receivedAt: readonly number[];
+    readonly altitude?: readonly (number | null)[];
+    readonly accuracy?: readonly (number | null)[];
+    readonly heading?: readonly (number | null)[];
+    readonly speed?: readonly (number | null)[];
+    /** Each entry is of the fix of its index and of those after it, up to the next. */
+    readonly attributes?: readonly { readonly index: number; readonly attributes: Attributes }[];
+    readonly serverTime: number;
+    readonly truncated?: true;
+    readonly next?: string;
+  };
+}
+
 /** A fix as it is sent. */
 export interface Fix {
   /** May be left out when the subject of the token is the driver. */

@@ -10,6 +10,7 @@ import type { FixMessage } from '../../src/protocol/fix.ts';
 import type { positionAtDistanceSchema, positionSchema } from '../../src/protocol/position.ts';
 import type { nearbyAnswerSchema, resultSchema } from '../../src/protocol/rest.ts';
 import type { ServerMessage, ServerMessages } from '../../src/protocol/server-messages.ts';
+import type { trackFeatureSchema } from '../../src/protocol/track.ts';
 import type { Followed } from '../../src/subscriptions/area.ts';
 import type { ExitReason } from '../../src/subscriptions/subscription.ts';
 import type * as where from '../../src/subscriptions/where.ts';
@@ -39,6 +40,7 @@ test('the client’s own types are those of the server', () => {
   expectTypeOf<Same<wire.Position, z.infer<typeof positionSchema>>>().toEqualTypeOf<true>();
   expectTypeOf<Same<wire.PositionAtDistance, z.infer<typeof positionAtDistanceSchema>>>().toEqualTypeOf<true>();
   expectTypeOf<Same<wire.Nearby, z.infer<typeof nearbyAnswerSchema>>>().toEqualTypeOf<true>();
+  expectTypeOf<Same<wire.TrackPage, z.infer<typeof trackFeatureSchema>>>().toEqualTypeOf<true>();
   expectTypeOf<Same<wire.Fix, FixMessage>>().toEqualTypeOf<true>();
   expectTypeOf<Same<wire.Result, z.infer<typeof resultSchema>>>().toEqualTypeOf<true>();
   expectTypeOf<Same<wire.Result, Result>>().toEqualTypeOf<true>();
