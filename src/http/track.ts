@@ -4,6 +4,7 @@ import type { Principal } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
 import { DomainError } from '../errors.ts';
 import { simplify } from '../geo/simplify.ts';
+import { readPage } from '../history/track-page.ts';
 import type { TrackSource } from '../history/track-source.ts';
 import { driverIdSchema } from '../protocol/fix.ts';
 import { GEOJSON } from '../protocol/geojson.ts';
@@ -84,21 +85,21 @@ export const trackRoutes: FastifyPluginAsyncZod<TrackDeps> = async (app, { track
       const { fleet } = principalOf(request);
       const { driverId } = request.params;
       const { from = 0, to = END_OF_TIME, after = -1, limit = DEFAULT_FIXES, simplify: tolerance } = request.query;
-      // One more than asked for tells whether there are more.
-      const found = await tracks.track(fleet, driverId, Math.max(from, after + 1), to, limit + 1);
+      const page = await readPage(tracks, fleet, driverId, Math.max(from, after + 1), to, limit);
+      const last = page.fixes.at(-1);
       if (
-        found.length === 0 &&
+        last === undefined &&
         tracker.driver(fleet, driverId) === undefined &&
         !(await tracks.knows(fleet, driverId))
       ) {
         throw new DomainError('not_found', 'There is no such driver, or nothing that it sent is kept.');
       }
-      const page = found.slice(0, limit);
-      const fixes = tolerance === undefined ? page : simplify(page, tolerance).map((index) => page[index]);
+      const fixes =
+        tolerance === undefined ? page.fixes : simplify(page.fixes, tolerance).map((index) => page.fixes[index]);
       const path = `/v1/drivers/${encodeURIComponent(driverId)}/track`;
       const next =
-        found.length > limit
-          ? nextPath(path, request.url, TRACK_PARAMETERS, String(page[limit - 1].timestamp))
+        last !== undefined && page.truncated
+          ? nextPath(path, request.url, TRACK_PARAMETERS, String(last.timestamp))
           : undefined;
       if (next !== undefined) reply.header('link', `<${next}>; rel="next"`);
       const track: Track = { driverId, fixes, serverTime: now(), next };

@@ -154,6 +154,17 @@ test('[16.3] 1000 fixes unless a limit says otherwise, and no more than 10,000',
   expect((await follow(server, '/v1/drivers/d/track?limit=1000000')).sizes).toEqual([10_000, 2]);
 });
 
+test('[16.3] a page of fixes that say much of themselves is shorter, and all together are the whole', async () => {
+  const wordy = (i: number) =>
+    Object.fromEntries(Array.from({ length: 16 }, (_, n) => [`${n}`.padEnd(64, 'k'), `${i}`.padEnd(256, 'v')]));
+  const { server } = await historian(Array.from({ length: 3_500 }, (_, i) => fixAt(T0 + i, { attributes: wordy(i) })));
+  const { timestamps, sizes } = await follow(server, '/v1/drivers/d/track?limit=10000');
+  expect(timestamps).toEqual(Array.from({ length: 3_500 }, (_, i) => T0 + i));
+  expect(sizes.length).toBeGreaterThan(1);
+  const length = (await (await server.get('/v1/drivers/d/track?limit=10000')).text()).length;
+  expect(length).toBeLessThan(10_000_000);
+});
+
 test('[16.3] next, in the body and in Link of every format, has all parameters as written and never the token', async () => {
   const driverId = 'Ünïcode/driver <100%>"?#[],;\'';
   const { server } = await historian(Array.from({ length: 5 }, (_, i) => fixAt(T0 + i, { driverId })));
