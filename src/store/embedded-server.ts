@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
@@ -56,20 +56,23 @@ async function open(): Promise<PGlite> {
       send({ type: 'progress', message: 'The database is made; opening it …' });
     }
   }
-  return openPglite(databaseDir);
+  return openPglite(databaseDir, giveUp);
 }
 
 async function serve(db: PGlite): Promise<PGLiteSocketServer> {
-  // An engine that threw has lost its state; the next process recovers from the log.
-  const gate = new ProtocolGate(db, (error) => {
-    console.error('The embedded database failed:', error);
-    process.exit(70);
-  });
+  const gate = new ProtocolGate(db, (error) => giveUp(String(error)));
   // One that was killed left its socket.
   rmSync(socket, { force: true });
   const server = new PGLiteSocketServer({ db: gate as unknown as PGlite, path: socket, maxConnections: 20 });
   await server.start();
   return server;
+}
+
+/** An engine that threw has lost its state; the next process recovers from the log. */
+function giveUp(reason: string): never {
+  // Not console.error, which a pipe may take only after the end.
+  writeSync(2, `The embedded database gave up: ${reason}\n`);
+  process.exit(70);
 }
 
 /** One that another user made is none for this one. */

@@ -1,9 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DataDirInUse } from './data-dir-lock.ts';
+import { DiskRoom } from './disk-room.ts';
 import type { Connection } from './pool.ts';
 import { templateDir } from './template.ts';
 
@@ -24,6 +25,8 @@ export interface EmbeddedOptions {
   readonly onProgress?: (message: string) => void;
   /** Hears of a database process that ended by itself and was started again. */
   readonly log?: (message: string) => void;
+  /** Bytes of the disk to leave alone; see {@link DiskRoom}. */
+  readonly reserve?: number;
 }
 
 /** The data directory cannot be used. The message says what to do. */
@@ -39,6 +42,10 @@ const RESTART_DELAY = 100;
 const RESTART_DELAY_MAX = 10_000;
 /** … and back to the first after one that ran this long. */
 const STEADY = 60_000;
+/** Milliseconds between two looks whether there is room again for a database that ended for want of it. */
+const ROOM_INTERVAL = 500;
+/** Bytes of a new database, about. */
+const NEW_DATABASE = 48 * 2 ** 20;
 /** Milliseconds for the database to close before it is killed, which loses nothing either. */
 const STOP_TIMEOUT = 3_000;
 
@@ -47,6 +54,8 @@ const STOP_TIMEOUT = 3_000;
  * through a unix socket that only this user can open. The child ends with this process, however that ends.
  */
 export class EmbeddedDatabase {
+  /** Whether there is room for more to be written. */
+  readonly room: DiskRoom;
   readonly #options: EmbeddedOptions;
   readonly #socketDir: string;
   #child: ChildProcess | undefined;
@@ -56,11 +65,13 @@ export class EmbeddedDatabase {
   #delay = RESTART_DELAY;
   #readyAt = 0;
   #stopped: Promise<void> | undefined;
+  #waitsForRoom = false;
 
   /**
    * Resolves when the database answers.
    *
    * @throws {DataDirInUse} another process works in that directory
+   * @throws {EmbeddedFailed} the message says why it cannot work there
    */
   static async start(options: EmbeddedOptions): Promise<EmbeddedDatabase> {
     const database = new EmbeddedDatabase(options);
@@ -74,7 +85,9 @@ export class EmbeddedDatabase {
   }
 
   private constructor(options: EmbeddedOptions) {
-    this.#options = { ...options, dataDir: resolve(options.dataDir) };
+    const dataDir = resolve(options.dataDir);
+    this.#options = { ...options, dataDir };
+    this.room = new DiskRoom({ dir: dataDir, reserve: options.reserve, log: options.log });
     this.#socketDir = makeSocketDir();
   }
 
@@ -96,6 +109,8 @@ export class EmbeddedDatabase {
 
   async #launch(): Promise<void> {
     const { dataDir, template = templateDir(), onProgress, log } = this.#options;
+    const full = this.room.tooFullToOpen(existsSync(join(dataDir, 'postgres')) ? 0 : NEW_DATABASE);
+    if (full !== undefined) throw new EmbeddedFailed(`The embedded database in DATA_DIR cannot start: ${full}.`);
     const child = fork(
       join(import.meta.dirname, 'embedded-server.ts'),
       [dataDir, this.#socketDir, String(process.pid), template],
@@ -116,7 +131,12 @@ export class EmbeddedDatabase {
     };
     process.once('exit', kill);
     child.once('exit', () => process.off('exit', kill));
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => log?.(text.trimEnd()));
+    let said = '';
+    let starting = true;
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      if (starting) said += text;
+      else log?.(text.trimEnd());
+    });
 
     await new Promise<void>((ready, failed) => {
       child.on('message', (message: FromServer) => {
@@ -133,10 +153,13 @@ export class EmbeddedDatabase {
           );
       });
       child.once('error', failed);
-      child.once('exit', (code, signal) => {
-        failed(new Error(`The embedded database ended while starting (${signal ?? `code ${code}`})`));
+      // After all that it said.
+      child.once('close', (code, signal) => {
+        const how = `ended while starting (${signal ?? `code ${code}`})`;
+        failed(new EmbeddedFailed(`The embedded database in DATA_DIR (${dataDir}) ${how}. ${said.trim()}`.trimEnd()));
       });
     });
+    starting = false;
 
     child.once('exit', (code, signal) => {
       if (performance.now() - this.#readyAt >= STEADY) this.#delay = RESTART_DELAY;
@@ -168,7 +191,19 @@ export class EmbeddedDatabase {
     const delay = this.#delay;
     this.#delay = Math.min(this.#delay * 2, RESTART_DELAY_MAX);
     this.#options.log?.(`The embedded database ended (${how}); starting it again in ${delay} ms`);
+    this.#relaunch(delay);
+  }
+
+  #relaunch(delay: number): void {
     this.#restart = setTimeout(async () => {
+      const full = this.room.tooFullToOpen();
+      if (full !== undefined) {
+        if (!this.#waitsForRoom) this.#options.log?.(`The embedded database waits, as ${full}`);
+        this.#waitsForRoom = true;
+        this.#relaunch(ROOM_INTERVAL);
+        return;
+      }
+      this.#waitsForRoom = false;
       try {
         await this.#launch();
         this.#options.log?.('The embedded database is back');

@@ -1,3 +1,4 @@
+import type { DiskRoom } from './disk-room.ts';
 import { EmbeddedDatabase } from './embedded.ts';
 import { migrate } from './migrate.ts';
 import { Partitions } from './partitions.ts';
@@ -18,6 +19,8 @@ export interface OpenOptions {
   readonly onProgress?: (message: string) => void;
   /** Hears what the operator of an embedded database should know. */
   readonly log?: (message: string) => void;
+  /** Bytes of the disk that an embedded database leaves alone; by default what it needs to be safe. */
+  readonly reserve?: number;
 }
 
 export interface OpenedStore {
@@ -35,11 +38,11 @@ export interface OpenedStore {
  * @throws {StoreUnavailable} the server cannot be reached
  */
 export async function openStore(options: OpenOptions): Promise<OpenedStore> {
-  const { databaseUrl, dataDir, onProgress, log } = options;
-  if (databaseUrl !== undefined) return connect({ connectionString: databaseUrl }, false, options);
-  const database = await EmbeddedDatabase.start({ dataDir, onProgress, log });
+  const { databaseUrl, dataDir, onProgress, log, reserve } = options;
+  if (databaseUrl !== undefined) return connect({ connectionString: databaseUrl }, options);
+  const database = await EmbeddedDatabase.start({ dataDir, onProgress, log, reserve });
   try {
-    const opened = await connect(database.connection, true, options);
+    const opened = await connect(database.connection, options, database.room);
     return {
       ...opened,
       close: async () => {
@@ -58,10 +61,11 @@ const TEND_INTERVAL = 3_600_000;
 /** Milliseconds after which a wait for the database is worth a word. */
 const LONG = 3_000;
 
+/** @param room of the embedded database's disk */
 async function connect(
   connection: Connection,
-  embedded: boolean,
   { staleAfter, retentionDays = 0, onProgress, log }: OpenOptions,
+  room?: DiskRoom,
 ): Promise<OpenedStore> {
   const waiting = setTimeout(() => onProgress?.('Waiting for the database to bring its tables up to date …'), LONG);
   try {
@@ -70,9 +74,9 @@ async function connect(
     clearTimeout(waiting);
   }
   // The embedded one has no other users to wait for.
-  const pool = new StorePool(connection, { serverTimeouts: !embedded });
+  const pool = new StorePool(connection, { serverTimeouts: room === undefined });
   const partitions = new Partitions(pool, retentionDays);
-  const upkeep = embedded ? new Upkeep((statement) => pool.query(statement)) : undefined;
+  const upkeep = room && new Upkeep((statement) => pool.query(statement), { room });
   const store = new PostgisStore(pool, { partitions, upkeep, staleAfter });
   const tend = async () => {
     try {

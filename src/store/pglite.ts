@@ -1,5 +1,5 @@
 import { fsyncSync } from 'node:fs';
-import { PGlite } from '@electric-sql/pglite';
+import { type Extension, PGlite } from '@electric-sql/pglite';
 import { postgis } from '@electric-sql/pglite-postgis';
 
 /**
@@ -12,16 +12,23 @@ import { postgis } from '@electric-sql/pglite-postgis';
  */
 const SETTINGS = ['wal_sync_method=fsync', 'shared_buffers=16MB', 'min_wal_size=16MB', 'max_connections=5'];
 
-/** Opens a database directory that exists; without one PGlite would make it, so the caller looks first. */
-export async function openPglite(dir: string): Promise<PGlite> {
+/**
+ * Opens a database directory that exists; without one PGlite would make it, so the caller looks first.
+ *
+ * @param onFatal called, with what PostgreSQL last said, when the engine gives up: on the spot, from within it. The
+ * process must end then. PGlite itself catches all that the engine throws and calls it again, for ever
+ */
+export async function openPglite(dir: string, onFatal: (reason: string) => void): Promise<PGlite> {
+  const lastWords = new LastWords(onFatal);
   const db = await PGlite.create(dir, {
-    extensions: { postgis },
+    extensions: { postgis, lastWords },
     startParams: [
       ...PGlite.defaultStartParams.filter((param) => param !== '-F'),
       ...SETTINGS.flatMap((setting) => ['-c', setting]),
     ],
   });
   addFsync(db);
+  lastWords.hearTraps(db);
   return db;
 }
 
@@ -52,6 +59,48 @@ function addFsync(db: PGlite): void {
     if (nfd !== undefined) fsyncSync(nfd);
     return 0;
   };
+}
+
+/** Severities after which there is nothing more to say. */
+const FATAL = /^.*\b(?:PANIC|FATAL): +/;
+
+/** WebAssembly's own error, and the one for a stack that overflows. */
+const TRAPS = new Set(['RuntimeError', 'RangeError']);
+
+/** Hears what the engine prints, and that it gives up. In the guise of an extension, as these see its options first. */
+class LastWords implements Extension {
+  readonly name = 'last-words';
+  readonly #onFatal: (reason: string) => void;
+  #last = '';
+
+  constructor(onFatal: (reason: string) => void) {
+    this.#onFatal = onFatal;
+  }
+
+  setup: Extension['setup'] = async (_db, options) => ({
+    emscriptenOpts: {
+      ...options,
+      // PostgreSQL's log, of which each entry is a line, and some that explain it.
+      printErr: (line: string) => {
+        if (FATAL.test(line)) this.#last = line.replace(FATAL, '');
+      },
+      // After a PANIC.
+      onAbort: (what: unknown) => this.#onFatal(this.#last || String(what)),
+    },
+  });
+
+  /** WebAssembly's own traps do not abort. What the engine throws to jump out of a statement has other names. */
+  hearTraps({ Module }: PGlite): void {
+    const step = Module._PostgresMainLoopOnce;
+    Module._PostgresMainLoopOnce = () => {
+      try {
+        step();
+      } catch (error) {
+        if (error instanceof Error && TRAPS.has(error.name)) this.#onFatal(error.message);
+        throw error;
+      }
+    };
+  }
 }
 
 interface NodeStream {

@@ -49,6 +49,7 @@ export class PostgisStore implements Store {
 
   async write(entries: readonly Entry[]): Promise<void> {
     if (entries.length === 0) return;
+    this.#upkeep?.admit();
     const since = this.#partitions.since;
     const history: StoredFix[] = [];
     for (const entry of entries) {
@@ -107,6 +108,7 @@ export class PostgisStore implements Store {
   }
 
   async ping(): Promise<void> {
+    this.#upkeep?.admit();
     await this.#run(sql`SELECT 1`.compile(this.#db));
   }
 

@@ -1,7 +1,16 @@
+import type { DiskRoom } from './disk-room.ts';
+
 /** Rows written between two checkpoints: about 100 MB of write-ahead log, which is also what a crash has to replay. */
 const INTERVAL = 100_000;
 /** Between two vacuums, moreover, this part of the rows that the table holds, as autovacuum reckons. */
 const VACUUM_SHARE = 0.2;
+
+export interface UpkeepOptions {
+  /** Rows written between two checkpoints, and at least between two vacuums. */
+  readonly interval?: number;
+  /** Of the database's disk. */
+  readonly room?: Pick<DiskRoom, 'admit'>;
+}
 
 /** Runs one statement. */
 type Execute = (statement: string) => Promise<{ readonly rows: readonly Record<string, unknown>[] }>;
@@ -14,16 +23,22 @@ type Execute = (statement: string) => Promise<{ readonly rows: readonly Record<s
 export class Upkeep {
   readonly #execute: Execute;
   readonly #interval: number;
+  readonly #room: Pick<DiskRoom, 'admit'> | undefined;
   #sinceCheckpoint = 0;
   // What an earlier process left undone is unknown: the first write of this one makes up for it.
   #sinceVacuum = Number.POSITIVE_INFINITY;
   #tableRows = 0;
   #running = false;
 
-  /** @param interval rows written between two checkpoints, and at least between two vacuums */
-  constructor(execute: Execute, interval = INTERVAL) {
+  constructor(execute: Execute, { interval = INTERVAL, room }: UpkeepOptions = {}) {
     this.#execute = execute;
     this.#interval = interval;
+    this.#room = room;
+  }
+
+  /** To be called before a write. @throws {StoreUnavailable} its disk has no room for more */
+  admit(): void {
+    this.#room?.admit();
   }
 
   /** To be called after a write. Works in the background; the database does one thing at a time anyway. */

@@ -97,7 +97,8 @@ describe('the embedded database', () => {
 
   it('stays small however often the same drivers are written', async () => {
     const pool = new StorePool(database.connection);
-    const store = new PostgisStore(pool, { upkeep: new Upkeep((statement) => pool.query(statement), 5_000) });
+    const upkeep = new Upkeep((statement) => pool.query(statement), { interval: 5_000 });
+    const store = new PostgisStore(pool, { upkeep });
     const truth = await Truth.connect(database.connection);
     const size = async () => Number((await truth.sql("SELECT pg_total_relation_size('positions') AS n"))[0].n);
     const wal = async () => Number((await truth.sql('SELECT sum(size) AS n FROM pg_ls_waldir()'))[0].n);
