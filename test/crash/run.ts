@@ -52,6 +52,7 @@ export class CrashRun {
   readonly #random: Random;
   readonly #ledger = new Ledger();
   readonly #load: Load;
+  readonly #known = new Set<string>();
   #server: ServerProcess | undefined;
   #url = '';
   #startTime = 1_000;
@@ -82,7 +83,25 @@ export class CrashRun {
       await this.#load.stop();
       await this.#start();
     }
-    return this.#look(kind);
+    const counts = this.#ledger.counts();
+    return { kind, ...counts, start: this.#startTime, ...(await this.look()) };
+  }
+
+  /** Compares the tables with the ledger, and the API with the tables; what was wrong before is not said again. */
+  async look(): Promise<Pick<Round, 'rows' | 'faults'>> {
+    const tables = await readTables(this.#place.connection(this.#running.pid));
+    const faults = judgeTables(this.#ledger, tables);
+    const rows = new Map(tables.positions.map((row) => [`${row.fleet}\n${row.driverId}`, row]));
+    for (const driver of this.#ledger.drivers) {
+      const { fleet, driverId } = driver;
+      const row = rows.get(`${fleet}\n${driverId}`);
+      const fault = judgeAnswer(`${driverId} of ${fleet}`, row, await this.#tell(fleet, driverId));
+      if (fault !== undefined) faults.push(fault);
+      driver.found(row?.timestamp);
+    }
+    const news = faults.filter((fault) => !this.#known.has(fault));
+    for (const fault of news) this.#known.add(fault);
+    return { rows: tables.fixes.length, faults: news };
   }
 
   async end(): Promise<void> {
@@ -174,22 +193,6 @@ export class CrashRun {
     if ((await Promise.race([this.#load.stop(), late])) === 'late') {
       throw new Error(`not everything was answered within ${PATIENCE / 1000} s after the database was back`);
     }
-  }
-
-  async #look(kind: Kind): Promise<Round> {
-    const tables = await readTables(this.#place.connection(this.#running.pid));
-    const faults = judgeTables(this.#ledger, tables);
-    const rows = new Map(tables.positions.map((row) => [`${row.fleet}\n${row.driverId}`, row]));
-    for (const { fleet, driverId } of this.#ledger.drivers) {
-      const row = rows.get(`${fleet}\n${driverId}`);
-      const fault = judgeAnswer(`${driverId} of ${fleet}`, row, await this.#tell(fleet, driverId));
-      if (fault !== undefined) faults.push(fault);
-    }
-    const counts = this.#ledger.counts();
-    for (const driver of this.#ledger.drivers) {
-      driver.found(rows.get(`${driver.fleet}\n${driver.driverId}`)?.timestamp);
-    }
-    return { kind, ...counts, rows: tables.fixes.length, start: this.#startTime, faults };
   }
 
   async #tell(fleet: string, driverId: string): Promise<Told> {
