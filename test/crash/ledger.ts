@@ -60,6 +60,12 @@ export class DriverLedger {
     if (entry.fix !== undefined) this.stored.add(entry.fix.timestamp);
   }
 
+  /** Takes down that the server did not take a fix, which was sent this once: it must be nowhere. */
+  refuse(entry: Entry): void {
+    this.#entries = this.#entries.filter((other) => other !== entry);
+    if (entry.fix !== undefined) this.sent.delete(entry.fix.timestamp);
+  }
+
   /**
    * The timestamps that the position may have by the rules of the protocol, nothing for no position; none at all when
    * what was said cannot all be true.

@@ -8,6 +8,8 @@ import { PostSender, type Sender, SocketSender } from './senders.ts';
 /** Two tenants with drivers of the same names. */
 export const FLEETS = ['north', 'south'] as const;
 const DAY = 86_400;
+/** Enough for some to be in every batch of the store. */
+const WINDOW = 6;
 
 /** Milliseconds between two messages of a sender, at the least and the most. */
 type Pace = readonly [number, number];
@@ -20,12 +22,17 @@ export class Load {
   readonly #senders: { readonly sender: Sender; readonly fleet: string; readonly pace: Pace }[] = [];
   readonly #random: Random;
   readonly #secret: string;
+  /** Answers that came. */
+  answers = 0;
   #onAnswered = () => {};
   #running: Promise<unknown> | undefined;
   #stopped = true;
 
-  /** @param secret what the servers verify tokens with */
-  constructor(ledger: Ledger, random: Random, secret: string) {
+  /**
+   * @param secret what the servers verify tokens with
+   * @param window messages of a connection that may wait for their answers
+   */
+  constructor(ledger: Ledger, random: Random, secret: string, window = WINDOW) {
     this.#random = random;
     this.#secret = secret;
     for (const fleet of FLEETS) {
@@ -33,10 +40,10 @@ export class Load {
       const drivers = (count: number) =>
         Array.from({ length: count }, () => new Driver(ledger.driver(fleet, `driver ${++n}`), random));
       for (let i = 0; i < 6; i++) {
-        this.#senders.push({ sender: new SocketSender(drivers(1), random), fleet, pace: PHONE });
+        this.#senders.push({ sender: new SocketSender(drivers(1), random, window), fleet, pace: PHONE });
       }
       for (let i = 0; i < 2; i++) {
-        this.#senders.push({ sender: new SocketSender(drivers(10), random), fleet, pace: GATEWAY });
+        this.#senders.push({ sender: new SocketSender(drivers(10), random, window), fleet, pace: GATEWAY });
         this.#senders.push({ sender: new PostSender(drivers(3), random), fleet, pace: POST });
       }
     }
@@ -44,7 +51,10 @@ export class Load {
 
   /** Connects to a server and sends until {@link stop}. Rejects when the server is not there. */
   async begin(url: string): Promise<void> {
-    const onAnswered = () => this.#onAnswered();
+    const onAnswered = () => {
+      this.answers++;
+      this.#onAnswered();
+    };
     await Promise.all(
       this.#senders.map(({ sender, fleet }) => {
         const token = mintToken(this.#secret, { sub: 'load', scope: 'positions:write:any', fleet, ttlSeconds: DAY });

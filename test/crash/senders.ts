@@ -17,8 +17,6 @@ interface Sent {
   readonly fix: SentFix;
 }
 
-/** Messages of a connection that may wait for their answers: enough for some to be in every batch of the store. */
-const WINDOW = 6;
 /** Fixes of one message. */
 const BATCH = 40;
 /** Share of a driver's actions that is to go off duty. */
@@ -105,15 +103,22 @@ export abstract class Sender {
 
 /** A phone with a connection of its own, fix by fix, or a gateway with many drivers on one, in batches. */
 export class SocketSender extends Sender {
+  readonly #window: number;
   #connection: Connection | undefined;
   #answers: Promise<void> = Promise.resolve();
+
+  /** @param window messages that may wait for their answers */
+  constructor(drivers: readonly Driver[], random: Random, window: number) {
+    super(drivers, random);
+    this.#window = window;
+  }
 
   override async connect({ url, token }: Target): Promise<void> {
     this.#connection = await Connection.open(url, token);
   }
 
   override async next(): Promise<void> {
-    if (!this.#connection?.open || this.#connection.unanswered >= WINDOW) return;
+    if (!this.#connection?.open || this.#connection.unanswered >= this.#window) return;
     const [driver, ...others] = this.drivers;
     const list =
       others.length === 0
