@@ -1,14 +1,16 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
 
+/** Bytes of lines that may wait for a reader of the log; beyond them lines are dropped, and later it is said how many. */
+const MAX_WAITING = 4 * 1024 * 1024;
+/** How long the lines that still wait are tried for when the process ends, milliseconds. */
+const LAST_WORDS = 500;
+
 /**
  * The log, on standard error: lines of JSON, or readable ones on a terminal. Standard output is for what the start says.
  * No token and no position is logged at `info` or above.
  */
-export function createLog(level: string): Logger {
-  const destination: DestinationStream = process.stderr.isTTY
-    ? pretty({ destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss' })
-    : pino.destination({ fd: 2, sync: true });
+export function createLog(level: string, destination: DestinationStream = standardError()): Logger {
   return pino(
     {
       level,
@@ -19,4 +21,38 @@ export function createLog(level: string): Logger {
     },
     destination,
   );
+}
+
+function standardError(): DestinationStream {
+  // To ask it also has a pipe answer EAGAIN when it is full: otherwise a write would wait in Node's thread pool.
+  if (process.stderr.isTTY) {
+    return pretty({ destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss' });
+  }
+  // In the background: whoever reads the log slowly, or not at all, is not to stop the server.
+  let giveUpAt = Number.POSITIVE_INFINITY;
+  const stream = pino.destination({
+    fd: 2,
+    sync: false,
+    maxLength: MAX_WAITING,
+    retryEAGAIN: () => performance.now() < giveUpAt,
+  });
+  let dropped = 0;
+  stream.on('drop', () => dropped++);
+  stream.on('drain', () => {
+    if (dropped === 0) return;
+    const time = Date.now();
+    stream.write(`${JSON.stringify({ level: 40, time, pid: process.pid, dropped, msg: 'log lines were dropped' })}\n`);
+    dropped = 0;
+  });
+  process.prependListener('exit', () => {
+    giveUpAt = performance.now() + LAST_WORDS;
+    try {
+      stream.flushSync();
+    } catch {
+      // Nobody reads it.
+    }
+    // Pino, which comes next, would try for ever.
+    stream.destroy();
+  });
+  return stream;
 }

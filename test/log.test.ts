@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { expect, onTestFinished, test } from 'vitest';
+
+/** A process that logs by `createLog` to a pipe. */
+function logging(code: string) {
+  const script = `import { createLog } from './src/log.ts'; const log = createLog('info'); ${code}`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'pipe'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  return child;
+}
+
+/** More than any pipe holds (64 kB), and more than may wait (4 MiB). */
+const TOO_MUCH = `for (let i = 0; i < 60_000; i++) log.info('x'.repeat(100));`;
+
+test('a log that nobody reads does not stop the process, nor its end', async () => {
+  const child = logging(`${TOO_MUCH} setTimeout(() => { process.stdout.write('alive'); process.exit(3) }, 20)`);
+  // Nothing is read of standard error.
+  const [said] = await once(child.stdout, 'data');
+  expect(String(said)).toBe('alive');
+  const since = performance.now();
+  const [code] = await once(child, 'exit');
+  expect(code).toBe(3);
+  expect(performance.now() - since).toBeLessThan(3_000);
+});
+
+test('a log that is read late says how many lines it lacks, and has the rest whole', async () => {
+  const child = logging(`${TOO_MUCH} process.stdout.write('full'); setTimeout(() => {}, 1_000)`);
+  await once(child.stdout, 'data');
+  let text = '';
+  child.stderr.setEncoding('utf8').on('data', (part: string) => {
+    text += part;
+  });
+  await once(child, 'close');
+  const lines = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const { dropped } = lines.at(-1);
+  expect(dropped).toBeGreaterThan(0);
+  expect(lines.length - 1 + dropped).toBe(60_000);
+});
+
+test('what was logged last is there, however the process ends', async () => {
+  for (const end of ['process.exit(0)', 'throw new Error("thrown")']) {
+    const child = logging(`for (let i = 0; i < 1000; i++) log.info('line'); log.fatal('the last word'); ${end}`);
+    let text = '';
+    child.stderr.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+    });
+    await once(child, 'close');
+    expect(text.match(/"msg":"line"/g)).toHaveLength(1000);
+    expect(text.match(/"msg":"the last word"/g)).toHaveLength(1);
+  }
+});
