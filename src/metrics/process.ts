@@ -1,5 +1,8 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
+/** What is counted by listing every socket; `nearcast_connections` costs less and says more. */
+const COSTLY = /^nodejs_active_/;
+
 let registry: Registry | undefined;
 
 /**
@@ -10,6 +13,7 @@ export function processMetrics(): Registry {
   if (registry === undefined) {
     registry = new Registry();
     collectDefaultMetrics({ register: registry });
+    for (const { name } of registry.getMetricsAsArray()) if (COSTLY.test(name)) registry.removeSingleMetric(name);
   }
   return registry;
 }
