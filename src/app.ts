@@ -20,6 +20,7 @@ import { timeRoutes } from './http/latency.ts';
 import { metricsRoutes } from './http/metrics.ts';
 import { positionRoutes } from './http/positions.ts';
 import { handleClientError, handleError, useProblems } from './http/problem.ts';
+import { replayRoutes } from './http/replay.ts';
 import { shedNewcomers } from './http/shedding.ts';
 import { streamRoutes } from './http/stream.ts';
 import { trackRoutes } from './http/track.ts';
@@ -143,6 +144,12 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     await api.register(trackRoutes, { tracker, tracks: deps.history?.tracks, authenticate, now });
     await api.register(streamRoutes, delivery);
     await api.register(changesRoutes, delivery);
+    await api.register(replayRoutes, {
+      ...delivery,
+      replays: deps.history?.replays,
+      maxReplays: config.maxReplays,
+      ttlSeconds: config.driverTtlSeconds,
+    });
     await api.register(positionRoutes, { ingest, authenticate });
     await api.register(healthRoutes, { ready: deps.ready });
     const metrics = new Metrics({

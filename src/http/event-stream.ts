@@ -5,9 +5,13 @@ import { onceExpired } from '../delivery/expiry.ts';
 import type { Patient, Pulse } from '../delivery/pulse.ts';
 import { Reading } from '../delivery/reading.ts';
 import { retryAfter } from '../delivery/retry.ts';
+<<<<<<< HEAD
 import type { Peer, Transport } from '../delivery/traffic.ts';
 import type { Visit } from '../delivery/visit.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
+=======
+import { CLOSE, REPLAY_CLOSE } from '../protocol/close-codes.ts';
+>>>>>>> 881cff1 (history: play the past of an area to a subscription)
 import { encodeEvent, encodeRetry, HEARTBEAT } from '../protocol/event-stream.ts';
 import { type Clock, type EncodeMessages, Outbox, type Socket } from '../subscriptions/outbox.ts';
 import type { Subscription } from '../subscriptions/subscription.ts';
@@ -22,6 +26,8 @@ const NO_STATUS = 1005;
 export interface EventStreamDeps {
   /** Writes messages as events. */
   readonly encode: EncodeMessages;
+  /** What keeps it alive when there is nothing to say, where that is not the same at all times. */
+  readonly heartbeat?: () => string;
   readonly clock: Clock;
   readonly pulse: Pulse;
   /** Milliseconds between two heartbeats. */
@@ -122,7 +128,7 @@ export class EventStream implements Socket, Patient, Peer {
     if (now < this.#nextBeat) return;
     this.#nextBeat = now + this.#deps.pingInterval;
     // Behind what waits it would keep nothing alive that this does not.
-    if (this.bufferedAmount === 0) this.send(HEARTBEAT);
+    if (this.bufferedAmount === 0) this.send(this.#deps.heartbeat?.() ?? HEARTBEAT);
   }
 
   /** Says that the server goes. The peer connects again by itself. */
@@ -132,7 +138,7 @@ export class EventStream implements Socket, Patient, Peer {
 
   /** Says why it ends, in the words of the close codes of a WebSocket, and ends. */
   close(code: number, reason: string): void {
-    const comeBack = code < 4000 || code >= 4500;
+    const comeBack = code !== REPLAY_CLOSE.ended && (code < 4000 || code >= 4500);
     this.send(encodeEvent('close', JSON.stringify({ code, reason, ...(comeBack && { retryAfter: retryAfter() }) })));
     this.#end(code, reason);
     const spare = this.#deps.clock.after(CLOSE_TIME, () => this.#socket.destroy());

@@ -12,6 +12,13 @@ export const CLOSE = {
   overloaded: 4513,
 } as const;
 
+/** Why the server ended a replay, beside the above. After the first there is nothing to come back for. */
+export const REPLAY_CLOSE = {
+  ended: 1000,
+  failed: 1011,
+  unavailable: 1013,
+} as const;
+
 /** What a peer does about a close. */
 export const REMEDIES = {
   reconnect: 'reconnect with back-off',

@@ -1,0 +1,50 @@
+import { latLngToCell } from 'h3-js';
+import type { Region } from '../geo/region.ts';
+import { ancestor, cellName, childCell, isPentagon, MAX_RESOLUTION, splitCell } from '../spatial/cell.ts';
+import { cover } from '../spatial/cover.ts';
+import { HISTORY_RESOLUTION } from './replay-source.ts';
+
+const halves = new Uint32Array(2);
+
+/**
+ * The cell of {@link HISTORY_RESOLUTION} that an index at resolution 15 descends from, as h3-js writes both. Not always
+ * the cell that H3 finds for the place at that resolution: near an edge its cells overlap.
+ */
+export function historyCellOf(cell: string): string {
+  splitCell(cell, halves);
+  ancestor(halves[0], halves[1], HISTORY_RESOLUTION, halves);
+  return cellName(halves[0], halves[1]);
+}
+
+/** The cell of {@link HISTORY_RESOLUTION} under which a fix at a place is kept. */
+export function historyCell(lat: number, lng: number): string {
+  return historyCellOf(latLngToCell(lat, lng, MAX_RESOLUTION));
+}
+
+/**
+ * Every cell of {@link HISTORY_RESOLUTION} under which a fix in a region may be kept, and perhaps some more about its edge;
+ * `undefined` when there are more than `max`. O(max).
+ */
+export function historyCells(region: Region, max: number): string[] | undefined {
+  const { high, low, resolution } = cover(region, max, HISTORY_RESOLUTION);
+  // A pentagon has fewer children than this, and then there are a few cells less than are counted.
+  const count = resolution.reduce((sum, own) => sum + 7 ** (HISTORY_RESOLUTION - own), 0);
+  if (count > max) return undefined;
+  const cells: string[] = [];
+  for (let i = 0; i < high.length; i++) descend(high[i], low[i], resolution[i], cells);
+  return cells;
+}
+
+/** Adds what descends from a cell. */
+function descend(high: number, low: number, resolution: number, cells: string[]): void {
+  if (resolution === HISTORY_RESOLUTION) {
+    cells.push(cellName(high, low));
+    return;
+  }
+  const pentagon = isPentagon(high, low, resolution);
+  for (let digit = 0; digit < 7; digit++) {
+    if (pentagon && digit === 1) continue;
+    childCell(high, low, resolution + 1, digit, halves);
+    descend(halves[0], halves[1], resolution + 1, cells);
+  }
+}

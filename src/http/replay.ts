@@ -1,0 +1,146 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Authenticate } from '../auth/tokens.ts';
+import { DomainError } from '../errors.ts';
+import { Replay } from '../history/replay.ts';
+import type { ReplaySource } from '../history/replay-source.ts';
+import { DEFAULT_SUBSCRIPTION } from '../protocol/client-messages.ts';
+import { REPLAY_CLOSE } from '../protocol/close-codes.ts';
+import { messageEncoder } from '../protocol/encode.ts';
+import { encodeHeartbeat, eventEncoder } from '../protocol/event-stream.ts';
+import { encodePosition } from '../protocol/position.ts';
+import { FILTERS } from '../protocol/query.ts';
+import { periodLeft, replayInQuery } from '../protocol/replay.ts';
+import { viewOfQuery, viewQuerySchema } from '../protocol/view.ts';
+import { allow, principalOf } from './access.ts';
+import { EventStream, type EventStreamDeps } from './event-stream.ts';
+import { responses } from './responses.ts';
+import { AREAS } from './stream.ts';
+
+/** What replays need. */
+export interface ReplayDeps extends Omit<EventStreamDeps, 'encode' | 'heartbeat'> {
+  readonly authenticate: Authenticate;
+  readonly maxRadiusMeters: number;
+  /** Where the past is kept; absent where none is. */
+  readonly replays: ReplaySource | undefined;
+  /** Replays that may be played at a time. */
+  readonly maxReplays: number;
+  readonly ttlSeconds: number;
+}
+
+/** `GET /v1/replay`: the past of an area, as Server-Sent Events. */
+export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, options) => {
+  const { replays: source, clock, maxReplays } = options;
+  /** What ends each replay because the server goes. */
+  const playing = new Set<() => void>();
+  app.addHook('preClose', async () => {
+    for (const sendAway of playing) sendAway();
+  });
+
+  app.get(
+    '/v1/replay',
+    {
+      exposeHeadRoute: false,
+      onRequest: allow(options.authenticate, (principal) => principal.canRead, 'positions:read'),
+      schema: {
+        operationId: 'replay',
+        tags: ['history'],
+        summary: 'Play what happened in an area, by Server-Sent Events',
+        description: `What \`/v1/stream\` would have told then, in the same events, by a clock that runs from \`from\` to \`to\` at \`speed\`: \`serverTime\` is the time of that clock. At any time a driver is where its newest fix until then says. The \`id\` of an event marks that time: with it as \`Last-Event-ID\` the replay goes on from there, with a full snapshot. At the end an event \`close\` says \`{"code":1000,"reason"}\`; who comes back after it is answered 204, at which browsers stop. ${AREAS} ${FILTERS}`,
+        security: [{ token: [] }, { tokenInQuery: [] }],
+        querystring: viewQuerySchema(options.maxRadiusMeters, replayInQuery),
+        headers: z.looseObject({
+          'last-event-id': z.string().optional().meta({
+            description: 'The mark to go on from; goes before `cursor`, as the URL is of the first connection.',
+          }),
+        }),
+        response: responses(
+          {
+            200: {
+              description: 'Events, until the end is reached or either side ends it.',
+              content: { 'text/event-stream': { schema: z.string() } },
+            },
+            204: { description: 'The end was reached before.', content: {} },
+          },
+          400,
+          401,
+          403,
+          404,
+          503,
+        ),
+      },
+    },
+    async (request, reply) => {
+      const { query } = request;
+      if (source === undefined) throw new DomainError('not_found', 'This server keeps no history.');
+      const view = viewOfQuery(query);
+      const period = periodLeft(query, request.headers['last-event-id'] || query.cursor, clock.now());
+      if (period === undefined) return reply.code(204).send();
+      if (playing.size >= maxReplays) {
+        throw new DomainError('unavailable', `${maxReplays} replays are played already, no more at a time; ask again.`);
+      }
+      const { fleet, expiresAt } = principalOf(request);
+      const replay = new Replay({
+        source,
+        fleet,
+        view,
+        ...period,
+        speed: query.speed,
+        ttl: options.ttlSeconds * 1000,
+        encode: encodePosition,
+        clock,
+      });
+      const { raw } = reply;
+      let stream: EventStream | undefined;
+      let isGone = false;
+      const sendAway = () => {
+        isGone = true;
+        stream?.sendAway();
+        replay.stop();
+      };
+      const free = () => {
+        playing.delete(sendAway);
+        replay.stop();
+      };
+      playing.add(sendAway);
+      raw.once('close', free);
+      try {
+        await replay.begin();
+      } catch (error) {
+        free();
+        throw error;
+      }
+      if (isGone) {
+        free();
+        throw new DomainError('unavailable', 'The server is going away; ask again.');
+      }
+      reply.hijack();
+      // Whoever has gone meanwhile has been freed, and there is nobody to tell.
+      if (!playing.has(sendAway)) return;
+      const mark = () => replay.mark;
+      const deps: EventStreamDeps = {
+        ...options,
+        clock: replay.clock,
+        encode: eventEncoder(
+          messageEncoder(() => replay.now, mark),
+          mark,
+        ),
+        heartbeat: () => encodeHeartbeat(replay.mark),
+      };
+      const own = new EventStream(raw, request.raw.socket, reply.getHeaders(), expiresAt, deps, free);
+      stream = own;
+      own.subscription = replay.play(DEFAULT_SUBSCRIPTION, {
+        recipient: own.outbox,
+        isServed: () => own.bufferedAmount === 0,
+        onEnd: (error) => {
+          if (error === undefined) own.close(REPLAY_CLOSE.ended, 'the replay has ended');
+          else if (error instanceof DomainError) own.close(REPLAY_CLOSE.unavailable, error.message);
+          else {
+            request.log.error({ err: error, reqId: request.id }, 'a replay failed');
+            own.close(REPLAY_CLOSE.failed, 'the server failed');
+          }
+        },
+      });
+    },
+  );
+};
