@@ -138,8 +138,8 @@ describe('[17.2] at any time a driver is where its newest fix until then says', 
     await stage.playOut(() => seen.add(stage.belief.inside.join()));
     expect([...seen]).toEqual(['taxi', 'gone,taxi']);
     expect(stage.belief.inside).toEqual(['taxi']);
-    // The way of the taxi is read twice, that of the other only while it is near.
-    expect(asked.fixes).toBe(2 * 6 + 1);
+    // The way of the taxi is read twice, and where it is at first; that of the other only while it is near.
+    expect(asked.fixes).toBe(1 + 2 * 6 + 1);
   });
 
   test('thousands of fixes of one moment are told as one', async () => {
