@@ -13,14 +13,16 @@ export interface Peer {
 /** What one way of being connected carries: who is, and what was told over it. */
 export class Transport<P extends Peer = Peer> {
   readonly name: string;
-  readonly tally = new Tally();
+  readonly tally: Tally;
   readonly open = new Set<P>();
   opened = 0;
   /** How many were closed, by code. */
   readonly closed = new Map<number, number>();
 
-  constructor(name: string) {
+  /** @param isLive whether what it carries happens now */
+  constructor(name: string, isLive = true) {
     this.name = name;
+    this.tally = new Tally(isLive);
   }
 
   begin(peer: P): void {
@@ -43,9 +45,14 @@ export class Traffic {
     return this.#transports;
   }
 
-  /** A new transport. @param name of a few that are known before, as it becomes a label */
-  add<P extends Peer>(name: string): Transport<P> {
-    const transport = new Transport<P>(name);
+  /**
+   * A new transport.
+   *
+   * @param name of a few that are known before, as it becomes a label
+   * @param isLive whether what it carries happens now
+   */
+  add<P extends Peer>(name: string, isLive = true): Transport<P> {
+    const transport = new Transport<P>(name, isLive);
     this.#transports.push(transport);
     return transport;
   }

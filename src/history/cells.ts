@@ -1,24 +1,22 @@
-import { latLngToCell } from 'h3-js';
+import { toNormal } from '../geo/ecef.ts';
 import type { Region } from '../geo/region.ts';
-import { ancestor, cellName, childCell, isPentagon, MAX_RESOLUTION, splitCell } from '../spatial/cell.ts';
+import { ancestor, cellName, childCell, isPentagon } from '../spatial/cell.ts';
 import { cover } from '../spatial/cover.ts';
+import { indexOf } from '../spatial/point-index.ts';
 import { HISTORY_RESOLUTION } from './replay-source.ts';
 
+const normal = new Float64Array(3);
 const halves = new Uint32Array(2);
 
 /**
- * The cell of {@link HISTORY_RESOLUTION} that an index at resolution 15 descends from, as h3-js writes both. Not always
- * the cell that H3 finds for the place at that resolution: near an edge its cells overlap.
+ * The cell of {@link HISTORY_RESOLUTION} under which a fix at a place is kept: the one that its index at resolution 15
+ * descends from. That is not always the cell that H3 finds for the place: near an edge its cells overlap.
  */
-export function historyCellOf(cell: string): string {
-  splitCell(cell, halves);
+export function historyCell(lat: number, lng: number): string {
+  toNormal(lat, lng, normal, 0);
+  indexOf(normal[0], normal[1], normal[2], halves, 0);
   ancestor(halves[0], halves[1], HISTORY_RESOLUTION, halves);
   return cellName(halves[0], halves[1]);
-}
-
-/** The cell of {@link HISTORY_RESOLUTION} under which a fix at a place is kept. */
-export function historyCell(lat: number, lng: number): string {
-  return historyCellOf(latLngToCell(lat, lng, MAX_RESOLUTION));
 }
 
 /**

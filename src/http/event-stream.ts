@@ -5,13 +5,9 @@ import { onceExpired } from '../delivery/expiry.ts';
 import type { Patient, Pulse } from '../delivery/pulse.ts';
 import { Reading } from '../delivery/reading.ts';
 import { retryAfter } from '../delivery/retry.ts';
-<<<<<<< HEAD
 import type { Peer, Transport } from '../delivery/traffic.ts';
 import type { Visit } from '../delivery/visit.ts';
-import { CLOSE } from '../protocol/close-codes.ts';
-=======
 import { CLOSE, REPLAY_CLOSE } from '../protocol/close-codes.ts';
->>>>>>> 881cff1 (history: play the past of an area to a subscription)
 import { encodeEvent, encodeRetry, HEARTBEAT } from '../protocol/event-stream.ts';
 import { type Clock, type EncodeMessages, Outbox, type Socket } from '../subscriptions/outbox.ts';
 import type { Subscription } from '../subscriptions/subscription.ts';

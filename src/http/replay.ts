@@ -1,6 +1,8 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Authenticate } from '../auth/tokens.ts';
+import type { Traffic } from '../delivery/traffic.ts';
+import { Visit } from '../delivery/visit.ts';
 import { DomainError } from '../errors.ts';
 import { Replay } from '../history/replay.ts';
 import type { ReplaySource } from '../history/replay-source.ts';
@@ -19,6 +21,7 @@ import { AREAS } from './stream.ts';
 
 /** What replays need. */
 export interface ReplayDeps extends Omit<EventStreamDeps, 'encode' | 'heartbeat'> {
+  readonly traffic: Traffic;
   readonly authenticate: Authenticate;
   readonly maxRadiusMeters: number;
   /** Where the past is kept; absent where none is. */
@@ -31,6 +34,7 @@ export interface ReplayDeps extends Omit<EventStreamDeps, 'encode' | 'heartbeat'
 /** `GET /v1/replay`: the past of an area, as Server-Sent Events. */
 export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, options) => {
   const { replays: source, clock, maxReplays } = options;
+  const transport = options.traffic.add<EventStream>('replay', false);
   /** What ends each replay because the server goes. */
   const playing = new Set<() => void>();
   app.addHook('preClose', async () => {
@@ -41,6 +45,7 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
     '/v1/replay',
     {
       exposeHeadRoute: false,
+      config: { isLong: true },
       onRequest: allow(options.authenticate, (principal) => principal.canRead, 'positions:read'),
       schema: {
         operationId: 'replay',
@@ -79,7 +84,8 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
       if (playing.size >= maxReplays) {
         throw new DomainError('unavailable', `${maxReplays} replays are played already, no more at a time; ask again.`);
       }
-      const { fleet, expiresAt } = principalOf(request);
+      const principal = principalOf(request);
+      const { fleet, expiresAt } = principal;
       const replay = new Replay({
         source,
         fleet,
@@ -117,6 +123,8 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
       reply.hijack();
       // Whoever has gone meanwhile has been freed, and there is nobody to tell.
       if (!playing.has(sendAway)) return;
+      const visit = new Visit(app.log, transport.name, request.raw.socket.remoteAddress);
+      visit.is(principal);
       const mark = () => replay.mark;
       const deps: EventStreamDeps = {
         ...options,
@@ -127,7 +135,7 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
         ),
         heartbeat: () => encodeHeartbeat(replay.mark),
       };
-      const own = new EventStream(raw, request.raw.socket, reply.getHeaders(), expiresAt, deps, free);
+      const own = new EventStream(raw, request.raw.socket, reply.getHeaders(), expiresAt, deps, free, transport, visit);
       stream = own;
       own.subscription = replay.play(DEFAULT_SUBSCRIPTION, {
         recipient: own.outbox,

@@ -1,31 +1,21 @@
-import { z } from 'zod';
 import { DomainError, type Fault } from '../errors.ts';
 import { readMark } from '../history/mark.ts';
 import { number } from './fix.ts';
 import { inQuery } from './query.ts';
+import { momentSchema } from './track.ts';
 
 const MIN_SPEED = 0.1;
 const MAX_SPEED = 3_600;
-
-const timeRule = 'must be epoch milliseconds or an ISO 8601 time with its offset, such as 2026-01-31T12:00:00Z';
-
-const time = z.union(
-  [
-    number(timeRule).min(0, { error: timeRule }).transform(Math.floor),
-    z.iso
-      .datetime({ offset: true, error: timeRule })
-      .transform((text) => Date.parse(text))
-      .pipe(z.number().min(0, { error: timeRule })),
-  ],
-  { error: timeRule },
-);
 
 const speedRule = `must be between ${MIN_SPEED} and ${MAX_SPEED}`;
 
 /** What is asked of a replay beside the view, in a query string. */
 export const replayInQuery = {
-  from: inQuery(time).meta({ description: 'Where it begins: epoch milliseconds, or ISO 8601 with an offset.' }),
-  to: inQuery(time.optional()).meta({ description: 'Where it ends, likewise; now when absent.' }),
+  from: momentSchema.meta({
+    description: 'Where it begins: epoch milliseconds, or ISO 8601 with an offset.',
+    example: '2026-01-31T12:00:00Z',
+  }),
+  to: momentSchema.optional().meta({ description: 'Where it ends, likewise; now when absent.' }),
   speed: inQuery(
     number(speedRule).min(MIN_SPEED, { error: speedRule }).max(MAX_SPEED, { error: speedRule }).default(1),
   ).meta({ description: 'How much faster than it happened, at the most.', example: 60 }),

@@ -31,7 +31,7 @@ export const TRACK_PARAMETERS = ['from', 'to', 'limit', 'simplify'] as const;
  * A moment in a query string. A plus sign there is a space, unless it is written as %2B, which is easily forgotten of an
  * offset; no moment has a space.
  */
-const momentSchema = z.preprocess(
+export const momentSchema = z.preprocess(
   (value) => {
     if (typeof value !== 'string') return value;
     return isDecimal(value) ? Number(value) : value.replace(/ (\d\d:\d\d)$/, '+$1');

@@ -1,18 +1,14 @@
 import { compareIds } from '../compare-ids.ts';
 import type { Position } from '../fix.ts';
-import { historyCellOf } from '../history/cells.ts';
+import { historyCell } from '../history/cells.ts';
 import type { ReplaySource, Span } from '../history/replay-source.ts';
-
-/** Fixes of a fleet, in no stated order, each with the H3 index at resolution 15 of its place. */
-export interface KeptFixes {
-  fixesOf(fleet: string): readonly (Position & { readonly cell: string; readonly fleet?: string })[];
-}
+import { type FixesByFleet, toPosition } from './memory-tracks.ts';
 
 /** Replays of what a memory holds: for tests and benchmarks. */
 export class MemoryReplays implements ReplaySource {
-  readonly #kept: KeptFixes;
+  readonly #kept: FixesByFleet;
 
-  constructor(kept: KeptFixes) {
+  constructor(kept: FixesByFleet) {
     this.#kept = kept;
   }
 
@@ -43,12 +39,10 @@ export class MemoryReplays implements ReplaySource {
     const inTime = this.#kept.fixesOf(fleet).filter(({ timestamp }) => timestamp >= from && timestamp <= to);
     const wanted = new Set(named);
     const places = new Set(cells);
-    for (const { driverId, cell } of inTime) {
-      if (cells === undefined || places.has(historyCellOf(cell))) wanted.add(driverId);
+    for (const { driverId, lat, lng } of inTime) {
+      if (cells === undefined || (cells.length > 0 && places.has(historyCell(lat, lng)))) wanted.add(driverId);
     }
-    return inTime
-      .filter(({ driverId }) => wanted.has(driverId))
-      .map(({ cell: _cell, fleet: _fleet, ...position }) => position);
+    return inTime.filter(({ driverId }) => wanted.has(driverId)).map(toPosition);
   }
 }
 

@@ -32,7 +32,7 @@ export class MemoryTracks implements TrackSource {
 }
 
 /** The position alone, without what a store keeps beside it. */
-function toPosition(fix: Position): Position {
+export function toPosition(fix: Position): Position {
   const { driverId, lat, lng, timestamp, accuracy, altitude, heading, speed, attributes, receivedAt } = fix;
   return { driverId, lat, lng, timestamp, accuracy, altitude, heading, speed, attributes, receivedAt };
 }

@@ -24,6 +24,12 @@ export class Tally {
    * because the area moved. Those of subscriptions with a `maxRate` wait on purpose and are left out.
    */
   readonly ages = new Histogram(0.001, AGES);
+  readonly #isLive: boolean;
+
+  /** @param isLive whether what is told happens now, so that its age means something */
+  constructor(isLive = true) {
+    this.#isLive = isLive;
+  }
 
   /** Takes note of a snapshot that goes out. */
   tellSnapshot(subscription: Subscription, { unchanged }: Snapshot): void {
@@ -37,7 +43,7 @@ export class Tally {
     this.entered += enter.length;
     this.moved += move.length;
     this.exited += exit.length;
-    if (subscription.interval > 0) return;
+    if (subscription.interval > 0 || !this.#isLive) return;
     for (const { position } of move) this.ages.record(now - position.receivedAt);
   }
 }

@@ -1,4 +1,3 @@
-import { latLngToCell } from 'h3-js';
 import type { Attributes, Position } from '../../src/fix.ts';
 import { MemoryReplays } from '../../src/store/memory-replays.ts';
 import type { AskedArea } from '../support/areas.ts';
@@ -11,13 +10,11 @@ export const DAWN = Date.UTC(2026, 0, 31);
 /** A fix as it is kept. */
 export interface Kept extends Position {
   readonly fleet: string;
-  readonly cell: string;
 }
 
 /** A fix with all that is required, and what the test asks for. */
 export function kept(driverId: string, [lat, lng]: Place, timestamp: number, more: Partial<Kept> = {}): Kept {
-  const cell = latLngToCell(lat, lng, 15);
-  return { fleet: 'default', driverId, lat, lng, cell, timestamp, receivedAt: timestamp + 200, ...more };
+  return { fleet: 'default', driverId, lat, lng, timestamp, receivedAt: timestamp + 200, ...more };
 }
 
 export interface DayOptions {
@@ -124,5 +121,10 @@ export class Truth {
 }
 
 export function sourceOf(fixes: readonly Kept[]): MemoryReplays {
-  return new MemoryReplays({ fixesOf: (fleet) => fixes.filter((fix) => fix.fleet === fleet) });
+  const fleets = new Map<string, Kept[]>();
+  for (const fix of fixes) {
+    if (!fleets.has(fix.fleet)) fleets.set(fix.fleet, []);
+    fleets.get(fix.fleet)?.push(fix);
+  }
+  return new MemoryReplays({ fixesOf: (fleet) => fleets.get(fleet) ?? [] });
 }

@@ -178,7 +178,7 @@ test('[17.1] it tells what a live subscription would have told', async () => {
   for (const area of [new Circle(...HERE, 2_500), new Around('d7', 3_000), EVERYWHERE]) {
     let now = 0;
     const tracker = new Tracker({
-      writer: { full: false, write() {}, remove() {}, whenStored() {} },
+      writer: { full: false, write() {}, writeLate() {}, remove() {}, whenStored() {} },
       now: () => now,
       instance: 'live',
       encode: encodePosition,
@@ -202,7 +202,7 @@ test('[17.1] it tells what a live subscription would have told', async () => {
       const time = stage.replay.now;
       for (; next < fixes.length && fixes[next].timestamp <= time; next++) {
         now = fixes[next].timestamp;
-        const { fleet, cell: _, receivedAt: __, ...fix } = fixes[next];
+        const { fleet, receivedAt: _, ...fix } = fixes[next];
         // Attributes that are absent are kept as none, not as the last ones.
         expect(tracker.accept(fleet, { ...fix, attributes: fix.attributes ?? {} })).toBe('accepted');
       }

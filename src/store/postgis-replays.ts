@@ -1,0 +1,122 @@
+import { type CompiledQuery, Kysely, PostgresDialect, type RawBuilder, sql } from 'kysely';
+import type pg from 'pg';
+import { compareIds } from '../compare-ids.ts';
+import { DomainError } from '../errors.ts';
+import type { Position } from '../fix.ts';
+import type { ReplaySource, Span } from '../history/replay-source.ts';
+import { FIX_COLUMNS, type FixRow, toFix } from './fix-row.ts';
+import type { StorePool } from './pool.ts';
+import type { Schema } from './schema.ts';
+import { StoreUnavailable } from './store.ts';
+import { toStoreError } from './store-error.ts';
+
+/** Milliseconds of a day, which is what a partition holds. Days are those of UTC. */
+const DAY = 86_400_000;
+
+/** Replays out of the table of fixes: by cell and time who is asked about, then along the primary key. */
+export class PostgisReplays implements ReplaySource {
+  readonly #pool: StorePool;
+  readonly #db: Kysely<Schema>;
+
+  /** @param pool reaches a migrated database; whoever made it ends it */
+  constructor(pool: StorePool) {
+    this.#pool = pool;
+    this.#db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  }
+
+  async latest(span: Span, limit: number, after = ''): Promise<readonly Position[]> {
+    const { fleet, from, to, cells } = span;
+    if (cells?.length === 0) return [];
+    const drivers = cells === undefined ? driversOfDays(span, after) : driversOfCells(span, cells, after, limit);
+    const rows = await this.#run(sql<FixRow>`
+      WITH RECURSIVE driver AS (${drivers})
+      SELECT fix.* FROM driver CROSS JOIN LATERAL (
+        SELECT ${FIX_COLUMNS} FROM fixes
+        WHERE fleet = ${fleet} AND driver_id = id AND recorded_at BETWEEN ${time(from)} AND ${time(to)}
+        ORDER BY recorded_at DESC
+        LIMIT 1
+      ) AS fix
+      LIMIT ${limit}`);
+    // They come in this order by the way in which they are found; no statement promises it that does not sort.
+    return rows.map(toFix).sort((a, b) => compareIds(a.driverId, b.driverId));
+  }
+
+  async fixes(
+    span: Span,
+    drivers: readonly string[],
+    limit: number,
+    after?: { readonly timestamp: number; readonly driverId: string },
+  ): Promise<readonly Position[]> {
+    const { fleet, from, to, cells } = span;
+    const isAfter =
+      after === undefined ? sql`` : sql`AND (recorded_at, driver_id) > (${time(after.timestamp)}, ${after.driverId})`;
+    const rows = await this.#run(sql<FixRow>`
+      SELECT ${FIX_COLUMNS} FROM fixes
+      WHERE fleet = ${fleet} AND recorded_at BETWEEN ${time(from)} AND ${time(to)} ${isAfter}
+        ${cells === undefined ? sql`` : sql`AND driver_id = ANY(${driversOf(span, cells, drivers)})`}
+      ORDER BY recorded_at, driver_id
+      LIMIT ${limit}`);
+    return rows.map(toFix);
+  }
+
+  /** Through the pool itself, which discards a connection after an error; see `PostgisStore`. */
+  async #run<Row>(statement: RawBuilder<Row>): Promise<readonly Row[]> {
+    const query: CompiledQuery<Row> = statement.compile(this.#db);
+    try {
+      const result = await this.#pool.query<Row & pg.QueryResultRow>(query.sql, [...query.parameters]);
+      return result.rows;
+    } catch (error) {
+      const cause = toStoreError(error);
+      if (!(cause instanceof StoreUnavailable)) throw cause;
+      throw new DomainError('unavailable', 'The history cannot be read now; try again later.');
+    }
+  }
+}
+
+/** Who has a fix in one of the cells in a span, in order, of those after an id. */
+function driversOfCells({ fleet, from, to }: Span, cells: readonly string[], after: string, limit: number) {
+  return sql`
+    SELECT DISTINCT driver_id AS id FROM fixes
+    WHERE fleet = ${fleet} AND cell = ANY(${numbers(cells)}) AND recorded_at BETWEEN ${time(from)} AND ${time(to)}
+      AND driver_id > ${after}
+    ORDER BY id
+    LIMIT ${limit}`;
+}
+
+/**
+ * Who has a fix in the days of a span, in order, of those after an id: from each one to the next, so that it costs as many
+ * steps as there are drivers, however many fixes each has.
+ */
+function driversOfDays({ fleet, from, to }: Span, after: string) {
+  const first = sql`
+    fleet = ${fleet} AND recorded_at >= ${time(from - (from % DAY))} AND recorded_at < ${time(to - (to % DAY) + DAY)}`;
+  return sql`
+    (SELECT driver_id AS id FROM fixes WHERE ${first} AND driver_id > ${after} ORDER BY driver_id LIMIT 1)
+    UNION ALL
+    SELECT next.driver_id FROM driver CROSS JOIN LATERAL (
+      SELECT driver_id FROM fixes WHERE ${first} AND driver_id > id ORDER BY driver_id LIMIT 1
+    ) AS next`;
+}
+
+/** The drivers of a span, and those named, as an array: then they are looked up one by one, however many the planner expects. */
+function driversOf({ fleet, from, to }: Span, cells: readonly string[], named: readonly string[]) {
+  if (cells.length === 0) return sql`${named}::text[]`;
+  return sql`ARRAY(
+    SELECT driver_id FROM fixes
+    WHERE fleet = ${fleet} AND cell = ANY(${numbers(cells)}) AND recorded_at BETWEEN ${time(from)} AND ${time(to)}
+    UNION SELECT unnest(${named}::text[])
+  )`;
+}
+
+/** Cells as the numbers that they are. */
+function numbers(cells: readonly string[]) {
+  return sql`${cells.map((cell) => BigInt(`0x${cell}`).toString())}::bigint[]`;
+}
+
+/**
+ * A time as the database reads it. Its cast from text is the parameter itself, which is known when the statement is
+ * planned, so that partitions of other days are not even opened.
+ */
+function time(milliseconds: number) {
+  return sql`${new Date(milliseconds).toISOString()}::timestamptz`;
+}
