@@ -7,19 +7,27 @@ import { migrate } from '../../src/store/migrate.ts';
 import { Partitions } from '../../src/store/partitions.ts';
 import { StorePool } from '../../src/store/pool.ts';
 import { PostgisStore } from '../../src/store/postgis.ts';
+import { PostgisTracks } from '../../src/store/postgis-tracks.ts';
 import { RETENTION_DAYS, STALE_AFTER, storeContract } from './contract.ts';
+import { keepBySql, makePartitions } from './kept-in-sql.ts';
 import { T0 } from './rows.ts';
+import { tracksContract } from './tracks-contract.ts';
 import { Truth } from './truth.ts';
 
+// One database for all contracts: its start takes seconds.
 let scratch: string;
-beforeAll(() => {
+let database: EmbeddedDatabase;
+beforeAll(async () => {
   scratch = mkdtempSync(join(tmpdir(), 'nearcast-test-'));
-});
-afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+  database = await EmbeddedDatabase.start({ dataDir: join(scratch, 'contract') });
+  await migrate(database.connection);
+}, 60_000);
+afterAll(async () => {
+  await database?.stop();
+  rmSync(scratch, { recursive: true, force: true });
+}, 30_000);
 
 storeContract('embedded', async () => {
-  const database = await EmbeddedDatabase.start({ dataDir: join(scratch, 'contract') });
-  await migrate(database.connection);
   const pool = new StorePool(database.connection);
   const store = new PostgisStore(pool, { staleAfter: STALE_AFTER });
   const partitions = new Partitions(pool, RETENTION_DAYS, () => T0);
@@ -34,8 +42,21 @@ storeContract('embedded', async () => {
     close: async () => {
       await truth.close();
       await store.close();
-      await database.stop();
     },
     rejects: true,
+  };
+});
+
+tracksContract('the embedded database', async () => {
+  const pool = new StorePool(database.connection);
+  const truth = await Truth.connect(database.connection);
+  await makePartitions(truth);
+  return {
+    tracks: new PostgisTracks(pool),
+    keep: (fixes) => keepBySql(truth, fixes),
+    close: async () => {
+      await truth.close();
+      await pool.finish();
+    },
   };
 });
