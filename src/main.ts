@@ -107,6 +107,7 @@ async function run(config: Config, log: Logger): Promise<void> {
       secret,
       tracker,
       writer,
+      history: opened.history,
       ready: async () => {
         stopping.signal.throwIfAborted();
         if (writer.full || !writer.available) throw new StoreUnavailable('The store is behind');

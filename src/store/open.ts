@@ -1,9 +1,13 @@
+import type { ReplaySource } from '../history/replay-source.ts';
+import type { TrackSource } from '../history/track-source.ts';
 import type { DiskRoom } from './disk-room.ts';
 import { EmbeddedDatabase } from './embedded.ts';
 import { migrate } from './migrate.ts';
 import { Partitions } from './partitions.ts';
 import { type Connection, StorePool } from './pool.ts';
 import { PostgisStore } from './postgis.ts';
+import { PostgisReplays } from './postgis-replays.ts';
+import { PostgisTracks } from './postgis-tracks.ts';
 import type { Store } from './store.ts';
 import { Upkeep } from './upkeep.ts';
 
@@ -25,6 +29,8 @@ export interface OpenOptions {
 
 export interface OpenedStore {
   readonly store: Store;
+  /** What was kept of the past; absent where nothing is kept. */
+  readonly history?: { readonly tracks: TrackSource; readonly replays: ReplaySource };
   /** Closes the store, and the embedded database if there is one. */
   close(): Promise<void>;
 }
@@ -75,6 +81,9 @@ async function connect(
   }
   // The embedded one has no other users to wait for.
   const pool = new StorePool(connection, { serverTimeouts: room === undefined });
+  // A crowd that reads the past must not be in the queue before what is to be stored.
+  const reading =
+    retentionDays > 0 ? new StorePool(connection, { serverTimeouts: room === undefined, max: 2 }) : undefined;
   const partitions = new Partitions(pool, retentionDays);
   const upkeep = room && new Upkeep((statement) => pool.query(statement), { room });
   const store = new PostgisStore(pool, { partitions, upkeep, staleAfter });
@@ -89,9 +98,10 @@ async function connect(
   const tending = setInterval(tend, TEND_INTERVAL).unref();
   return {
     store,
-    close: () => {
+    history: reading && { tracks: new PostgisTracks(reading), replays: new PostgisReplays(reading) },
+    close: async () => {
       clearInterval(tending);
-      return store.close();
+      await Promise.all([store.close(), reading?.finish()]);
     },
   };
 }
