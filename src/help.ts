@@ -23,7 +23,7 @@ ${listSettings().map(describeSetting).join('\n')}
 Exit codes:
 
   0    stopped by a signal, with all that was acknowledged stored; --check: all is well
-  1    could not start, or could not stop in time or store all that had come; --check: something is wrong
+  1    could not start, or not stop in time, or was signalled twice; --check: something is wrong
   64   a wrong argument
   78   wrong settings; every one is listed
 

@@ -26,7 +26,7 @@ const START_ABORT_TIME = 5_000;
 /** Signals so soon after the first, in milliseconds, are the same one again. */
 const ECHO_TIME = 1_000;
 /** What is not stored yet gets this much of it before the sockets close, and as much again after. */
-const DRAIN_TIME = 3_000;
+const DRAIN_TIME = 2_000;
 /** How often stale drivers are looked for, milliseconds. */
 const EXPIRY_INTERVAL = 1_000;
 
@@ -148,7 +148,7 @@ async function shutDown(app: FastifyInstance | undefined, writer: GroupCommit, o
   // Requests that wait for the store keep the app open until the writer lets them go.
   const closing = app?.close();
   if (!(await writer.drain(DRAIN_TIME))) {
-    log.error('not everything that was received, and not acknowledged, could be stored');
+    log.error(`${writer.unstored} writes that were received, and not acknowledged, could not be stored`);
   }
   writer.close();
   // A connection whose last answer only now went out would be kept for another request that never comes.

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +24,10 @@ function temporary(): string {
   onTestFinished(() => rmSync(dir, { recursive: true, force: true, maxRetries: 20 }));
   return dir;
 }
+
+/** What pg_control says of the embedded database: 1, it was shut down; 6, it was in production, and is to be recovered. */
+const databaseState = (dataDir: string) =>
+  readFileSync(join(dataDir, 'postgres', 'global', 'pg_control')).readInt32LE(16);
 
 const authorization = { authorization: `Bearer ${token()}` };
 const fix = {
@@ -96,6 +100,8 @@ describe('with the embedded database', () => {
     expect((await closed).code).toBe(1001);
     expect(processesOf(dataDir)).toEqual([]);
     expect(server.stderr).toBe('');
+    // The next start has nothing to recover.
+    expect(databaseState(dataDir)).toBe(1);
 
     const again = new ServerProcess({ DATA_DIR: dataDir, JWT_SECRET: SECRET });
     expect(await find(await again.ready)).toMatchObject({ ...fix, timestamp: 2000, heading: 90 });
@@ -110,6 +116,7 @@ describe('with the embedded database', () => {
     expect(new Set(await send(await server.ready, ...positions))).toEqual(new Set(['accepted']));
     expect(await offDuty(await server.ready, 'd7')).toBe(204);
     await server.kill('SIGKILL');
+    expect(databaseState(dataDir)).toBe(6);
     const again = new ServerProcess({ DATA_DIR: dataDir, JWT_SECRET: SECRET });
     const answer = await fetch(`${await again.ready}/v1/drivers/nearby?latitude=30.27&longitude=-97.74&limit=1000`, {
       headers: authorization,
@@ -121,15 +128,23 @@ describe('with the embedded database', () => {
   });
 });
 
-test('a database process that hangs is not left behind by a shutdown', async () => {
+test('a database process that hangs is not left behind by a shutdown, which is over in time, and says what it could not store', async () => {
   const dataDir = temporary();
   const server = new ServerProcess({ DATA_DIR: dataDir, JWT_SECRET: SECRET });
-  await server.ready;
+  const url = await server.ready;
   const [child] = processesOf(dataDir).filter((line) => line.includes('embedded-server'));
   process.kill(Number.parseInt(child, 10), 'SIGSTOP');
+  const socket = await Client.open(`${url.replace('http', 'ws')}/ws`, undefined, authorization);
+  socket.send({ ...fix, id: 1 });
+  socket.send({ ...fix, driverId: 'e' });
+  await socket.settled();
   const from = performance.now();
-  await server.kill('SIGTERM');
-  expect(performance.now() - from).toBeLessThan(11_000);
+  expect(await server.kill('SIGTERM')).toBe(0);
+  expect(performance.now() - from).toBeLessThan(10_000);
+  expect((await socket.closed).code).toBe(1001);
+  // Who is told that the server goes, and has no answer, sends it again to the next one.
+  expect(socket.heard).toMatchObject([{ type: 'error', code: 'unavailable', retryAfter: expect.any(Number) }]);
+  expect(server.stderr).toMatch(/2 writes .*could not be stored/);
   await vi.waitUntil(() => processesOf(dataDir).length === 0, { timeout: 5_000 });
 });
 
@@ -203,6 +218,55 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'with a PostgreSQL serve
     const again = new ServerProcess({ DATABASE_URL, JWT_SECRET: SECRET });
     expect(await find(await again.ready)).toMatchObject(fix);
     expect(await again.kill('SIGTERM')).toBe(0);
+  });
+
+  test('what is on its way to the database when SIGTERM comes is stored and acknowledged before the sockets are closed', async () => {
+    const DATABASE_URL = await createDatabase(postgres, 'stopping');
+    const server = new ServerProcess({ DATABASE_URL, JWT_SECRET: SECRET, LOG_LEVEL: 'info' });
+    const url = await server.ready;
+    const socket = await Client.open(`${url.replace('http', 'ws')}/ws`, undefined, authorization);
+    postgres.freeze();
+    onTestFinished(() => postgres.thaw());
+    for (let i = 0; i < 100; i++) socket.send({ ...fix, driverId: `d${i}`, id: i });
+    await socket.settled();
+    const exit = server.kill('SIGTERM');
+    await vi.waitUntil(() => server.stderr.includes('SIGTERM: shutting down'));
+    // It is still there for who comes meanwhile.
+    socket.send({ ...fix, driverId: 'late', id: 'late' });
+    expect((await fetch(`${url}/readyz`)).status).toBe(503);
+    expect(socket.heard).toEqual([]);
+    postgres.thaw();
+    expect(await exit).toBe(0);
+    expect((await socket.closed).code).toBe(1001);
+    const acknowledged = socket.heard.filter(({ type }) => type === 'ack').map(({ id, verdict }) => [id, verdict]);
+    expect(acknowledged).toEqual([...Array(100).keys(), 'late'].map((id) => [id, 'accepted']));
+    const client = new pg.Client({ connectionString: DATABASE_URL });
+    await client.connect();
+    const { rows } = await client.query('SELECT count(*)::int AS count FROM positions');
+    await client.end();
+    expect(rows).toEqual([{ count: 101 }]);
+  });
+
+  test('a second signal ends it at once', async () => {
+    const DATABASE_URL = await createDatabase(postgres, 'twice');
+    const server = new ServerProcess({ DATABASE_URL, JWT_SECRET: SECRET, LOG_LEVEL: 'info' });
+    const socket = await Client.open(`${(await server.ready).replace('http', 'ws')}/ws`, undefined, authorization);
+    postgres.freeze();
+    onTestFinished(() => postgres.thaw());
+    socket.send({ ...fix, id: 1 });
+    await socket.settled();
+    void server.kill('SIGTERM');
+    await vi.waitUntil(() => server.stderr.includes('SIGTERM: shutting down'));
+    // One that comes within a second is the first one again, as npm passes it on.
+    const from = performance.now();
+    void server.kill('SIGINT');
+    await vi.waitUntil(() => performance.now() - from > 1_200, { timeout: 2_000 });
+    await socket.settled();
+    const second = performance.now();
+    expect(await server.kill('SIGINT')).toBe(1);
+    expect(performance.now() - second).toBeLessThan(1_000);
+    expect(server.stderr).toMatch('SIGINT again');
+    expect(socket.heard).toEqual([]);
   });
 
   test('stopped while the database is away answers what waits as unavailable, and still ends in order and in time', async () => {

@@ -75,6 +75,7 @@ export class EmbeddedDatabase {
    */
   static async start(options: EmbeddedOptions): Promise<EmbeddedDatabase> {
     const database = new EmbeddedDatabase(options);
+    process.once('exit', database.#kill);
     try {
       await database.#launch();
     } catch (error) {
@@ -213,6 +214,14 @@ export class EmbeddedDatabase {
     }, delay);
   }
 
+  /**
+   * This process ends without having stopped it, as when somebody does not wait: an engine that hangs would never notice,
+   * and keep the directory locked.
+   */
+  readonly #kill = (): void => {
+    this.#child?.kill('SIGKILL');
+  };
+
   async #stop(): Promise<void> {
     clearTimeout(this.#restart);
     clearInterval(this.#ping);
@@ -225,6 +234,7 @@ export class EmbeddedDatabase {
       await gone;
       clearTimeout(kill);
     }
+    process.off('exit', this.#kill);
     rmSync(this.#socketDir, { recursive: true, force: true });
   }
 }

@@ -87,6 +87,13 @@ export class GroupCommit {
     return this.#queue.length - this.#head;
   }
 
+  /** How many entries are neither stored nor rejected. Counts them: not for every turn. */
+  get unstored(): number {
+    let count = 0;
+    for (let i = this.#head; i < this.#queue.length; i++) if (!this.#queue[i].done) count++;
+    return count;
+  }
+
   /** Whether the last attempt reached the store. */
   get available(): boolean {
     return this.#failures === 0;

@@ -46,7 +46,7 @@ export class StorePool extends pg.Pool {
   }
 
   /** Ends the pool. What still runs gets `grace` milliseconds; then its connections are cut. */
-  async finish(grace = 2_000): Promise<void> {
+  async finish(grace = 1_000): Promise<void> {
     const cut = setTimeout(() => {
       for (const client of this.#clients) {
         client.connection.stream.destroy();
