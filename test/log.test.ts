@@ -11,7 +11,7 @@ function logging(code: string) {
 }
 
 /** More than any pipe holds (64 kB), and more than may wait (4 MiB). */
-const TOO_MUCH = `for (let i = 0; i < 60_000; i++) log.info('x'.repeat(100));`;
+const TOO_MUCH = `for (let i = 0; i < 6_000; i++) log.info('x'.repeat(1_000));`;
 
 test('a log that nobody reads does not stop the process, nor its end', async () => {
   const child = logging(`${TOO_MUCH} setTimeout(() => { process.stdout.write('alive'); process.exit(3) }, 20)`);
@@ -25,7 +25,7 @@ test('a log that nobody reads does not stop the process, nor its end', async () 
 });
 
 test('a log that is read late says how many lines it lacks, and has the rest whole', async () => {
-  const child = logging(`${TOO_MUCH} process.stdout.write('full'); setTimeout(() => {}, 1_000)`);
+  const child = logging(`${TOO_MUCH} process.stdout.write('full')`);
   await once(child.stdout, 'data');
   let text = '';
   child.stderr.setEncoding('utf8').on('data', (part: string) => {
@@ -38,7 +38,7 @@ test('a log that is read late says how many lines it lacks, and has the rest who
     .map((line) => JSON.parse(line));
   const { dropped } = lines.at(-1);
   expect(dropped).toBeGreaterThan(0);
-  expect(lines.length - 1 + dropped).toBe(60_000);
+  expect(lines.length - 1 + dropped).toBe(6_000);
 });
 
 test('what was logged last is there, however the process ends', async () => {

@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { getHeapStatistics } from 'node:v8';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 
 /** What is counted by listing every socket; `nearcast_connections` costs less and says more. */
 const COSTLY = /^nodejs_active_/;
@@ -10,10 +11,18 @@ let registry: Registry | undefined;
  * as it keeps observers that have no end.
  */
 export function processMetrics(): Registry {
-  if (registry === undefined) {
-    registry = new Registry();
-    collectDefaultMetrics({ register: registry });
-    for (const { name } of registry.getMetricsAsArray()) if (COSTLY.test(name)) registry.removeSingleMetric(name);
-  }
+  registry ??= make();
   return registry;
+}
+
+function make(): Registry {
+  const register = new Registry();
+  collectDefaultMetrics({ register });
+  for (const { name } of register.getMetricsAsArray()) if (COSTLY.test(name)) register.removeSingleMetric(name);
+  new Gauge({
+    name: 'nearcast_heap_limit_bytes',
+    help: 'How large the heap may become; at it the process ends.',
+    registers: [register],
+  }).set(getHeapStatistics().heap_size_limit);
+  return register;
 }

@@ -3,6 +3,7 @@ import { expect, test, vi } from 'vitest';
 import { createLog } from '../../src/log.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { type Entry, StoreRejected } from '../../src/store/store.ts';
+import { toStoreError } from '../../src/store/store-error.ts';
 import type { Message } from '../support/belief.ts';
 import { EventStreamReader } from '../support/event-stream.ts';
 import { Poller } from '../support/poller.ts';
@@ -122,6 +123,12 @@ test('neither a position nor a token is in the log at info or above, whatever ha
     throw new Error('broken');
   };
   await client.ask({ type: 'subscribe', subscription: 't', latitude, longitude, radius: 5 }, 'error');
+  // As main.ts tells of a row that PostgreSQL refused, whose detail has the row.
+  const cause = Object.assign(new Error('a constraint'), {
+    detail: `Failing row contains (${latitude})`,
+    code: '23514',
+  });
+  log.error({ err: toStoreError(cause), fleet: 'default' }, 'a position was not stored: the database refused it');
   await server.app.close();
   // It was a session of which much was said.
   expect(text.length).toBeGreaterThan(10);
