@@ -31,6 +31,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'positions to whoever watches, against a bare ws broadcast and Socket.IO rooms',
     load: () => import('./fanout.ts'),
   },
+  outage: {
+    about: 'what drivers, watchers and queries notice while the database is stopped or hangs',
+    load: () => import('./outage.ts'),
+  },
 };
 
 const HELP = `Measures Nearcast.
