@@ -1,6 +1,6 @@
 import { cellToParent, latLngToCell } from 'h3-js';
 import { describe, expect, test } from 'vitest';
-import { judgeAnswer, judgeTables } from './judge.ts';
+import { judgeAnswer, judgeTables, judgeTrack, lineOf } from './judge.ts';
 import { Ledger, type SentFix, type Word } from './ledger.ts';
 import type { Row, Tables } from './tables.ts';
 
@@ -175,4 +175,15 @@ test('what the API tells is compared with the row, field by field', () => {
     expect.soft(judgeAnswer('a', position, { ...told, [field]: 0 }), field).toContain(`that ${field} is 0`);
   }
   expect(judgeAnswer('a', position, { ...told, heading: 0 })).toContain('that heading is 0');
+});
+
+test('a track is compared with the rows, in the order of their times', () => {
+  const rows = [3, 1, 2].map((timestamp) => row(fix(timestamp), 6));
+  const track = [rows[1], rows[2], rows[0]].map(lineOf);
+  expect(judgeTrack('a', rows, track)).toBeUndefined();
+  expect(judgeTrack('a', [], [])).toBeUndefined();
+  expect(judgeTrack('a', rows, track.slice(1))).toContain('the track of a is at 0 of 3 2 ');
+  expect(judgeTrack('a', rows, track.slice(0, 2))).toContain('at 2 of 3 at its end');
+  expect(judgeTrack('a', rows, [...track, 'more'])).toContain('at 3 of 3 more');
+  expect(judgeTrack('a', rows, [track[0], lineOf({ ...rows[2], lat: 9 }), track[2]])).toContain('at 1 of 3 2 9,');
 });

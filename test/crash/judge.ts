@@ -73,6 +73,25 @@ export function judgeAnswer(name: string, row: Row | undefined, told: Told): str
   return `the API tells of ${name} that ${field} is ${JSON.stringify(told[field])}, and in positions it is ${JSON.stringify(wanted[field])}`;
 }
 
+/** What is wrong with a driver's track as the API tells it, given its rows in `fixes`, of which each is a line of text. */
+export function judgeTrack(name: string, rows: readonly Row[], track: readonly string[]): string | undefined {
+  const wanted = rows.toSorted((a, b) => a.timestamp - b.timestamp).map(lineOf);
+  const at = wanted.findIndex((line, i) => line !== track[i]);
+  if (at < 0 && track.length === wanted.length) return undefined;
+  const n = at < 0 ? wanted.length : at;
+  return `the track of ${name} is at ${n} of ${wanted.length} ${track[n] ?? 'at its end'}, and in fixes it is ${wanted[n] ?? 'at its end'}`;
+}
+
+/** A fix of a track, to be compared: when, where, and when it was received. */
+export function lineOf({
+  timestamp,
+  lat,
+  lng,
+  receivedAt,
+}: Pick<Row, 'timestamp' | 'lat' | 'lng' | 'receivedAt'>): string {
+  return `${timestamp} ${lat},${lng} ${receivedAt}`;
+}
+
 function faultOf(row: Row, fix: SentFix, driver: DriverLedger, resolution: number): string | undefined {
   const wanted: Record<string, unknown> = {
     lat: fix.latitude,

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { mintToken } from '../../src/auth/tokens.ts';
 import { type ServerProcess, startServer } from '../../src/sim/server-process.ts';
 import type { Random } from '../support/random.ts';
-import { judgeAnswer, judgeTables, type Told } from './judge.ts';
+import { judgeAnswer, judgeTables, judgeTrack, lineOf, type Told } from './judge.ts';
 import { Ledger } from './ledger.ts';
 import { FLEETS, Load } from './load.ts';
 import type { Place } from './places.ts';
@@ -45,6 +45,18 @@ const ANSWERS = 200;
 /** Milliseconds in which everything must be answered when the database is back. */
 const PATIENCE = 30_000;
 const DAY = '86400';
+/** Drivers whose tracks are read after each kill. */
+const TRACKS = 3;
+
+/** A page of a track, as far as it is looked at. */
+interface TrackPage {
+  readonly geometry: { readonly type: string; readonly coordinates: unknown } | null;
+  readonly properties: {
+    readonly timestamps: readonly number[];
+    readonly receivedAt: readonly number[];
+    readonly next?: string;
+  };
+}
 
 /** Servers on one database, killed and started again under a load; all that was acknowledged must be there each time. */
 export class CrashRun {
@@ -98,6 +110,13 @@ export class CrashRun {
       const fault = judgeAnswer(`${driverId} of ${fleet}`, row, await this.#tell(fleet, driverId));
       if (fault !== undefined) faults.push(fault);
       driver.found(row?.timestamp);
+    }
+    const drivers = [...this.#ledger.drivers];
+    for (let i = 0; i < TRACKS; i++) {
+      const { fleet, driverId } = this.#random.pick(drivers);
+      const own = tables.fixes.filter((row) => row.fleet === fleet && row.driverId === driverId);
+      const fault = judgeTrack(`${driverId} of ${fleet}`, own, await this.#track(fleet, driverId));
+      if (fault !== undefined) faults.push(fault);
     }
     const news = faults.filter((fault) => !this.#known.has(fault));
     for (const fault of news) this.#known.add(fault);
@@ -175,6 +194,8 @@ export class CrashRun {
         LOG_LEVEL: 'fatal',
         // Nobody goes stale meanwhile.
         DRIVER_TTL_SECONDS: DAY,
+        // However busy the machine is, nobody is sent away.
+        MAX_LAG_MILLISECONDS: '0',
         ...this.#place.env,
       },
       () => {},
@@ -196,9 +217,28 @@ export class CrashRun {
   }
 
   async #tell(fleet: string, driverId: string): Promise<Told> {
-    const answer = await fetch(`${this.#url}/v1/drivers/${driverId}`, {
-      headers: { authorization: `Bearer ${this.#token(fleet)}` },
-    });
+    return this.#get(`/v1/drivers/${driverId}`, fleet);
+  }
+
+  /** The track of a driver, from one page to the next. */
+  async #track(fleet: string, driverId: string): Promise<string[]> {
+    const lines: string[] = [];
+    for (let path: string | undefined = `/v1/drivers/${driverId}/track?limit=1000`; path !== undefined; ) {
+      const page = (await this.#get(path, fleet)) as TrackPage | undefined;
+      if (page === undefined) return lines;
+      const { type, coordinates } = page.geometry ?? { type: 'LineString', coordinates: [] };
+      const places = (type === 'Point' ? [coordinates] : coordinates) as number[][];
+      for (const [i, timestamp] of page.properties.timestamps.entries()) {
+        const [lng, lat] = places[i];
+        lines.push(lineOf({ timestamp, lat, lng, receivedAt: page.properties.receivedAt[i] }));
+      }
+      path = page.properties.next;
+    }
+    return lines;
+  }
+
+  async #get(path: string, fleet: string): Promise<Told> {
+    const answer = await fetch(`${this.#url}${path}`, { headers: { authorization: `Bearer ${this.#token(fleet)}` } });
     const told = (await answer.json()) as Told;
     if (answer.status === 404) return undefined;
     if (answer.status !== 200) throw new Error(`the API answers ${answer.status}: ${JSON.stringify(told)}`);
