@@ -40,6 +40,12 @@ export class Remains {
     return this.#sockets.length;
   }
 
+  get subscriptions(): number {
+    let subscriptions = 0;
+    for (const fleet of this.#server.tracker.fleets) subscriptions += fleet.subscriptions.size;
+    return subscriptions;
+  }
+
   /** WebSockets and event streams that the server knows of. */
   async connections(): Promise<number> {
     return (await this.#count()).connections;
@@ -47,22 +53,22 @@ export class Remains {
 
   /** Resolves when the server holds what it held before, and not a socket of those that are gone. */
   async none(): Promise<void> {
-    const before = { ...this.#before, handles: expect.any(Number) };
-    const isSame = async () => expect(await this.#count()).toEqual(before);
-    await vi.waitFor(isSame, { timeout: PATIENCE });
+    const { handles: handlesBefore, ...before } = this.#before;
+    const check = async () => {
+      const { handles, ...now } = await this.#count();
+      expect(now).toEqual(before);
+      expect(handles).toBeLessThanOrEqual(handlesBefore + FEW);
+    };
+    await vi.waitFor(check, { timeout: PATIENCE });
     await collectGarbage();
-    const { handles } = await this.#count();
-    expect(handles).toBeLessThanOrEqual(this.#before.handles + FEW);
     const kept = this.#sockets.map((socket) => socket.deref()).filter((socket) => socket?.destroyed);
     expect(kept.length).toBeLessThanOrEqual(FEW);
   }
 
   async #count(): Promise<Record<string, number>> {
     const { app, tracker } = this.#server;
-    let subscriptions = 0;
     let watchers = 0;
     for (const fleet of tracker.fleets) {
-      subscriptions += fleet.subscriptions.size;
       for (const driver of fleet.drivers.values()) watchers += driver.watchers.length;
     }
     const metrics = await app.inject({
@@ -76,7 +82,7 @@ export class Remains {
       );
     return {
       sockets: await new Promise((resolve) => app.server.getConnections((_, count) => resolve(count))),
-      subscriptions,
+      subscriptions: this.subscriptions,
       watchers,
       connections: gauge('nearcast_connections'),
       waiting: gauge('nearcast_outbox_bytes') + gauge('nearcast_outbox_drivers'),
