@@ -103,11 +103,11 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
       });
       const { raw } = reply;
       let stream: EventStream | undefined;
-      let isGone = false;
+      const away = Promise.withResolvers<never>();
       const sendAway = () => {
-        isGone = true;
         stream?.sendAway();
         replay.stop();
+        away.reject(new DomainError('unavailable', 'The server is going away; ask again.'));
       };
       const free = () => {
         playing.delete(sendAway);
@@ -116,15 +116,15 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
       playing.add(sendAway);
       raw.once('close', free);
       try {
-        await replay.begin();
+        await Promise.race([replay.begin(), away.promise]);
       } catch (error) {
+        // Kept for another request, the connection would hold up a server that goes.
+        reply.header('connection', 'close');
         free();
         throw error;
       }
-      if (isGone) {
-        free();
-        throw new DomainError('unavailable', 'The server is going away; ask again.');
-      }
+      // From now on it is the stream that is sent away.
+      away.promise.catch(() => {});
       reply.hijack();
       // Whoever has gone meanwhile has been freed, and there is nobody to tell.
       if (!playing.has(sendAway)) return;

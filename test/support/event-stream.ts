@@ -19,6 +19,8 @@ export class EventStreamReader {
   readonly belief: Belief;
   /** Comments heard. */
   comments = 0;
+  /** The last id, also of what was no event. */
+  lastId: string | undefined;
   /** What `retry` said, milliseconds. */
   retry: number | undefined;
   bytes = 0;
@@ -121,6 +123,7 @@ export class EventStreamReader {
       else fields.set(name, value ?? '');
     }
     if (fields.has('retry')) this.retry = Number(fields.get('retry'));
+    this.lastId = fields.get('id') ?? this.lastId;
     const data = fields.get('data');
     if (data === undefined) return;
     const message = JSON.parse(data);
