@@ -11,6 +11,7 @@ import { explain } from './explain.ts';
 import { serverHelp } from './help.ts';
 import { createLog } from './log.ts';
 import { encodePosition } from './protocol/position.ts';
+import { recover } from './recovery.ts';
 import { GroupCommit } from './store/group-commit.ts';
 import { type OpenedStore, openStore } from './store/open.ts';
 import { StoreUnavailable } from './store/store.ts';
@@ -100,7 +101,17 @@ async function run(config: Config, log: Logger): Promise<void> {
     maxFutureSeconds: config.maxFutureSeconds,
   });
   try {
-    await tracker.restore(opened.store.loadPositions(Date.now() - config.driverTtlSeconds * 1000));
+    const recovery = await recover({
+      tracker,
+      store: opened.store,
+      since: Date.now() - config.driverTtlSeconds * 1000,
+      signal: stopping.signal,
+      clock: () => performance.now(),
+      onProgress: (message) => log.info(message),
+    });
+    if (recovery === undefined) return;
+    if (recovery.drivers > 0)
+      log.info(`${recovery.drivers} drivers restored in ${(recovery.milliseconds / 1000).toFixed(1)} s`);
     const secret = config.jwtSecret ?? developmentSecret(config.dataDir);
     app = await buildApp({
       config,

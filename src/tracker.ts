@@ -1,4 +1,4 @@
-import type { Fix } from './fix.ts';
+import type { Fix, Position } from './fix.ts';
 import { type Conditions, Fleet } from './fleet.ts';
 import { Circle } from './geo/circle.ts';
 import { distance } from './geo/distance.ts';
@@ -160,7 +160,7 @@ export class Tracker {
   /** Fills the index with what the store remembers, in any order, before anything is accepted. Nothing is written. */
   async restore(batches: AsyncIterable<readonly StoredFix[]>): Promise<void> {
     for await (const rows of batches) {
-      for (const { fleet, ...position } of rows) this.#fleet(fleet).place(position);
+      for (const row of rows) this.#fleet(row.fleet).restore(positionOf(row));
     }
     for (const fleet of this.#fleets.values()) fleet.settle();
   }
@@ -294,6 +294,12 @@ export class Tracker {
     }
     return fleet;
   }
+}
+
+/** What a row says beside whose it is. Written out: a rest pattern takes ten times as long. */
+function positionOf(row: StoredFix): Position {
+  const { driverId, lat, lng, timestamp, receivedAt, accuracy, altitude, heading, speed, attributes } = row;
+  return { driverId, lat, lng, timestamp, receivedAt, accuracy, altitude, heading, speed, attributes };
 }
 
 /** Where an area is; `undefined` when it goes around a driver that is not known. */

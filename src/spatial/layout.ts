@@ -9,6 +9,9 @@ export const reaches: Float64Array = cellBounds.map((bound) => bound + CENTRE_ER
 /** Nodes of fewer points are not looked into by {@link Layout.atMost}: to be more exact would cost more than it saves. */
 const FEW = 256;
 
+/** What a layout has room for when it is laid out anew, over what it needs: so that the next point costs no copy of all. */
+const ROOM = 1.125;
+
 /** What a cell tree is laid out in, for all that searches it. Laid out anew, it has other pools. */
 export class Layout {
   points = new PointPool();
@@ -77,8 +80,8 @@ export class Layout {
    * @param moved told the new place of each slot
    */
   compact(moved: (slot: number, place: number) => void): void {
-    const points = new PointPool();
-    const nodes = new NodePool();
+    const points = new PointPool(Math.ceil(ROOM * this.points.used));
+    const nodes = new NodePool(Math.ceil(ROOM * this.nodes.used));
     for (let base = 0; base < BASE_CELLS; base++) this.#transfer(base, base, points, nodes, moved);
     this.points = points;
     this.nodes = nodes;

@@ -25,24 +25,31 @@ export const CENTRE_ERROR = 0.45;
  */
 export class NodePool {
   /** Of each node, from {@link WORDS} · node: the cell's centre, ECEF metres, rounded; NaN until it is first needed. */
-  centres = new Float32Array(WORDS * SIBLINGS * INITIAL_FAMILIES);
+  centres: Float32Array<ArrayBuffer>;
   /**
    * The same memory. At {@link WORDS} · node + {@link LINK}: of a leaf the first block of its points, 0 or more, or
    * {@link EMPTY}; of an inner node its children's family, as {@link inner} writes it.
    */
-  ints = new Int32Array(this.centres.buffer);
+  ints: Int32Array<ArrayBuffer>;
   /** Points in a node and below. */
-  counts = new Int32Array(SIBLINGS * INITIAL_FAMILIES);
+  counts: Int32Array;
   /** The parent of a family; of a free family, the next free one. */
-  parents = new Int32Array(INITIAL_FAMILIES).fill(NONE);
+  parents: Int32Array;
   /** The resolution of a family. */
-  resolutions = new Uint8Array(INITIAL_FAMILIES);
+  resolutions: Uint8Array;
   /** Families in use, those of the base cells included. */
   used = BASE_FAMILIES;
   #fresh = BASE_FAMILIES;
   #free = NONE;
 
-  constructor() {
+  /** @param expected families to have room for; a pool grows as it needs */
+  constructor(expected = 0) {
+    const families = Math.max(INITIAL_FAMILIES, expected);
+    this.centres = new Float32Array(WORDS * SIBLINGS * families);
+    this.ints = new Int32Array(this.centres.buffer);
+    this.counts = new Int32Array(SIBLINGS * families);
+    this.parents = new Int32Array(families).fill(NONE);
+    this.resolutions = new Uint8Array(families);
     for (let base = 0; base < SIBLINGS * BASE_FAMILIES; base++) {
       this.#clear(base);
       if (base < BASE_CELLS) this.centres.set(baseCentres.subarray(3 * base, 3 * base + 3), WORDS * base);

@@ -26,17 +26,26 @@ const SLOTS = 4 + 6 * BLOCK;
  */
 export class PointPool {
   /** ECEF metres of a place, three numbers from {@link ecefAt}. */
-  ecef = new Float64Array((INTS / 2) * INITIAL_BLOCKS);
+  ecef: Float64Array<ArrayBuffer>;
   /** The same memory, for the rest of a block. */
-  ints = new Int32Array(this.ecef.buffer);
+  ints: Int32Array<ArrayBuffer>;
   /** Latitude and longitude of a place, from twice its number. */
-  degrees = new Float64Array(2 * BLOCK * INITIAL_BLOCKS);
+  degrees: Float64Array;
   /** The two halves of the H3 index at resolution 15, from twice the place's number. */
-  cells = new Uint32Array(2 * BLOCK * INITIAL_BLOCKS);
+  cells: Uint32Array;
   /** Blocks in use. */
   used = 0;
   #fresh = 0;
   #free = NONE;
+
+  /** @param expected blocks to have room for; a pool grows as it needs */
+  constructor(expected = 0) {
+    const blocks = Math.max(INITIAL_BLOCKS, expected);
+    this.ecef = new Float64Array((INTS / 2) * blocks);
+    this.ints = new Int32Array(this.ecef.buffer);
+    this.degrees = new Float64Array(2 * BLOCK * blocks);
+    this.cells = new Uint32Array(2 * BLOCK * blocks);
+  }
 
   /** Blocks that there is room for. */
   get capacity(): number {

@@ -1,18 +1,17 @@
 import { type CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely';
 import type pg from 'pg';
-import type { Attributes } from '../fix.ts';
+import { loadPositions, type RawRow } from './load-positions.ts';
 import { outcomeOf } from './outcome.ts';
 import { Partitions } from './partitions.ts';
 import type { StorePool } from './pool.ts';
 import type { Schema } from './schema.ts';
-import { type Entry, type Store, type StoredFix, StoreUnavailable } from './store.ts';
+import { type Entry, type LoadProgress, type Store, type StoredFix, StoreUnavailable } from './store.ts';
 import { isDeadlock, toStoreError } from './store-error.ts';
-import { time } from './time.ts';
 import type { Upkeep } from './upkeep.ts';
 import { writeStatement } from './write-statement.ts';
 
-/** Rows read at a time: about a megabyte of answer. */
-const LOAD_BATCH = 5_000;
+/** Leaves every value the text that it came as. */
+const RAW_TYPES = { getTypeParser: () => (text: string) => text };
 
 /** How often in a row a write may be undone for another writer's sake before it counts as failed. */
 const MAX_DEADLOCKS = 10;
@@ -71,40 +70,8 @@ export class PostgisStore implements Store {
     this.#upkeep?.written(entries.length + history.length);
   }
 
-  async *loadPositions(since: number): AsyncGenerator<readonly StoredFix[]> {
-    let fleet = '';
-    let driverId = '';
-    for (;;) {
-      // Keyset pages along the primary key hold neither a connection nor a snapshot open while the reader works.
-      const rows = await this.#run(
-        this.#db
-          .selectFrom('positions')
-          .select([
-            'fleet',
-            'driver_id as driverId',
-            sql<number>`ST_Y(location::geometry)`.as('lat'),
-            sql<number>`ST_X(location::geometry)`.as('lng'),
-            sql<number>`(extract(epoch FROM recorded_at) * 1000)::float8`.as('timestamp'),
-            sql<number>`(extract(epoch FROM received_at) * 1000)::float8`.as('receivedAt'),
-            'accuracy',
-            'altitude',
-            'heading',
-            'speed',
-            'attributes',
-          ])
-          .where(sql<boolean>`(fleet, driver_id) > (${fleet}, ${driverId})`)
-          .where(sql<boolean>`received_at >= ${time(sql`${since}::float8`)}`)
-          .orderBy('fleet')
-          .orderBy('driver_id')
-          .limit(LOAD_BATCH)
-          .compile(),
-      );
-      if (rows.length > 0) yield rows.map(toPosition);
-      if (rows.length < LOAD_BATCH) return;
-      const last = rows[rows.length - 1];
-      fleet = last.fleet;
-      driverId = last.driverId;
-    }
+  loadPositions(since: number, onProgress?: LoadProgress): AsyncGenerator<readonly StoredFix[]> {
+    return loadPositions((text, values) => this.#raw(text, values), since, onProgress);
   }
 
   async ping(): Promise<void> {
@@ -131,40 +98,17 @@ export class PostgisStore implements Store {
       throw toStoreError(error);
     }
   }
+
+  /** As {@link #run}, without taking the values apart. */
+  async #raw(text: string, values: readonly unknown[]): Promise<readonly RawRow[]> {
+    try {
+      return (await this.#pool.query<RawRow>({ text, values: [...values], types: RAW_TYPES as never })).rows;
+    } catch (error) {
+      throw toStoreError(error);
+    }
+  }
 }
 
 function* timestamps(fixes: readonly StoredFix[]): Iterable<number> {
   for (const { timestamp } of fixes) yield timestamp;
-}
-
-/** A row as `loadPositions` selects it. */
-interface LoadedRow {
-  fleet: string;
-  driverId: string;
-  lat: number;
-  lng: number;
-  timestamp: number;
-  receivedAt: number;
-  accuracy: number | null;
-  altitude: number | null;
-  heading: number | null;
-  speed: number | null;
-  attributes: Attributes;
-}
-
-function toPosition(row: LoadedRow): StoredFix {
-  const position: { -readonly [K in keyof StoredFix]: StoredFix[K] } = {
-    fleet: row.fleet,
-    driverId: row.driverId,
-    lat: row.lat,
-    lng: row.lng,
-    timestamp: row.timestamp,
-    receivedAt: row.receivedAt,
-  };
-  if (row.accuracy !== null) position.accuracy = row.accuracy;
-  if (row.altitude !== null) position.altitude = row.altitude;
-  if (row.heading !== null) position.heading = row.heading;
-  if (row.speed !== null) position.speed = row.speed;
-  if (Object.keys(row.attributes).length > 0) position.attributes = row.attributes;
-  return position;
 }

@@ -10,6 +10,14 @@ export interface DriverKey {
 export interface StoredFix extends Position, DriverKey {}
 
 /**
+ * Hears how far a load is.
+ *
+ * @param seen rows that were looked at, those too old to be handed out included
+ * @param total of about how many, where that is known
+ */
+export type LoadProgress = (seen: number, total: number | undefined) => void;
+
+/**
  * One thing that the store is to take in: a fix that is its driver's position from then on, one that came too late for that,
  * or that a driver is to be forgotten, with its timestamp: then any fix is a newer one.
  */
@@ -35,7 +43,7 @@ export interface Store {
    */
   write(entries: readonly Entry[]): Promise<void>;
   /** Every position received at or after `since` (epoch milliseconds), in batches, in no stated order. */
-  loadPositions(since: number): AsyncIterable<readonly StoredFix[]>;
+  loadPositions(since: number, onProgress?: LoadProgress): AsyncIterable<readonly StoredFix[]>;
   /** Resolves when the database answers. @throws {StoreUnavailable} */
   ping(): Promise<void>;
   close(): Promise<void>;
