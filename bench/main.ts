@@ -27,6 +27,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'what an open connection holds of memory, against a bare ws server and @fastify/websocket',
     load: () => import('./idle.ts'),
   },
+  recovery: {
+    about: 'starting with a million drivers in the database, until the server is ready',
+    load: () => import('./recovery.ts'),
+  },
   fanout: {
     about: 'positions to whoever watches, against a bare ws broadcast and Socket.IO rooms',
     load: () => import('./fanout.ts'),
