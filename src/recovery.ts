@@ -10,7 +10,7 @@ export interface RecoveryDeps {
   readonly store: Pick<Store, 'loadPositions'>;
   /** Only drivers of whom something was received since then are still known: epoch milliseconds. */
   readonly since: number;
-  /** Ends the recovery after the page at hand. */
+  /** Ends the recovery, but for the page at hand. */
   readonly signal: AbortSignal;
   /** A clock that only goes forward, milliseconds. */
   readonly clock: () => number;
@@ -44,13 +44,22 @@ export async function recover(deps: RecoveryDeps): Promise<Recovery | undefined>
   return signal.aborted ? undefined : { drivers: tracker.size, milliseconds: clock() - startedAt };
 }
 
-/** The pages up to the moment of a signal. */
+/** The pages up to a signal, which is heard also while one is waited for. */
 async function* until<T>(signal: AbortSignal, pages: AsyncIterable<T>): AsyncGenerator<T> {
   if (signal.aborted) return;
-  for await (const page of pages) {
-    if (signal.aborted) return;
-    yield page;
+  const stopped = new Promise<undefined>((resolve) => {
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+  const reader = pages[Symbol.asyncIterator]();
+  for (;;) {
+    const next = reader.next();
+    // Nobody waits any more for what comes after the signal.
+    next.catch(() => {});
+    const page = await Promise.race([next, stopped]);
+    if (page === undefined || page.done || signal.aborted) break;
+    yield page.value;
   }
+  reader.return?.().catch(() => {});
 }
 
 /** A whole number with separators. */

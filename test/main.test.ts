@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { migrate } from '../src/store/migrate.ts';
 import { Client } from './support/client.ts';
 import { createDatabase, findPostgres, startPostgres, type TestPostgres } from './support/postgres.ts';
 import { ServerProcess } from './support/process.ts';
@@ -267,6 +268,37 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'with a PostgreSQL serve
     expect(performance.now() - second).toBeLessThan(1_000);
     expect(server.stderr).toMatch('SIGINT again');
     expect(socket.heard).toEqual([]);
+  });
+
+  test('a start that is stopped while it restores ends in order; one whose database goes away meanwhile says so and exits 1', async () => {
+    const own = await startPostgres(bin);
+    onTestFinished(() => own.stop());
+    const DATABASE_URL = await createDatabase(own, 'restore');
+    await migrate({ connectionString: DATABASE_URL });
+    const client = new pg.Client({ connectionString: DATABASE_URL });
+    client.on('error', () => {});
+    await client.connect();
+    // Whoever reads the table waits.
+    await client.query('BEGIN; LOCK TABLE positions IN ACCESS EXCLUSIVE MODE');
+    const startAndWait = async () => {
+      const server = new ServerProcess({ DATABASE_URL, JWT_SECRET: SECRET });
+      const waits = "SELECT 1 FROM pg_locks WHERE relation = 'positions'::regclass AND NOT granted";
+      await vi.waitUntil(async () => (await client.query(waits)).rowCount === 1, { timeout: 20_000 });
+      return server;
+    };
+    const stopped = await startAndWait();
+    const from = performance.now();
+    expect(await stopped.kill('SIGTERM')).toBe(0);
+    expect(performance.now() - from).toBeLessThan(5_000);
+    expect(stopped.stdout).toEqual([]);
+    expect(stopped.stderr).toBe('');
+
+    await client.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'nearcast'");
+    const lonely = await startAndWait();
+    await own.crash();
+    expect(await lonely.ended).toBe(1);
+    expect(lonely.stdout).toEqual([]);
+    expect(lonely.stderr).toMatch(/^The database of DATABASE_URL cannot be used: .+\n$/);
   });
 
   test('stopped while the database is away answers what waits as unavailable, and still ends in order and in time', async () => {
