@@ -106,7 +106,9 @@ async function measure({ drivers, embedded, runs, seed }: Options, atEnd: (() =>
   for (let n = 1; n <= runs; n++) {
     for (const [i, subject] of subjects.entries()) {
       console.error(`run ${n} of ${runs}, ${subject.name} …`);
-      results[i].push(await runOnce(subject));
+      const result = await runOnce(subject);
+      results[i].push(result);
+      console.error(`  ready after ${seconds(result.ready)}, load average ${result.load.toFixed(1)}`);
     }
   }
   console.log(
@@ -154,12 +156,17 @@ function report(subjects: readonly Subject[], results: readonly (readonly Run[])
       (n) => n.toFixed(1),
     ),
   ];
-  const every = subjects.map(({ name }, i) => `${name}: ${results[i].map(({ ready }) => seconds(ready)).join(', ')}`);
+  const one = ({ ready, load }: Run) => `${seconds(ready)} (${load.toFixed(1)})`;
+  const every = subjects.map(({ name }, i) => `${name}: ${results[i].map(one).join(', ')}`);
   const heads = [
     ['', ...subjects.map(({ name }) => name)],
     ['', ...subjects.map(({ drivers }) => count(drivers))],
   ];
-  return [columns(heads, rows, 1), '', `Until ready, in each run: ${every.join(' · ')}`].join('\n');
+  return [
+    columns(heads, rows, 1),
+    '',
+    `Until ready, in each run, and the load average then: ${every.join(' · ')}`,
+  ].join('\n');
 }
 
 /** Processor time of the backends that serve Nearcast's pools. */
