@@ -1,6 +1,6 @@
 import { encodePosition } from '../src/protocol/position.ts';
 import { openStore } from '../src/store/open.ts';
-import type { LoadedPosition } from '../src/store/store.ts';
+import type { StoredFix } from '../src/store/store.ts';
 import { Tracker } from '../src/tracker.ts';
 import { answerParent, optionsOfParent } from './in-child.ts';
 
@@ -27,13 +27,13 @@ answerParent<null>(null, measure, () => opened.close());
 async function measure(): Promise<RecoveryParts> {
   const cpu = process.cpuUsage();
   const startedAt = performance.now();
-  const pages: (readonly LoadedPosition[])[] = [];
+  const pages: (readonly StoredFix[])[] = [];
   for await (const page of opened.store.loadPositions(0)) pages.push(page);
   const read = performance.now() - startedAt;
   const { user, system } = process.cpuUsage(cpu);
 
   const tracker = new Tracker({
-    writer: { full: true, write() {}, remove() {}, whenStored() {} },
+    writer: { full: true, write() {}, writeLate() {}, remove() {}, whenStored() {} },
     now: Date.now,
     instance: 'bench',
     encode: encodePosition,

@@ -6,7 +6,7 @@ import { EVERYWHERE } from '../src/geo/everywhere.ts';
 import { encodePosition } from '../src/protocol/position.ts';
 import { recover } from '../src/recovery.ts';
 import { openStore } from '../src/store/open.ts';
-import { type LoadedPosition, type LoadProgress, type Store, StoreUnavailable } from '../src/store/store.ts';
+import { type LoadProgress, type Store, type StoredFix, StoreUnavailable } from '../src/store/store.ts';
 import { Tracker } from '../src/tracker.ts';
 import { Truth } from './store/truth.ts';
 import { trueDistance } from './support/geodesic.ts';
@@ -19,7 +19,7 @@ const TTL = 300_000;
 
 function makeTracker(clock = { now: NOW }): Tracker {
   return new Tracker({
-    writer: { full: false, write() {}, remove() {}, whenStored() {} },
+    writer: { full: false, write() {}, writeLate() {}, remove() {}, whenStored() {} },
     now: () => clock.now,
     instance: 'i',
     encode: encodePosition,
@@ -47,7 +47,7 @@ function recovery(tracker: Tracker, loadPositions: Store['loadPositions']) {
 /** Ids with parts whose order by UTF-16 unit is not that by code point. */
 const PARTS = ['a', 'Z', 'é', '\uff00', '😀', '運'];
 
-function rowsOf(random: Random, fleet: string, count: number): LoadedPosition[] {
+function rowsOf(random: Random, fleet: string, count: number): StoredFix[] {
   return Array.from({ length: count }, (_, i) => {
     const [lat, lng] = i % 3 === 0 ? random.place() : [45.4 + 0.02 * random.normal(), 9.2 + 0.02 * random.normal()];
     return {
@@ -65,7 +65,7 @@ function rowsOf(random: Random, fleet: string, count: number): LoadedPosition[] 
 const byBytes = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
 /** Asks a tracker in all ways, and compares with the rows themselves. */
-function judge(tracker: Tracker, fleet: string, rows: readonly LoadedPosition[], random: Random): void {
+function judge(tracker: Tracker, fleet: string, rows: readonly StoredFix[], random: Random): void {
   for (const { fleet: _, ...position } of rows) {
     expect(tracker.driver(fleet, position.driverId)?.position).toEqual(position);
   }
@@ -88,7 +88,7 @@ function judge(tracker: Tracker, fleet: string, rows: readonly LoadedPosition[],
 }
 
 /** Drivers go stale in the order in which they were heard. */
-function judgeExpiry(tracker: Tracker, clock: { now: number }, rows: readonly LoadedPosition[]): void {
+function judgeExpiry(tracker: Tracker, clock: { now: number }, rows: readonly StoredFix[]): void {
   for (const age of [250_000, 100_000, 10_000]) {
     clock.now = NOW + TTL - age;
     while (tracker.expire());
@@ -256,9 +256,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'from a PostgreSQL serve
         yield page;
       }
     });
-    const rows = (await truth.positions())
-      .filter(({ receivedAt }) => receivedAt >= NOW - TTL)
-      .map(({ cell: _, ...row }): LoadedPosition => row);
+    const rows = (await truth.positions()).filter(({ receivedAt }) => receivedAt >= NOW - TTL);
     expect(rows.length).toBeGreaterThan(3_000);
     expect(rows.length).toBeLessThan(9_000);
     expect((await done)?.drivers).toBe(rows.length);
