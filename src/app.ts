@@ -159,6 +159,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       writer: deps.writer,
       maxPendingFixes: config.maxPendingFixes,
       routes,
+      overload,
     });
     await api.register(metricsRoutes, { authenticate, metrics });
   });

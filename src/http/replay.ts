@@ -48,7 +48,7 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
     '/v1/replay',
     {
       exposeHeadRoute: false,
-      config: { isLong: true },
+      config: { isLong: true, overload: 'stream' },
       onRequest: allow(options.authenticate, (principal) => principal.canRead, 'positions:read'),
       schema: {
         operationId: 'replay',

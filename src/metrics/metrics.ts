@@ -1,10 +1,12 @@
 import type { Traffic } from '../delivery/traffic.ts';
 import type { RouteTimes } from '../http/latency.ts';
 import type { Ingest } from '../ingest.ts';
+import type { Overload } from '../overload/overload.ts';
 import type { Tracker } from '../tracker.ts';
 import { VERSION } from '../version.ts';
 import { fixMetrics, trackerMetrics } from './core.ts';
 import { Instruments } from './instruments.ts';
+import { overloadMetrics } from './overload.ts';
 import { processMetrics } from './process.ts';
 import { storeMetrics, type WriterState } from './store.ts';
 import { trafficMetrics } from './traffic.ts';
@@ -18,6 +20,7 @@ export interface Measured {
   readonly writer: WriterState | undefined;
   readonly maxPendingFixes: number;
   readonly routes: readonly RouteTimes[];
+  readonly overload: Overload;
 }
 
 /** The metrics of one app and its process. No label holds what a client made up. */
@@ -25,7 +28,7 @@ export class Metrics {
   readonly #own = new Instruments();
   readonly #process = processMetrics();
 
-  constructor({ ingest, tracker, traffic, writer, maxPendingFixes, routes }: Measured) {
+  constructor({ ingest, tracker, traffic, writer, maxPendingFixes, routes, overload }: Measured) {
     const on = this.#own;
     on.gauge('nearcast_build_info', '1; the label tells the version.', ['version'], () => [
       { labels: { version: VERSION }, value: 1 },
@@ -35,6 +38,7 @@ export class Metrics {
     if (writer !== undefined) storeMetrics(on, writer, maxPendingFixes);
     trafficMetrics(on, traffic);
     requestMetrics(on, routes);
+    overloadMetrics(on, overload);
   }
 
   get contentType(): string {

@@ -54,7 +54,7 @@ class BusyServer {
 
   /** Asks again and again until a query is answered with a status. */
   async until(status: number): Promise<Response> {
-    const end = performance.now() + 15_000;
+    const end = performance.now() + 40_000;
     for (;;) {
       const answer = await this.get(`/v1/drivers/nearby?${HERE}`);
       if (answer.status === status) return answer;
@@ -66,12 +66,12 @@ class BusyServer {
 
 test('[6.10] [7.3] a server whose every turn takes too long sends newcomers away, goes on for all who are there, and takes newcomers again by itself', async () => {
   // What it takes to be late is little here, so that the test need not be long; a turn is late by its length less 50 ms.
-  const server = await BusyServer.start({ MAX_LAG_MILLISECONDS: '40', MAX_HEAP_PERCENT: '0' });
+  const server = await BusyServer.start({ MAX_LAG_MILLISECONDS: '100', MAX_HEAP_PERCENT: '0' });
   const watcher = await server.connect(`/ws?${HERE}`);
   await watcher.next('snapshot');
   const driver = await server.connect();
   await driver.settled();
-  server.make({ kind: 'busy', turn: 110 });
+  server.make({ kind: 'busy', turn: 170 });
   const refused = await server.until(503);
   expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(2);
   const newcomer = await server.connect();

@@ -86,6 +86,15 @@ test('[7.3] positions are taken, drivers go off duty, and whoever watches the in
   expect(gone.statusCode).toBe(204);
   for (const path of ['/livez', '/readyz']) expect((await server.get(path, {})).status).toBe(200);
   expect(overload.shed.request).toBe(0);
+  await server.get('/v1/drivers');
+  const metrics = await server.get('/metrics', {
+    authorization: `Bearer ${token({ scope: 'metrics:read' })}`,
+  });
+  expect(metrics.status).toBe(200);
+  const lines = (await metrics.text()).split('\n');
+  expect(lines).toContain('nearcast_overloaded{reason="lag"} 1');
+  expect(lines).toContain('nearcast_overloaded{reason="heap"} 0');
+  expect(lines).toContain('nearcast_shed_total{kind="request"} 1');
 });
 
 test('[7.3] a page of another origin may read the answer, and when to come back', async () => {

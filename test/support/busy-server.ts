@@ -21,7 +21,7 @@ export type Trouble =
   | { readonly kind: 'calm' };
 
 /** It calms down by itself, so that nothing is left running when the parent fails. Milliseconds. */
-const PATIENCE = 20_000;
+const PATIENCE = 45_000;
 
 const config = loadConfig(JSON.parse(process.argv[2]));
 const overload =
@@ -74,12 +74,12 @@ function work(turn: number): () => void {
 
 /** So many megabytes are alive, and replaced bit by bit, as those of a server that works are. */
 function fill(megabytes: number): () => void {
-  // An array of 2^17 doubles is a megabyte; those of numbers that are not all small are on the heap.
-  const made = () => Array.from({ length: 2 ** 17 }, (_, i) => i + 0.5);
+  // 2^17 numbers with a fraction are a megabyte.
+  const made = () => new Array<number>(2 ** 17).fill(0.5);
   const alive: number[][] = [];
   let next = 0;
   const replace = () => {
-    alive[next++ % megabytes] = made();
+    for (let i = 0; i < 4; i++) alive[next++ % megabytes] = made();
   };
   const timer = setInterval(replace, 5);
   setTimeout(() => clearInterval(timer), PATIENCE).unref();
