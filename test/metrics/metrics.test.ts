@@ -174,6 +174,7 @@ test('who is connected is counted by transport and role, and what they watch by 
   expect((await scrape(server)).by('nearcast_connections_opened_total', 'transport')).toEqual({
     websocket: 6,
     stream: 1,
+    replay: 0,
     poll: 2,
   });
 });

@@ -50,8 +50,8 @@ export class Truth {
       const [lng, lat] = [wkb.readDoubleLE(5), wkb.readDoubleLE(13)];
       const cell = BigInt(it.cell as string);
       const index = splitLongToH3Index(Number(cell & 0xffffffffn), Number(cell >> 32n));
-      // The column beside the place, by H3 itself; at the poles every longitude is one place.
-      if (Math.abs(lat) < 89.9) expect(index).toBe(cellToParent(latLngToCell(lat, lng, 15), resolution));
+      // The column beside the place, by H3 itself; at the poles every longitude is one place. Rows of a test's own have 0.
+      if (cell !== 0n && Math.abs(lat) < 89.9) expect(index).toBe(cellToParent(latLngToCell(lat, lng, 15), resolution));
       return {
         fleet: it.fleet as string,
         driverId: it.driver_id as string,
