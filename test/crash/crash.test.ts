@@ -10,7 +10,7 @@ import { CrashRun } from './run.ts';
 /** Kills in all; `npm run crash` does hundreds. */
 const KILLS = Number(process.env.CRASH_KILLS ?? 3);
 /** Milliseconds for a kill and what follows, on a busy machine. */
-const EACH = 30_000;
+const EACH = 60_000;
 
 async function expectNothingLost(store: StoreKind, kills: number, bin?: string): Promise<void> {
   let answered = 0;
