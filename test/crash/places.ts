@@ -25,7 +25,8 @@ export interface Place {
 export function embeddedPlace(): Place {
   const dir = mkdtempSync(join(tmpdir(), 'crash-'));
   return {
-    env: { DATA_DIR: join(dir, 'data') },
+    // The directory of its socket is left behind when server and database are killed together.
+    env: { DATA_DIR: join(dir, 'data'), TMPDIR: dir },
     connection: (server) => ({ host: databaseOf(server)?.socketDir, user: 'postgres', database: 'postgres' }),
     databaseKiller: (server) => {
       const pid = databaseOf(server)?.pid;
