@@ -39,6 +39,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'what drivers, watchers and queries notice while the database is stopped or hangs',
     load: () => import('./outage.ts'),
   },
+  soak: {
+    about: 'steady load for half an hour: does memory, lag or anything else grow?',
+    load: () => import('./soak.ts'),
+  },
 };
 
 const HELP = `Measures Nearcast.

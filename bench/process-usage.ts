@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Clock ticks a second in /proc; the same on every Linux that Node runs on. */
 const TICKS = 100;
@@ -20,6 +20,16 @@ export function usageOf(pid: number): Usage | undefined {
       .split(' ');
     const pages = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
     return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS, rss: Number(pages?.[1] ?? 0) * 1024 };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a process has open and runs; undefined where there is no /proc or no such process. */
+export function handlesOf(pid: number): { readonly files: number; readonly threads: number } | undefined {
+  try {
+    const threads = /Threads:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    return { files: readdirSync(`/proc/${pid}/fd`).length, threads: Number(threads?.[1] ?? 0) };
   } catch {
     return undefined;
   }
