@@ -44,7 +44,7 @@ export function replaysContract(name: string, open: () => Promise<ReplaysSubject
     it.each(spans)('gives the latest fix of each driver %s, in pages', async (_, make) => {
       for (let n = 0; n < 5; n++) {
         const asked = make();
-        const limit = 1 + random.below(12);
+        const limit = 3 + random.below(20);
         const found: Position[] = [];
         for (let after: string | undefined; ; ) {
           const page = await subject.source.latest(asked, limit, after);
