@@ -42,9 +42,9 @@ const cases: [string, Place, number, Record<string, string>][] = [
 for (const [name, centre, speed, filters] of cases) {
   test(`[17.2] every message of a replay ${name} is the truth of its serverTime, and nothing is left untold`, async () => {
     const random = seeded('replay');
-    const from = DAWN + 22 * HOURS;
-    const to = from + 4 * HOURS;
-    const fixes = madeUpDay(random, centre, { drivers: 40, from, to });
+    const from = DAWN + 23 * HOURS;
+    const to = from + 1.5 * HOURS;
+    const fixes = madeUpDay(random, centre, { drivers: 30, from, to });
     const truth = new Truth(fixes);
     for (const area of areasIn(centre, 'd7')) {
       const asked = {

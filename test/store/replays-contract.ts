@@ -42,7 +42,7 @@ export function replaysContract(name: string, open: () => Promise<ReplaysSubject
     ];
 
     it.each(spans)('gives the latest fix of each driver %s, in pages', async (_, make) => {
-      for (let n = 0; n < 5; n++) {
+      for (let n = 0; n < 3; n++) {
         const asked = make();
         const limit = 3 + random.below(20);
         const found: Position[] = [];
@@ -58,7 +58,7 @@ export function replaysContract(name: string, open: () => Promise<ReplaysSubject
     });
 
     it.each(spans)('gives all fixes of the drivers %s, and of those named, in pages', async (_, make) => {
-      for (let n = 0; n < 5; n++) {
+      for (let n = 0; n < 3; n++) {
         const asked = make();
         const limit = 20 + random.below(200);
         const named = random.next() < 0.5 ? [] : ['d3', '🚕', "o'neil", 'nobody'];
