@@ -7,9 +7,11 @@ import { migrate } from '../../src/store/migrate.ts';
 import { Partitions } from '../../src/store/partitions.ts';
 import { StorePool } from '../../src/store/pool.ts';
 import { PostgisStore } from '../../src/store/postgis.ts';
+import { PostgisReplays } from '../../src/store/postgis-replays.ts';
 import { PostgisTracks } from '../../src/store/postgis-tracks.ts';
 import { RETENTION_DAYS, STALE_AFTER, storeContract } from './contract.ts';
 import { keepBySql, makePartitions } from './kept-in-sql.ts';
+import { REPLAYS_NOW, replaysContract } from './replays-contract.ts';
 import { T0 } from './rows.ts';
 import { tracksContract } from './tracks-contract.ts';
 import { Truth } from './truth.ts';
@@ -59,4 +61,11 @@ tracksContract('the embedded database', async () => {
       await pool.finish();
     },
   };
+});
+
+replaysContract('embedded', async () => {
+  const pool = new StorePool(database.connection);
+  await pool.query('TRUNCATE fixes');
+  const store = new PostgisStore(pool, { partitions: new Partitions(pool, 1, () => REPLAYS_NOW) });
+  return { store, source: new PostgisReplays(pool), close: () => store.close() };
 });

@@ -1,8 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EmbeddedDatabase } from '../../src/store/embedded.ts';
+import { cellToParent, latLngToCell } from 'h3-js';
+import type pg from 'pg';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { MemoryReplays } from '../../src/store/memory-replays.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -13,6 +11,8 @@ import { PostgisReplays } from '../../src/store/postgis-replays.ts';
 import { createDatabase, findPostgres, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { describeWith } from '../support/services.ts';
 import { REPLAYS_NOW, replaysContract } from './replays-contract.ts';
+import { late, row } from './rows.ts';
+import { Truth } from './truth.ts';
 
 async function open(connection: Connection) {
   await migrate(connection);
@@ -26,23 +26,6 @@ replaysContract('memory', async () => {
   return { store, source: new MemoryReplays(store), close: () => store.close() };
 });
 
-describe('embedded', () => {
-  const scratch = mkdtempSync(join(tmpdir(), 'nearcast-test-'));
-  afterAll(() => rmSync(scratch, { recursive: true, force: true }));
-
-  replaysContract('embedded', async () => {
-    const database = await EmbeddedDatabase.start({ dataDir: scratch });
-    const subject = await open(database.connection);
-    return {
-      ...subject,
-      close: async () => {
-        await subject.store.close();
-        await database.stop();
-      },
-    };
-  });
-});
-
 describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server', (bin) => {
   let postgres: TestPostgres;
   beforeAll(async () => {
@@ -53,6 +36,42 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server'
   replaysContract('PostGIS', async () => {
     const subject = await open({ connectionString: await createDatabase(postgres, 'replays') });
     return { ...subject, close: () => subject.store.close() };
+  });
+
+  it('reads by the indexes, and in the partitions of its days alone', async () => {
+    const connection = { connectionString: await createDatabase(postgres, 'plans') };
+    const { store } = await open(connection);
+    const day = Date.UTC(2025, 10, 21);
+    const fixes = Array.from({ length: 20_000 }, (_, n) =>
+      row(`d${n % 200}`, { timestamp: day + 2_000 * n, lat: (n % 200) / 10, lng: 0 }),
+    );
+    await store.write(late(fixes));
+    const truth = await Truth.connect(connection);
+    await truth.sql('ANALYZE fixes');
+    const plans: string[] = [];
+    // The very statements, with their parameters, as they go to the server.
+    const pool = new StorePool(connection);
+    const query = pool.query.bind(pool) as (text: string, values: unknown[]) => Promise<pg.QueryResult>;
+    const explaining = async (text: string, values: unknown[]) => {
+      const lines = await truth.sql(`EXPLAIN ${text}`, values);
+      plans.push(lines.map((line) => line['QUERY PLAN']).join('\n'));
+      return query(text, values);
+    };
+    const source = new PostgisReplays(Object.assign(Object.create(pool), { query: explaining }));
+    const span = { fleet: 'default', from: day + 3_600_000, to: day + 3_660_000 };
+    const cells = [cellToParent(latLngToCell(0, 0, 15), 6)];
+    expect((await source.latest({ ...span, cells }, 10)).length).toBe(1);
+    expect((await source.latest(span, 1_000)).length).toBe(31);
+    expect((await source.fixes({ ...span, cells }, ['d7'], 1_000)).length).toBe(2);
+    expect((await source.fixes(span, [], 1_000, { timestamp: span.from, driverId: 'd7' })).length).toBe(30);
+    expect(plans.length).toBe(4);
+    for (const plan of plans) {
+      expect(plan).toMatch(/Index (Only )?Scan/);
+      expect(plan).not.toMatch(/Seq Scan|fixes_20251120|fixes_20251122/);
+    }
+    await truth.close();
+    await pool.finish();
+    await store.close();
   });
 
   it('says that the history is unavailable when the server is gone', async () => {
