@@ -10,28 +10,41 @@ export interface RecoveryPartsOptions {
   readonly dataDir: string;
 }
 
-/** Milliseconds, each without the others. */
-export interface RecoveryParts {
-  readonly drivers: number;
+/** What to do: to read, and then to place what was read. */
+export type RecoveryPart = 'read' | 'place';
+
+/** Milliseconds of reading alone. */
+export interface Reading {
   /** Until the last page was read and taken apart, and of it the processor time of this process. */
   readonly read: number;
   readonly readCpu: number;
+}
+
+/** Milliseconds, each without the other. */
+export interface Placing {
+  readonly drivers: number;
   readonly index: number;
   readonly settle: number;
 }
 
 const opened = await openStore(optionsOfParent<RecoveryPartsOptions>());
 await opened.store.ping();
-answerParent<null>(null, measure, () => opened.close());
+const pages: (readonly StoredFix[])[] = [];
+answerParent<RecoveryPart>(
+  null,
+  (part) => (part === 'read' ? read() : place()),
+  () => opened.close(),
+);
 
-async function measure(): Promise<RecoveryParts> {
+async function read(): Promise<Reading> {
   const cpu = process.cpuUsage();
   const startedAt = performance.now();
-  const pages: (readonly StoredFix[])[] = [];
   for await (const page of opened.store.loadPositions(0)) pages.push(page);
-  const read = performance.now() - startedAt;
   const { user, system } = process.cpuUsage(cpu);
+  return { read: performance.now() - startedAt, readCpu: (user + system) / 1000 };
+}
 
+async function place(): Promise<Placing> {
   const tracker = new Tracker({
     writer: { full: true, write() {}, writeLate() {}, remove() {}, whenStored() {} },
     now: Date.now,
@@ -51,8 +64,6 @@ async function measure(): Promise<RecoveryParts> {
   const end = performance.now();
   return {
     drivers: tracker.size,
-    read,
-    readCpu: (user + system) / 1000,
     index: settleAt - indexAt,
     settle: end - settleAt,
   };

@@ -10,7 +10,7 @@ import { columns } from './columns.ts';
 import { unlessStopped } from './interrupt.ts';
 import { descendants, usageOf } from './process-usage.ts';
 import { fill } from './recovery-fill.ts';
-import type { RecoveryParts, RecoveryPartsOptions } from './recovery-parts.ts';
+import type { Placing, Reading, RecoveryPart, RecoveryPartsOptions } from './recovery-parts.ts';
 import { type Start, timeStart } from './recovery-start.ts';
 import { median } from './rounds.ts';
 import { count, machine } from './table.ts';
@@ -41,7 +41,7 @@ interface Subject {
 }
 
 /** One run: the start of the server, and the parts alone. */
-interface Run extends Start, Omit<RecoveryParts, 'drivers'> {
+interface Run extends Start, Reading, Placing {
   readonly database: number;
   readonly load: number;
 }
@@ -118,15 +118,17 @@ async function measure({ drivers, embedded, runs, seed }: Options, atEnd: (() =>
 
 async function runOnce({ drivers, env, options, databaseCpu }: Subject): Promise<Run> {
   const start = await timeStart(env);
-  const child = await Child.start<null>('recovery-parts.ts', options);
+  const child = await Child.start<RecoveryPart>('recovery-parts.ts', options);
   try {
     const before = await databaseCpu(child.pid);
-    const parts = await child.ask<RecoveryParts>(null);
+    const reading = await child.ask<Reading>('read');
+    // At once: a pool lets go of a connection that has nothing to do.
     const database = 1000 * ((await databaseCpu(child.pid)) - before);
-    for (const restored of [start.drivers, parts.drivers]) {
+    const placing = await child.ask<Placing>('place');
+    for (const restored of [start.drivers, placing.drivers]) {
       if (restored !== drivers) throw new Error(`${restored} of ${drivers} drivers were restored`);
     }
-    return { ...parts, ...start, database, load: loadavg()[0] };
+    return { ...reading, ...placing, ...start, database, load: loadavg()[0] };
   } finally {
     await child.stop();
   }
