@@ -28,6 +28,12 @@ const START_ABORT_TIME = 5_000;
 const ECHO_TIME = 1_000;
 /** What is not stored yet gets this much of it before the sockets close, and as much again after. */
 const DRAIN_TIME = 2_000;
+/**
+ * Who has not sent its request or read its answer is cut off so many milliseconds after the server began to close, and
+ * who was answered only at the very end gets this much.
+ */
+const FAREWELL_TIME = 1_500;
+const LAST_FAREWELL_TIME = 250;
 /** How often stale drivers are looked for, milliseconds. */
 const EXPIRY_INTERVAL = 1_000;
 
@@ -158,13 +164,18 @@ async function shutDown(app: FastifyInstance | undefined, writer: GroupCommit, o
   await writer.drain(DRAIN_TIME);
   // Requests that wait for the store keep the app open until the writer lets them go.
   const closing = app?.close();
+  const closingSince = performance.now();
   if (!(await writer.drain(DRAIN_TIME))) {
     log.error(`${writer.unstored} writes that were received, and not acknowledged, could not be stored`);
   }
   writer.close();
   // A connection whose last answer only now went out would be kept for another request that never comes.
   const sweep = setInterval(() => app?.server.closeIdleConnections(), 50);
+  // One on which a request never came whole, or none at all, does not count as idle.
+  const farewell = Math.max(LAST_FAREWELL_TIME, FAREWELL_TIME - (performance.now() - closingSince));
+  const cut = setTimeout(() => app?.server.closeAllConnections(), farewell);
   await closing;
+  clearTimeout(cut);
   clearInterval(sweep);
   await opened.close();
 }
