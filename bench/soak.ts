@@ -78,14 +78,14 @@ export async function run(argv: readonly string[]): Promise<number> {
   });
   const samples: Sample[] = [];
   const errors: string[] = [];
-  const soak = { close: async () => undefined as unknown };
-  let counts: Readonly<Record<string, number>> = {};
+  const soak: Soak = { over: false, counts: () => ({}), close: async () => undefined };
   try {
     const url = await unlessStopped(server.ready);
-    counts = await unlessStopped(Promise.race([load(options, url, secret, server.pid, samples, errors, soak), ended]));
+    await unlessStopped(Promise.race([load(options, url, secret, server.pid, samples, errors, soak), ended]));
   } catch (error) {
     errors.push((error as Error).message);
   } finally {
+    soak.over = true;
     await soak.close();
     ended.catch(() => undefined);
     await server.stop();
@@ -95,7 +95,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     samples,
     options,
     databaseUrl === undefined ? 'embedded PostGIS' : 'PostGIS',
-    counts,
+    soak.counts(),
     errors.length,
   );
   for (const error of errors.slice(0, SHOWN)) console.error(error);
@@ -111,6 +111,13 @@ interface Options {
   readonly seed: number;
 }
 
+/** What there is to know of a run, and to end, however it ends. */
+interface Soak {
+  over: boolean;
+  counts: () => Readonly<Record<string, number>>;
+  close: () => Promise<unknown>;
+}
+
 /** Has everybody do what they do, and takes samples until the time is over. */
 async function load(
   { minutes, drivers, watchers: watcherCount, every, seed }: Options,
@@ -119,8 +126,8 @@ async function load(
   pid: number,
   samples: Sample[],
   errors: string[],
-  soak: { close: () => Promise<unknown> },
-): Promise<Readonly<Record<string, number>>> {
+  soak: Soak,
+): Promise<void> {
   const socketUrl = `${url.replace(/^http/, 'ws')}/ws`;
   const token = (sub: string, scope: string) => mintToken(secret, { sub, scope, ttlSeconds: DAY });
   const city = new City(MANHATTAN);
@@ -152,6 +159,7 @@ async function load(
     random: seededRandom(memberSeed(seed, 1)),
     onError,
   });
+  soak.counts = () => ({ fixes: fleet.counts.sent, ...clients.counts });
   soak.close = async () => {
     await clients.stop();
     for (const watcher of watchers) watcher.close();
@@ -173,6 +181,7 @@ async function load(
   const perLine = Math.max(1, Math.round(60 / every));
   for (let n = 1; n * every <= minutes * 60; n++) {
     await pause(n * every - (performance.now() - from) / 1000);
+    if (soak.over) return;
     const { toWatcher, toAck } = times;
     times.toWatcher = new Histogram();
     times.toAck = new Histogram();
@@ -184,7 +193,6 @@ async function load(
   const { counts, losses, lastError } = fleet;
   if (counts.errors > 0) onError(`${counts.errors} errors of drivers, the last: ${lastError}`);
   if (losses > 0) onError(`${losses} connections of drivers were lost`);
-  return { fixes: counts.sent, ...clients.counts };
 }
 
 /** Seconds that keep no process alive: the sockets do, until they are closed. */
