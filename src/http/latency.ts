@@ -1,10 +1,14 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, onSendHookHandler } from 'fastify';
 import { Histogram } from '../histogram.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** It is answered when something happens: how long that takes says nothing. */
     isLong?: boolean;
+  }
+  interface FastifyRequest {
+    /** When it came, milliseconds on a clock that never goes back. */
+    since: number;
   }
 }
 
@@ -29,18 +33,27 @@ export class RouteTimes {
   }
 }
 
-/** Has every answer of the routes in this scope that are not long by nature timed, from its request's coming to its end. */
+/**
+ * Has every answer of the routes in this scope that are not long by nature timed, from its request's coming until it is
+ * handed to the connection. Until it is sent would be what Fastify's `onResponse` tells, and cost a tenth of a request.
+ */
 export function timeRoutes(api: FastifyInstance): readonly RouteTimes[] {
   const all: RouteTimes[] = [];
+  api.decorateRequest('since', 0);
+  api.addHook('onRequest', (request, _reply, done) => {
+    request.since = performance.now();
+    done();
+  });
   api.addHook('onRoute', (route) => {
     if (route.config?.isLong) return;
     // Each route has its own, so that none is looked up.
     const times = new RouteTimes(String(route.method), route.url);
     all.push(times);
-    route.onResponse = (_request, reply, done) => {
-      times.record(reply.statusCode, reply.elapsedTime);
+    const note: onSendHookHandler = (request, reply, _payload, done) => {
+      times.record(reply.statusCode, performance.now() - request.since);
       done();
     };
+    route.onSend = [route.onSend ?? [], note].flat();
   });
   return all;
 }

@@ -56,7 +56,7 @@ export class Metrics {
 function requestMetrics(on: Instruments, routes: readonly RouteTimes[]): void {
   on.histogram(
     'nearcast_http_request_duration_seconds',
-    'How long requests took, without those that wait for something to happen: /v1/stream, /v1/changes.',
+    'From a request’s coming to its answer’s being handed to the connection, without those that wait for something to happen: /v1/stream, /v1/changes, /v1/replay.',
     () =>
       routes.flatMap(({ method, route, classes }) =>
         classes.flatMap((value, first) =>
