@@ -1,6 +1,8 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Authenticate } from '../auth/tokens.ts';
+import { retryAfter } from '../delivery/retry.ts';
 import type { Traffic } from '../delivery/traffic.ts';
 import { Visit } from '../delivery/visit.ts';
 import { DomainError } from '../errors.ts';
@@ -16,6 +18,7 @@ import { periodLeft, replayInQuery } from '../protocol/replay.ts';
 import { viewOfQuery, viewQuerySchema } from '../protocol/view.ts';
 import { allow, principalOf } from './access.ts';
 import { EventStream, type EventStreamDeps } from './event-stream.ts';
+import { readsEvents, sendFarewell } from './farewell.ts';
 import { responses } from './responses.ts';
 import { AREAS } from './stream.ts';
 
@@ -87,7 +90,8 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
       const period = periodLeft(query, request.headers['last-event-id'] || query.cursor, clock.now());
       if (period === undefined) return reply.code(204).send();
       if (playing.size >= maxReplays) {
-        throw new DomainError('unavailable', `${maxReplays} replays are played already, no more at a time; ask again.`);
+        const full = new DomainError('unavailable', `${maxReplays} replays are played already, no more; ask again.`);
+        return refuse(request, reply, full);
       }
       const principal = principalOf(request);
       const { fleet, expiresAt } = principal;
@@ -121,7 +125,7 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
         // Kept for another request, the connection would hold up a server that goes.
         reply.header('connection', 'close');
         free();
-        throw error;
+        return refuse(request, reply, error);
       }
       // From now on it is the stream that is sent away.
       away.promise.catch(() => {});
@@ -157,3 +161,9 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
     },
   );
 };
+
+/** Says that there is no replay now: by a problem, or so that an EventSource comes back. @throws what it cannot say */
+function refuse(request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
+  if (!(error instanceof DomainError) || error.code !== 'unavailable' || !readsEvents(request)) throw error;
+  return sendFarewell(reply, REPLAY_CLOSE.unavailable, error.message, retryAfter());
+}

@@ -1,0 +1,24 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { encodeEvent, encodeRetry } from '../protocol/event-stream.ts';
+import { setApiHeaders } from './headers.ts';
+
+const EVENT_STREAM = 'text/event-stream';
+
+/** Whether whoever asks is to be told in events: an EventSource says so. */
+export function readsEvents(request: FastifyRequest): boolean {
+  return request.headers.accept?.includes(EVENT_STREAM) === true;
+}
+
+/**
+ * Answers by a stream that says why there is none and when to come back, and ends: an EventSource would never come back
+ * after any status but 200 (HTML Standard, 9.2.2).
+ *
+ * @param seconds until it is to come back
+ */
+export function sendFarewell(reply: FastifyReply, code: number, reason: string, seconds: number): FastifyReply {
+  setApiHeaders(reply);
+  const why = { code, reason, retryAfter: seconds };
+  return reply
+    .type(`${EVENT_STREAM}; charset=utf-8`)
+    .send(encodeRetry(seconds) + encodeEvent('close', JSON.stringify(why)));
+}
