@@ -25,6 +25,8 @@ export interface PastQuestion {
   readonly to: number;
   /** Milliseconds after its last fix for which a driver is there. */
   readonly ttl: number;
+  /** Of those who are there already no more than about so many are read. */
+  readonly maxDrivers: number;
   /** The most milliseconds that are read in one go. */
   readonly window: number;
 }
@@ -162,7 +164,7 @@ export class PastReader {
         this.#note(fix);
         present.push(fix);
       }
-      if (page.length < LATEST_PAGE) return present.sort(byTime);
+      if (page.length < LATEST_PAGE || present.length > this.#question.maxDrivers) return present.sort(byTime);
       after = page[page.length - 1].driverId;
     }
   }

@@ -1,3 +1,4 @@
+import { DomainError } from '../errors.ts';
 import type { Position } from '../fix.ts';
 import { Fleet } from '../fleet.ts';
 import type { EncodePosition } from '../subscriptions/driver.ts';
@@ -24,6 +25,9 @@ const AHEAD = 10_000;
 const MIN_AHEAD = 60_000;
 const MAX_AHEAD = 3_600_000;
 
+/** Drivers that a replay holds at a time, at the most: some 50 MB. */
+const MAX_DRIVERS = 100_000;
+
 /** What is to be played. Times are epoch milliseconds. */
 export interface ReplayOptions {
   readonly source: ReplaySource;
@@ -36,6 +40,8 @@ export interface ReplayOptions {
   /** Milliseconds after its last fix for which a driver is there. */
   readonly ttl: number;
   readonly encode: EncodePosition;
+  /** Drivers that may be known at a time. */
+  readonly maxDrivers?: number;
   /** The turns and the time of now. */
   readonly clock: Clock;
 }
@@ -70,6 +76,7 @@ export class Replay {
   readonly #queue = new FixQueue();
   readonly #fleet: Fleet;
   readonly #gate: Gate;
+  readonly #maxDrivers: number;
   /** How far ahead is read, milliseconds of the past. */
   readonly #ahead: number;
   #subscription: Subscription | undefined;
@@ -89,12 +96,13 @@ export class Replay {
   #cancel: (() => void) | undefined;
 
   constructor(options: ReplayOptions) {
-    const { source, fleet, view, from, to, speed, ttl, encode, clock } = options;
+    const { source, fleet, view, from, to, speed, ttl, encode, clock, maxDrivers = MAX_DRIVERS } = options;
     this.#options = options;
+    this.#maxDrivers = maxDrivers;
     this.#now = from;
     this.#virtual = from;
     this.#ahead = Math.min(Math.max(AHEAD * speed, MIN_AHEAD), MAX_AHEAD);
-    this.#reader = new PastReader(source, { fleet, area: view.area, from, to, ttl, window: this.#ahead });
+    this.#reader = new PastReader(source, { fleet, area: view.area, from, to, ttl, maxDrivers, window: this.#ahead });
     const encodePast: EncodePosition = (position) =>
       encode({ ...position, receivedAt: (position as PastPosition).arrivedAt });
     this.#fleet = new Fleet('past', 'past', encodePast, () => this.#now);
@@ -117,9 +125,14 @@ export class Replay {
     return { drivers: this.#fleet.drivers.size, fixes: this.#queue.length };
   }
 
-  /** Reads who is there at the beginning. @throws {DomainError} `unavailable` when the store does not answer */
+  /**
+   * Reads who is there at the beginning.
+   *
+   * @throws {DomainError} `unavailable` when the store does not answer, `limit` when there are too many
+   */
   async begin(): Promise<void> {
     const present = await this.#reader.begin();
+    this.#limit(present.length);
     if (!this.#stopped) this.#queue.add(present);
   }
 
@@ -183,7 +196,13 @@ export class Replay {
 
   readonly #work = (): void => {
     if (this.#stopped) return;
-    const isMore = this.#place();
+    let isMore = false;
+    try {
+      isMore = this.#place();
+    } catch (error) {
+      this.#end(error);
+      return;
+    }
     if (!isMore && this.#isDisordered) {
       this.#isDisordered = false;
       this.#fleet.settle();
@@ -202,6 +221,12 @@ export class Replay {
     this.#read();
   };
 
+  /** @throws {DomainError} `limit` when these are too many */
+  #limit(drivers: number): void {
+    if (drivers <= this.#maxDrivers) return;
+    throw new DomainError('limit', `A replay holds ${this.#maxDrivers} drivers at a time; ask for a smaller area.`);
+  }
+
   /** Places some of what happens until now. @returns whether there is more */
   #place(): boolean {
     for (let i = 0; i < SLICE; i++) {
@@ -211,6 +236,7 @@ export class Replay {
       const known = this.#fleet.drivers.get(driverId);
       // Who is met where the area comes to may be known, and read again.
       if (known !== undefined && known.position.timestamp >= timestamp) continue;
+      if (known === undefined) this.#limit(this.#fleet.drivers.size + 1);
       const position: PastPosition = { ...fix, receivedAt: timestamp, arrivedAt: receivedAt };
       this.#fleet.place(position);
       // The fleet finds those that are to go by the order in which they were placed.

@@ -78,6 +78,7 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
             401,
             403,
             404,
+            429,
             503,
           ),
         },
@@ -151,7 +152,7 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
         isServed: () => own.bufferedAmount === 0,
         onEnd: (error) => {
           if (error === undefined) own.close(REPLAY_CLOSE.ended, 'the replay has ended');
-          else if (error instanceof DomainError) own.close(REPLAY_CLOSE.unavailable, error.message);
+          else if (error instanceof DomainError) own.close(codeOf(error), error.message);
           else {
             request.log.error({ err: error, reqId: request.id }, 'a replay failed');
             own.close(REPLAY_CLOSE.failed, 'the server failed');
@@ -161,6 +162,11 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
     },
   );
 };
+
+/** Why an error ends a replay. */
+function codeOf({ code }: DomainError): number {
+  return code === 'limit' ? REPLAY_CLOSE.limit : REPLAY_CLOSE.unavailable;
+}
 
 /** Says that there is no replay now: by a problem, or so that an EventSource comes back. @throws what it cannot say */
 function refuse(request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {

@@ -10,6 +10,7 @@ const PROBLEMS = {
   404: 'There is no such thing.',
   413: 'The request has too many bytes.',
   415: 'Not a content type that this call takes.',
+  429: 'More than a limit allows.',
   503: 'Not now; try again after `Retry-After` seconds.',
 } as const;
 

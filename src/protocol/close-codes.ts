@@ -17,6 +17,7 @@ export const REPLAY_CLOSE = {
   ended: 1000,
   failed: 1011,
   unavailable: 1013,
+  limit: 4429,
 } as const;
 
 /** What a peer does about a close. */

@@ -270,6 +270,23 @@ test('[17.6] no more of the past is held than is about to happen', async () => {
   expect(most).toBeLessThanOrEqual(3 * PAGE);
 });
 
+test('[17.6] more drivers than a replay may hold are too many at the beginning, and later', async () => {
+  const present = Array.from({ length: 10 }, (_, n) => kept(`d${n}`, HERE, DAWN));
+  const more = kept('more', HERE, DAWN + 1_000);
+  const play = { view, from: DAWN, to: DAWN + 60_000, speed: 10 };
+  const enough = new Stage({ ...play, source: sourceOf([...present, more]), maxDrivers: 11 });
+  await enough.begin();
+  await enough.playOut();
+  expect(enough.ended).toEqual({ error: undefined });
+  const many = new Stage({ ...play, source: sourceOf([...present, more]), maxDrivers: 10 });
+  await many.begin();
+  await many.playOut();
+  expect(many.ended?.error).toMatchObject({ code: 'limit' });
+  expect(many.clock.timers()).toBe(0);
+  const full = new Stage({ ...play, source: sourceOf(present), maxDrivers: 9 });
+  await expect(full.begin()).rejects.toMatchObject({ code: 'limit' });
+});
+
 test('[17.6] at its own pace little is read ahead, and nothing while nobody asks', async () => {
   const fixes = Array.from({ length: 7_200 }, (_, second) => kept('a', HERE, DAWN + second * 1000));
   const { asked, source } = counted(sourceOf(fixes));

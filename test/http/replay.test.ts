@@ -106,7 +106,7 @@ test('[17.2] every kind of area over HTTP, at full speed', async () => {
   const truth = new Truth(fixes);
   const server = await start(sourceOf(fixes));
   const areas = areasIn(HERE, 'd7');
-  const streams = await Promise.all(areas.map(({ query }) => open(server, `${query}&${TIME}&speed=3600`)));
+  const streams = await Promise.all(areas.map(({ query }) => open(server, `${query}&${TIME}&speed=1200`)));
   for (const [i, stream] of streams.entries()) {
     expect(await stream.ended).toBe(true);
     expect(stream.belief.contradictions, areas[i].kind).toEqual([]);
