@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest';
+import { Overload } from '../../src/overload/overload.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { type Entry, StoreRejected, StoreUnavailable } from '../../src/store/store.ts';
 import { HIGH_WATER } from '../../src/subscriptions/outbox.ts';
@@ -318,6 +319,17 @@ test('answers are timed by route and class of status, but those that wait for so
   const routes = Object.keys(seen.by(`${name}_count`, 'route'));
   expect(routes).not.toContain('/v1/stream');
   expect(routes).not.toContain('/v1/changes');
+});
+
+test('a request that is sent away before it is looked at counts, and took no time', async () => {
+  const overload = new Overload({ lag: 500, heapPercent: 85 });
+  const server = await startServer({ overload });
+  overload.collected(99, performance.now());
+  expect((await server.get('/v1/drivers?limit=1')).status).toBe(503);
+  const labels = { route: '/v1/drivers', method: 'GET', status: '5xx' };
+  const seen = await scrape(server);
+  expect(seen.value('nearcast_http_request_duration_seconds_count', labels)).toBe(1);
+  expect(seen.value('nearcast_http_request_duration_seconds_sum', labels)).toBe(0);
 });
 
 test('[1.1] metrics are for tokens with metrics:read alone, and for reading alone', async () => {
