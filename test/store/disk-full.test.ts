@@ -48,19 +48,20 @@ const until = (condition: () => boolean | Promise<boolean>) => vi.waitUntil(cond
 
 const start = (dataDir: string) => new ServerProcess({ DATA_DIR: dataDir, JWT_SECRET: SECRET });
 
-const disk = SmallDisk.mount(200);
-if (disk === undefined) console.warn('skipped: a disk that is full, because this user may not mount one of its own');
-
-describe.skipIf(disk === undefined)('on a disk that is full', () => {
-  test('it stops storing before the database fails, serves and pushes from memory, says why once, and goes on by itself', async () => {
-    onTestFinished(() => disk?.unmount());
-    const { dir: dataDir } = disk as SmallDisk;
+describe('on a disk that is full', () => {
+  test('it stops storing before the database fails, serves and pushes from memory, says why once, and goes on by itself', async ({
+    skip,
+  }) => {
+    const disk = SmallDisk.mount(200);
+    if (disk === undefined) return skip('this user may not mount a disk to fill');
+    onTestFinished(() => disk.unmount());
+    const dataDir = disk.dir;
     const server = start(dataDir);
     const url = await server.ready;
     expect(await send(url, [fix('before')])).toBe(200);
 
     // Little is left: 64 MB are let alone.
-    disk?.fill(50e6);
+    disk.fill(50e6);
     const { pid } = databaseOf(dataDir) ?? { pid: 0 };
     const watcher = await Client.open(`${url.replace('http', 'ws')}/ws?bbox=-98,29,-96,31`, undefined, headers);
     await watcher.next('snapshot');
@@ -82,24 +83,24 @@ describe.skipIf(disk === undefined)('on a disk that is full', () => {
     expect(logged(server, /The disk is full/)).toHaveLength(1);
     expect(server.stderr).toContain(`are free in DATA_DIR (${dataDir})`);
     expect(databaseOf(dataDir)?.pid).toBe(pid);
-    disk?.empty();
+    disk.empty();
     expect(await waiting).toBe(200);
     expect(await driver.next()).toMatchObject({ id: 1, verdict: 'accepted' });
     expect(await readiness(url)).toBe(200);
 
     // Nothing at all is left, and the database dies.
-    disk?.fill();
+    disk.fill();
     process.kill(pid, 'SIGKILL');
     const again = send(url, [fix('dead')]);
     await until(() => logged(server, /The embedded database waits, as the disk is full/).length > 0);
     await until(async () => (await readiness(url)) === 503);
     expect(await nearby(url)).toEqual(['another', 'before', 'dead', 'meanwhile']);
-    disk?.empty();
+    disk.empty();
     expect(await again).toBe(200);
     expect(await readiness(url)).toBe(200);
 
     // It is stopped, and started while there is no room.
-    disk?.fill();
+    disk.fill();
     expect(await server.kill('SIGTERM')).toBe(0);
     expect(server.stderr).not.toMatch(/wasm/);
     const refused = start(dataDir);
