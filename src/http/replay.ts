@@ -6,6 +6,7 @@ import { retryAfter } from '../delivery/retry.ts';
 import type { Traffic } from '../delivery/traffic.ts';
 import { Visit } from '../delivery/visit.ts';
 import { DomainError } from '../errors.ts';
+import { PacedSource } from '../history/paced-source.ts';
 import { Replay } from '../history/replay.ts';
 import type { ReplaySource } from '../history/replay-source.ts';
 import { DEFAULT_SUBSCRIPTION } from '../protocol/client-messages.ts';
@@ -39,7 +40,8 @@ const OVER: Record<string, unknown> = { 204: z.null().describe('The end was reac
 
 /** `GET /v1/replay`: the past of an area, as Server-Sent Events. */
 export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, options) => {
-  const { replays: source, clock, maxReplays } = options;
+  const { replays, clock, maxReplays } = options;
+  const source = replays && new PacedSource(replays, clock);
   const transport = options.traffic.add<EventStream>('replay', false);
   /** What ends each replay because the server goes. */
   const playing = new Set<() => void>();
