@@ -13,6 +13,7 @@ import { ServerProcess } from './support/process.ts';
 import { rawSocket } from './support/raw.ts';
 import { SECRET, token } from './support/server.ts';
 import { describeWith } from './support/services.ts';
+import { slowTest } from './support/slow.ts';
 
 /** Processes whose command line names the directory. */
 function processesOf(dir: string): string[] {
@@ -135,25 +136,28 @@ describe('with the embedded database', () => {
   });
 });
 
-test('a database process that hangs is not left behind by a shutdown, which is over in time, and says what it could not store', async () => {
-  const dataDir = temporary();
-  const server = new ServerProcess({ DATA_DIR: dataDir, JWT_SECRET: SECRET });
-  const url = await server.ready;
-  const [child] = processesOf(dataDir).filter((line) => line.includes('embedded-server'));
-  process.kill(Number.parseInt(child, 10), 'SIGSTOP');
-  const socket = await Client.open(`${url.replace('http', 'ws')}/ws`, undefined, authorization);
-  socket.send({ ...fix, id: 1 });
-  socket.send({ ...fix, driverId: 'e' });
-  await socket.settled();
-  const from = performance.now();
-  expect(await server.kill('SIGTERM')).toBe(0);
-  expect(performance.now() - from).toBeLessThan(10_000);
-  expect((await socket.closed).code).toBe(1001);
-  // Who is told that the server goes, and has no answer, sends it again to the next one.
-  expect(socket.heard).toMatchObject([{ type: 'error', code: 'unavailable', retryAfter: expect.any(Number) }]);
-  expect(server.stderr).toMatch(/2 writes .*could not be stored/);
-  await vi.waitUntil(() => processesOf(dataDir).length === 0, { timeout: 5_000 });
-});
+slowTest(
+  'a database process that hangs is not left behind by a shutdown, which is over in time, and says what it could not store',
+  async () => {
+    const dataDir = temporary();
+    const server = new ServerProcess({ DATA_DIR: dataDir, JWT_SECRET: SECRET });
+    const url = await server.ready;
+    const [child] = processesOf(dataDir).filter((line) => line.includes('embedded-server'));
+    process.kill(Number.parseInt(child, 10), 'SIGSTOP');
+    const socket = await Client.open(`${url.replace('http', 'ws')}/ws`, undefined, authorization);
+    socket.send({ ...fix, id: 1 });
+    socket.send({ ...fix, driverId: 'e' });
+    await socket.settled();
+    const from = performance.now();
+    expect(await server.kill('SIGTERM')).toBe(0);
+    expect(performance.now() - from).toBeLessThan(10_000);
+    expect((await socket.closed).code).toBe(1001);
+    // Who is told that the server goes, and has no answer, sends it again to the next one.
+    expect(socket.heard).toMatchObject([{ type: 'error', code: 'unavailable', retryAfter: expect.any(Number) }]);
+    expect(server.stderr).toMatch(/2 writes .*could not be stored/);
+    await vi.waitUntil(() => processesOf(dataDir).length === 0, { timeout: 5_000 });
+  },
+);
 
 describe('a start that cannot be', () => {
   test('with wrong settings lists every one and exits 78', async () => {

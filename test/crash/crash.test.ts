@@ -8,7 +8,7 @@ import { postgresPlace } from './places.ts';
 import { CrashRun } from './run.ts';
 
 /** Kills in all; `npm run crash` does hundreds. */
-const KILLS = Number(process.env.CRASH_KILLS ?? 3);
+const KILLS = Number(process.env.CRASH_KILLS ?? 2);
 /** Milliseconds for a kill and what follows, on a busy machine. */
 const EACH = 60_000;
 

@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Client } from '../support/client.ts';
 import { ServerProcess } from '../support/process.ts';
 import { SECRET, token } from '../support/server.ts';
+import { slowTest } from '../support/slow.ts';
 import { SmallDisk } from '../support/small-disk.ts';
 
 const headers = { authorization: `Bearer ${token()}`, 'content-type': 'application/json' };
@@ -49,68 +50,69 @@ const until = (condition: () => boolean | Promise<boolean>) => vi.waitUntil(cond
 const start = (dataDir: string) => new ServerProcess({ DATA_DIR: dataDir, JWT_SECRET: SECRET });
 
 describe('on a disk that is full', () => {
-  test('it stops storing before the database fails, serves and pushes from memory, says why once, and goes on by itself', async ({
-    skip,
-  }) => {
-    const disk = SmallDisk.mount(200);
-    if (disk === undefined) return skip('this user may not mount a disk to fill');
-    onTestFinished(() => disk.unmount());
-    const dataDir = disk.dir;
-    const server = start(dataDir);
-    const url = await server.ready;
-    expect(await send(url, [fix('before')])).toBe(200);
+  slowTest(
+    'it stops storing before the database fails, serves and pushes from memory, says why once, and goes on by itself',
+    async ({ skip }) => {
+      const disk = SmallDisk.mount(200);
+      if (disk === undefined) return skip('this user may not mount a disk to fill');
+      onTestFinished(() => disk.unmount());
+      const dataDir = disk.dir;
+      const server = start(dataDir);
+      const url = await server.ready;
+      expect(await send(url, [fix('before')])).toBe(200);
 
-    // Little is left: 64 MB are let alone.
-    disk.fill(50e6);
-    const { pid } = databaseOf(dataDir) ?? { pid: 0 };
-    const watcher = await Client.open(`${url.replace('http', 'ws')}/ws?bbox=-98,29,-96,31`, undefined, headers);
-    await watcher.next('snapshot');
-    let stored = false;
-    const waiting = send(url, [fix('meanwhile')]).finally(() => {
-      stored = true;
-    });
-    expect(await watcher.next('changes')).toMatchObject({ enter: [{ driverId: 'meanwhile' }] });
-    await until(async () => (await readiness(url)) === 503);
-    expect(await nearby(url)).toEqual(['before', 'meanwhile']);
-    // Tried again and again, and told once.
-    await until(() => logged(server, /The disk is full/).length > 0);
-    const driver = await Client.open(`${url.replace('http', 'ws')}/ws`, undefined, headers);
-    driver.send({ ...fix('another'), id: 1 });
-    expect(await watcher.next('changes')).toMatchObject({ enter: [{ driverId: 'another' }] });
-    for (const end = performance.now() + 1_000; performance.now() < end; ) expect(await readiness(url)).toBe(503);
-    expect(driver.heard).toEqual([]);
-    expect(stored).toBe(false);
-    expect(logged(server, /The disk is full/)).toHaveLength(1);
-    expect(server.stderr).toContain(`are free in DATA_DIR (${dataDir})`);
-    expect(databaseOf(dataDir)?.pid).toBe(pid);
-    disk.empty();
-    expect(await waiting).toBe(200);
-    expect(await driver.next()).toMatchObject({ id: 1, verdict: 'accepted' });
-    expect(await readiness(url)).toBe(200);
+      // Little is left: 64 MB are let alone.
+      disk.fill(50e6);
+      const { pid } = databaseOf(dataDir) ?? { pid: 0 };
+      const watcher = await Client.open(`${url.replace('http', 'ws')}/ws?bbox=-98,29,-96,31`, undefined, headers);
+      await watcher.next('snapshot');
+      let stored = false;
+      const waiting = send(url, [fix('meanwhile')]).finally(() => {
+        stored = true;
+      });
+      expect(await watcher.next('changes')).toMatchObject({ enter: [{ driverId: 'meanwhile' }] });
+      await until(async () => (await readiness(url)) === 503);
+      expect(await nearby(url)).toEqual(['before', 'meanwhile']);
+      // Tried again and again, and told once.
+      await until(() => logged(server, /The disk is full/).length > 0);
+      const driver = await Client.open(`${url.replace('http', 'ws')}/ws`, undefined, headers);
+      driver.send({ ...fix('another'), id: 1 });
+      expect(await watcher.next('changes')).toMatchObject({ enter: [{ driverId: 'another' }] });
+      for (const end = performance.now() + 1_000; performance.now() < end; ) expect(await readiness(url)).toBe(503);
+      expect(driver.heard).toEqual([]);
+      expect(stored).toBe(false);
+      expect(logged(server, /The disk is full/)).toHaveLength(1);
+      expect(server.stderr).toContain(`are free in DATA_DIR (${dataDir})`);
+      expect(databaseOf(dataDir)?.pid).toBe(pid);
+      disk.empty();
+      expect(await waiting).toBe(200);
+      expect(await driver.next()).toMatchObject({ id: 1, verdict: 'accepted' });
+      expect(await readiness(url)).toBe(200);
 
-    // Nothing at all is left, and the database dies.
-    disk.fill();
-    process.kill(pid, 'SIGKILL');
-    const again = send(url, [fix('dead')]);
-    await until(() => logged(server, /The embedded database waits, as the disk is full/).length > 0);
-    await until(async () => (await readiness(url)) === 503);
-    expect(await nearby(url)).toEqual(['another', 'before', 'dead', 'meanwhile']);
-    disk.empty();
-    expect(await again).toBe(200);
-    expect(await readiness(url)).toBe(200);
+      // Nothing at all is left, and the database dies.
+      disk.fill();
+      process.kill(pid, 'SIGKILL');
+      const again = send(url, [fix('dead')]);
+      await until(() => logged(server, /The embedded database waits, as the disk is full/).length > 0);
+      await until(async () => (await readiness(url)) === 503);
+      expect(await nearby(url)).toEqual(['another', 'before', 'dead', 'meanwhile']);
+      disk.empty();
+      expect(await again).toBe(200);
+      expect(await readiness(url)).toBe(200);
 
-    // It is stopped, and started while there is no room.
-    disk.fill();
-    expect(await server.kill('SIGTERM')).toBe(0);
-    expect(server.stderr).not.toMatch(/wasm/);
-    const refused = start(dataDir);
-    expect(await refused.ended).toBe(1);
-    expect(refused.stderr).toMatch(
-      /^The embedded database in DATA_DIR cannot start: the disk is full: \d+ MB are free/,
-    );
-    expect(refused.stderr).toContain(dataDir);
-    expect(refused.stderr.trim().split('\n')).toHaveLength(1);
-  });
+      // It is stopped, and started while there is no room.
+      disk.fill();
+      expect(await server.kill('SIGTERM')).toBe(0);
+      expect(server.stderr).not.toMatch(/wasm/);
+      const refused = start(dataDir);
+      expect(await refused.ended).toBe(1);
+      expect(refused.stderr).toMatch(
+        /^The embedded database in DATA_DIR cannot start: the disk is full: \d+ MB are free/,
+      );
+      expect(refused.stderr).toContain(dataDir);
+      expect(refused.stderr.trim().split('\n')).toHaveLength(1);
+    },
+  );
 });
 
 test('a database that cannot write its log gives up at once, says why in a line, and is back with all that was acknowledged', async () => {

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EmbeddedDatabase } from '../../src/store/embedded.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/open.ts';
+import { slowTest } from '../support/slow.ts';
 import { positions, row } from './rows.ts';
 import { Truth } from './truth.ts';
 
@@ -55,19 +56,23 @@ describe('a process with an embedded database that is killed', () => {
 });
 
 describe('a first start', () => {
-  it('makes the database itself, and says so, where no template was prepared', async () => {
-    const lines: string[] = [];
-    const dataDir = join(scratch, 'bare');
-    // Half a copy, from a start that was killed.
-    mkdirSync(join(dataDir, 'postgres.partial-1'), { recursive: true });
-    writeFileSync(join(dataDir, 'postgres.partial-1', 'PG_VERSION'), '18');
-    const template = join(scratch, 'no-template');
-    const database = await EmbeddedDatabase.start({ dataDir, template, onProgress: (line) => lines.push(line) });
-    expect(lines[0]).toContain('Making a new database');
-    expect(readdirSync(dataDir).sort()).toEqual(['lock', 'pid', 'postgres']);
-    await migrate(database.connection);
-    await database.stop();
-  }, 60_000);
+  slowTest(
+    'makes the database itself, and says so, where no template was prepared',
+    async () => {
+      const lines: string[] = [];
+      const dataDir = join(scratch, 'bare');
+      // Half a copy, from a start that was killed.
+      mkdirSync(join(dataDir, 'postgres.partial-1'), { recursive: true });
+      writeFileSync(join(dataDir, 'postgres.partial-1', 'PG_VERSION'), '18');
+      const template = join(scratch, 'no-template');
+      const database = await EmbeddedDatabase.start({ dataDir, template, onProgress: (line) => lines.push(line) });
+      expect(lines[0]).toContain('Making a new database');
+      expect(readdirSync(dataDir).sort()).toEqual(['lock', 'pid', 'postgres']);
+      await migrate(database.connection);
+      await database.stop();
+    },
+    60_000,
+  );
 
   it('gives a store that is ready, and so does a later one', async () => {
     const dataDir = join(scratch, 'opened');

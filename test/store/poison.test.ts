@@ -14,7 +14,7 @@ import { Truth } from './truth.ts';
 
 /** What the constraint that is added by hand does not let in. */
 const POISON = 13;
-const BATCH = 1_000;
+const BATCH = 300;
 /** Batches under way at the same time. */
 const BATCHES = 2;
 
@@ -79,7 +79,7 @@ async function refusesPoisonAlone(connection: Connection): Promise<void> {
 }
 
 describe('a fix that the database refuses', () => {
-  test('is refused alone, in batches of thousands, by the embedded database', async () => {
+  test('is refused alone, in batches of hundreds, by the embedded database', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'nearcast-test-'));
     onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
     const database = await EmbeddedDatabase.start({ dataDir });
@@ -89,7 +89,7 @@ describe('a fix that the database refuses', () => {
 });
 
 describeWith('PostgreSQL with PostGIS', findPostgres(), 'a fix that the database refuses', (bin) => {
-  test('is refused alone, in batches of thousands, by a PostgreSQL server', async () => {
+  test('is refused alone, in batches of hundreds, by a PostgreSQL server', async () => {
     const postgres = await startPostgres(bin);
     onTestFinished(() => postgres.stop());
     await refusesPoisonAlone({ connectionString: postgres.url });
