@@ -109,7 +109,9 @@ export class Tracker {
     const timestamp = fix.timestamp ?? stamp(now, known);
     if (known !== undefined && timestamp < known.position.timestamp) {
       fleet.heard(known, now);
-      this.#writer.writeLate({ ...fix, timestamp, receivedAt: now, fleet: fleetName }, onStored);
+      // What it did not say of itself then is not known; that it is as now is likelier than that there was nothing to say.
+      const attributes = fix.attributes ?? known.position.attributes;
+      this.#writer.writeLate({ ...fix, timestamp, attributes, receivedAt: now, fleet: fleetName }, onStored);
       return 'late';
     }
     // Of one that the store rejected there is nothing yet to be a duplicate of.

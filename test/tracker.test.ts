@@ -57,6 +57,14 @@ test('the newest timestamp wins, whatever the order of arrival; a late fix is fo
   expect(late).toMatchObject([{ fleet: 'f', driverId: 'a', timestamp: 899_999, lat: 3, receivedAt: 1_000_000 }]);
 });
 
+test('a late fix without attributes has those of the position, as an accepted one has', () => {
+  const { tracker, late } = setUp();
+  tracker.accept('f', fix('a', 900_000, 1, 1, { attributes: { status: 'busy' } }));
+  tracker.accept('f', fix('a', 800_000));
+  tracker.accept('f', fix('a', 700_000, 1, 1, { attributes: {} }));
+  expect(late.map(({ attributes }) => attributes)).toEqual([{ status: 'busy' }, {}]);
+});
+
 test('a fix that the store rejected is no duplicate when it is sent again, unless a newer one came', () => {
   const { tracker, written } = setUp();
   tracker.accept('f', fix('a', 900_000));

@@ -57,7 +57,9 @@ export class GroupCommit {
   #head = 0;
   #writing = false;
   #scheduled = false;
+  /** In a row. */
   #failures = 0;
+  #away = false;
   /** Entries in the next transaction: fewer after a failure, which may be one of time, and up again by success. */
   #batch: number;
   #cancelRetry: (() => void) | undefined;
@@ -94,9 +96,9 @@ export class GroupCommit {
     return count;
   }
 
-  /** Whether the last attempt reached the store. */
+  /** Whether the store takes what comes: not from a failure on, until it takes as much at a time as ever, or nothing waits. */
   get available(): boolean {
-    return this.#failures === 0;
+    return !this.#away;
   }
 
   /**
@@ -170,8 +172,10 @@ export class GroupCommit {
         return;
       }
       this.#batch = Math.min(this.#batch * 2, this.#options.maxBatch);
-      this.#setFailures(0);
+      this.#failures = 0;
       this.#tell();
+      // One that takes a little between two failures, as on a full disk, is not back.
+      if (this.#batch === this.#options.maxBatch || this.pending === 0) this.#setAway(undefined);
     }
     this.#writing = false;
   }
@@ -214,19 +218,18 @@ export class GroupCommit {
     const { retryDelay, retryDelayMax, random, after } = this.#options;
     const delay = Math.min(retryDelay * 2 ** this.#failures, retryDelayMax) * (1 - random() / 2);
     this.stats.failures++;
-    this.#setFailures(this.#failures + 1, error);
+    this.#failures++;
+    this.#setAway(error instanceof Error ? error : new Error(String(error)));
     this.#cancelRetry = after(delay, () => {
       this.#cancelRetry = undefined;
       void this.#pump();
     });
   }
 
-  #setFailures(failures: number, error?: unknown): void {
-    const changed = failures > 0 !== this.#failures > 0;
-    this.#failures = failures;
-    if (!changed) return;
-    const cause = error === undefined || error instanceof Error ? error : new Error(String(error));
-    call(() => this.#options.onAvailability(cause));
+  #setAway(error: Error | undefined): void {
+    if (this.#away === (error !== undefined)) return;
+    this.#away = !this.#away;
+    call(() => this.#options.onAvailability(error));
   }
 
   /** Calls those whose time has come, in order. */

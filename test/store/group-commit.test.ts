@@ -217,6 +217,24 @@ describe('GroupCommit', () => {
     expect(availability).toEqual([false, true]);
   });
 
+  it('is not back as long as it takes a little between two failures', async () => {
+    const { store, timers, commit, availability } = setUp({ maxBatch: 8 });
+    for (let i = 0; i < 30; i++) commit.write(row(`d${i}`));
+    await turn();
+    for (let i = 0; i < 6; i++) {
+      await store.end('fail');
+      await timers.fire();
+      // Smaller and smaller ones are tried, of which one is taken now and then.
+      if (store.last.length === 1) await store.end('commit');
+    }
+    expect(store.held.size).toBeGreaterThan(1);
+    expect(commit.available).toBe(false);
+    expect(availability).toEqual([false]);
+    while (store.busy) await store.end('commit');
+    expect(commit.available).toBe(true);
+    expect(availability).toEqual([false, true]);
+  });
+
   it('finds the one fix that the store will never take, and stores the others', async () => {
     const { store, commit, calls, rejected, note } = setUp();
     for (const id of 'abcdefgh') commit.write(row(id), note(id));
