@@ -28,6 +28,8 @@ export async function readPage(
   limit: number,
 ): Promise<TrackPage> {
   const fixes: Position[] = [];
+  // After the last moment that a database can name there is none to ask for.
+  if (from > to) return { fixes, truncated: false };
   let text = 0;
   for (let next = from; ; next = fixes[fixes.length - 1].timestamp + 1) {
     const wanted = Math.min(CHUNK, limit - fixes.length);

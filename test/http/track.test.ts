@@ -339,3 +339,23 @@ test('browsers of other origins may read Link', async () => {
   const { headers } = await server.get('/livez', { origin: 'https://a.example' });
   expect(headers.get('access-control-expose-headers')).toMatch(/link/i);
 });
+
+test('[16.3] after the end of time there is nothing, and no database is asked for what it cannot name', async () => {
+  const asked: number[][] = [];
+  const tracks = {
+    track: async (_fleet: string, _driverId: string, from: number, to: number) => {
+      asked.push([from, to]);
+      return [];
+    },
+    knows: async () => true,
+  };
+  const none = async () => [];
+  const server = await startServer({ history: { tracks, replays: { latest: none, fixes: none } } });
+  const end = Date.parse('9999-12-31T23:59:59.999Z');
+  for (const after of [end, end + 1, '99999999999999999', '9999-12-31T23:59:59-14:00']) {
+    const { geometry, properties }: Message = await ask(server, `/v1/drivers/d/track?after=${after}`);
+    expect([geometry, properties.next]).toEqual([null, undefined]);
+  }
+  await ask(server, `/v1/drivers/d/track?after=${end - 1}`);
+  expect(asked).toEqual([[end, end]]);
+});
