@@ -89,6 +89,8 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
     async (request, reply) => {
       const { query } = request;
       if (source === undefined) throw new DomainError('not_found', 'This server keeps no history.');
+      // There never will be one: nobody is to come back for it.
+      if (maxReplays === 0) throw new DomainError('not_found', 'This server plays no replays.');
       const view = viewOfQuery(query);
       const period = periodLeft(query, request.headers['last-event-id'] || query.cursor, clock.now());
       if (period === undefined) return reply.code(204).send();
