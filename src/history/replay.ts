@@ -102,7 +102,15 @@ export class Replay {
     this.#now = from;
     this.#virtual = from;
     this.#ahead = Math.min(Math.max(AHEAD * speed, MIN_AHEAD), MAX_AHEAD);
-    this.#reader = new PastReader(source, { fleet, area: view.area, from, to, ttl, maxDrivers, window: this.#ahead });
+    this.#reader = new PastReader(this.#whileWanted(source), {
+      fleet,
+      area: view.area,
+      from,
+      to,
+      ttl,
+      maxDrivers,
+      window: this.#ahead,
+    });
     const encodePast: EncodePosition = (position) =>
       encode({ ...position, receivedAt: (position as PastPosition).arrivedAt });
     this.#fleet = new Fleet('past', 'past', encodePast, () => this.#now);
@@ -160,6 +168,23 @@ export class Replay {
     this.#gate.drop();
     this.#queue.clear();
     if (this.#subscription !== undefined) this.#fleet.unwatch(this.#subscription);
+  }
+
+  /** A source that is not asked any more once the replay is stopped: a beginning alone may be dozens of pages. */
+  #whileWanted(source: ReplaySource): ReplaySource {
+    const assertWanted = () => {
+      if (this.#stopped) throw new DomainError('unavailable', 'The replay was stopped.');
+    };
+    return {
+      latest: async (...asked) => {
+        assertWanted();
+        return source.latest(...asked);
+      },
+      fixes: async (...asked) => {
+        assertWanted();
+        return source.fixes(...asked);
+      },
+    };
   }
 
   #end(error?: unknown): void {

@@ -180,6 +180,9 @@ test('[1.2, 17.5] a token is needed, of a reader; and a server that keeps no his
   const without = await startServer();
   const response = await without.get(`/v1/replay?${TIME}`);
   expect([response.status, (await response.json()).detail]).toEqual([404, 'This server keeps no history.']);
+  // Nobody is to come back for what there will never be.
+  const { status } = await (await start(sourceOf([]), { env: { MAX_REPLAYS: '0' } })).get(`/v1/replay?${TIME}`);
+  expect(status).toBe(404);
 });
 
 test('[17.5] one replay more than may be played is told to come back, until one has ended', async () => {
@@ -239,6 +242,28 @@ test('a client that goes while its beginning is read frees its place', async () 
     return next.status === 200;
   });
   release();
+});
+
+test('a client that goes while its beginning is read leaves nobody who reads the rest of it', async () => {
+  const drivers = Array.from({ length: 12_000 }, (_, n) => kept(`d${n}`, HERE, FROM - 1_000));
+  const { state, replays } = watched(sourceOf(drivers));
+  const server = await start(replays);
+  const sockets = serverSockets(server);
+  let release = () => {};
+  state.held = new Promise((resolve) => {
+    release = resolve;
+  });
+  const url = `http://127.0.0.1:${server.port}/v1/replay?${TIME}`;
+  const asked = request(url, { headers: authorization, agent: false }).on('error', () => {});
+  asked.end();
+  await vi.waitUntil(() => state.calls === 1);
+  asked.destroy();
+  await vi.waitUntil(() => sockets[0].destroyed);
+  await new Promise(setImmediate);
+  state.held = undefined;
+  release();
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+  expect(state.calls).toBe(1);
 });
 
 test('[17.5] a store that is away at the beginning is a problem; in the middle, an event close', async () => {
