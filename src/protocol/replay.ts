@@ -13,7 +13,7 @@ const speedRule = `must be between ${MIN_SPEED} and ${MAX_SPEED}`;
 export const replayInQuery = {
   from: momentSchema.meta({
     description: 'Where it begins: epoch milliseconds, or ISO 8601 with an offset.',
-    example: '2026-01-31T12:00:00Z',
+    example: 1_763_766_000_000,
   }),
   to: momentSchema.optional().meta({ description: 'Where it ends, likewise; now when absent.' }),
   speed: inQuery(

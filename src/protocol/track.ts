@@ -39,7 +39,7 @@ export const momentSchema = z.preprocess(
   timestampSchema.transform((moment) => Math.min(toTimestamp(moment), END_OF_TIME)),
 );
 
-const moment = (description: string) => momentSchema.optional().meta({ description, example: '2026-01-31T12:00:00Z' });
+const moment = (description: string) => momentSchema.optional().meta({ description, example: 1_763_766_000_000 });
 
 const toleranceRule = `must be a number of metres above 0 and up to ${MAX_TOLERANCE}`;
 const toleranceSchema = number(toleranceRule)

@@ -1,10 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { contract } from '../../src/contract.ts';
 import { startServer } from '../support/server.ts';
 
 test('openapi.yaml is what the routes say; if not, npm run contracts writes it anew', async () => {
   expect(await contract()).toBe(readFileSync('openapi.yaml', 'utf8'));
+});
+
+test('the contracts say the same to readers of YAML 1.1, which take more texts for times and booleans', () => {
+  for (const name of ['openapi.yaml', 'asyncapi.yaml']) {
+    const text = readFileSync(name, 'utf8');
+    expect(parse(text, { version: '1.1' })).toEqual(parse(text));
+  }
 });
 
 test('the contract and its page are served, with nothing from elsewhere', async () => {
