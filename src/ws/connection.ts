@@ -55,6 +55,12 @@ const MAX_UNREAD = 4 * 1024 * 1024;
 const MAX_MISSED_PINGS = 2;
 
 /**
+ * From here on codes are anybody's (RFC 6455, 7.4.2). What a peer gives is counted as this one: it may be one by which the
+ * server says why it closes.
+ */
+const OWN_CODES = 3_000;
+
+/**
  * One WebSocket: its session, its subscriptions, and what becomes of each message. (A long file: every kind of message ends
  * here, and each is a few lines.)
  */
@@ -111,7 +117,9 @@ export class Connection implements Socket, Patient, Peer {
       this.#fault = error.message;
       this.#log.debug({ err: error, connection: this.#visit.id }, 'websocket error');
     });
-    socket.on('close', (code) => this.#end(code, this.#fault ?? 'the peer went'));
+    socket.on('close', (code) => {
+      this.#end(code, this.#fault ?? 'the peer went', Math.min(code, OWN_CODES));
+    });
   }
 
   get role(): Role {
@@ -360,10 +368,11 @@ export class Connection implements Socket, Patient, Peer {
 
   readonly #drained = (): void => this.outbox.drained();
 
-  #end(code: number, reason: string): void {
+  /** @param counted the code that it is counted by */
+  #end(code: number, reason: string, counted = code): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#transport.end(this, code);
+    this.#transport.end(this, counted);
     this.#visit.over(code, reason);
     this.#pulse.delete(this);
     this.#session.end();
