@@ -49,8 +49,8 @@ function rowsOf(uses: ReadonlyMap<StoredFix, number>) {
       (r->>4)::bigint << 32 | (r->>5)::bigint AS cell,
       ${time(sql`(r->>6)::float8`)} AS recorded_at, ${time(sql`(r->>7)::float8`)} AS received_at,
       (r->>8)::float8 AS accuracy, (r->>9)::float8 AS altitude, (r->>10)::float8 AS heading, (r->>11)::float8 AS speed,
-      r->12 AS attributes, (r->>13)::int AS use
-    FROM jsonb_array_elements(${JSON.stringify(tuples)}::jsonb) AS r`;
+      r->12 AS attributes, (r->>13)::int AS use, nth
+    FROM jsonb_array_elements(${JSON.stringify(tuples)}::jsonb) WITH ORDINALITY AS list(r, nth)`;
 }
 
 /** The first of a driver and a timestamp stays: the same one written again, after its answer was lost, changes nothing. */
@@ -61,7 +61,7 @@ function intoHistory() {
     SELECT fleet, driver_id, recorded_at, received_at, location, ${coarse(sql`cell`)},
       accuracy, altitude, heading, speed, attributes
     FROM fix WHERE use & ${HISTORY} <> 0
-    ORDER BY fleet COLLATE "C", driver_id COLLATE "C", recorded_at
+    ORDER BY fleet COLLATE "C", driver_id COLLATE "C", recorded_at, nth
     ON CONFLICT DO NOTHING`;
 }
 

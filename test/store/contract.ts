@@ -300,6 +300,15 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
         expect(byTime(await subject.fixes())).toEqual(byTime(kept));
       });
 
+      it('keeps the first of a driver and a timestamp also of those in one batch', async () => {
+        const store = await keeping();
+        const drivers = Array.from({ length: 10 }, (_, n) => `driver-${n}`);
+        // So many that no database sorts them by the way.
+        const fixes = Array.from({ length: 20 }, (_, lat) => drivers.map((id) => row(id, { lat }))).flat();
+        await store.write(late(fixes));
+        expect(byTime(await subject.fixes())).toEqual(byTime(drivers.map((id) => row(id, { lat: 0 }))));
+      });
+
       it('keeps what a driver did before it went off duty', async () => {
         const store = await keeping();
         await store.write([...positions([row('a')]), ...removals([row('a')])]);
