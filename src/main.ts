@@ -90,7 +90,7 @@ async function run(config: Config, log: Logger): Promise<void> {
     maxPending: config.maxPendingFixes,
     onRejected: (entry, error) => {
       const { fleet } = entry.kind === 'removal' ? entry.driver : entry.fix;
-      if (entry.kind === 'position') tracker.reject(entry.fix);
+      if (entry.kind === 'position') tracker.reject(entry.fix, error);
       log.error({ err: error, fleet }, `a ${entry.kind} was not stored: the database refused it`);
     },
     onAvailability: (error) => {

@@ -72,6 +72,8 @@ export class Tracker {
   readonly #maxFuture: number;
   readonly #encode: EncodePosition;
   readonly #fleets = new Map<string, Fleet>();
+  /** Why the store rejected which fixes, for as long as their duplicates may wait. */
+  readonly #rejections = new Map<string, Error>();
   #fleetsMade = 0;
 
   constructor(deps: TrackerDeps) {
@@ -98,7 +100,8 @@ export class Tracker {
   /**
    * Takes in a fix. Only an accepted one moves anything; a late one is for history.
    *
-   * @param onStored called, unless the fix is refused, once it is stored: this one, or the one that it is a duplicate of
+   * @param onStored called, unless the fix is refused, once it is stored, or with why it never will be: this one, or the
+   * one that it is a duplicate of
    */
   accept(fleetName: string, fix: Fix, onStored?: OnStored): Outcome {
     const now = this.#now();
@@ -117,7 +120,9 @@ export class Tracker {
     // Of one that the store rejected there is nothing yet to be a duplicate of.
     if (known !== undefined && timestamp === known.position.timestamp && !known.rejected) {
       fleet.heard(known, now);
-      if (onStored !== undefined) this.#writer.whenStored(onStored);
+      // The one before may wait itself.
+      const key = keyOf(fleetName, fix.driverId, timestamp);
+      if (onStored !== undefined) this.#writer.whenStored((error) => onStored(error ?? this.#rejections.get(key)));
       return 'duplicate';
     }
     const attributes = fix.attributes ?? known?.position.attributes;
@@ -148,10 +153,19 @@ export class Tracker {
     return 'gone';
   }
 
-  /** Takes note that the store will never take a fix that was accepted. Sent again, it is no duplicate. */
-  reject({ fleet, driverId, timestamp }: StoredFix): void {
+  /**
+   * Takes note that the store will never take a fix that was accepted. Its duplicates hear so too; sent again from now on,
+   * it is none.
+   */
+  reject({ fleet, driverId, timestamp }: StoredFix, error: Error): void {
     const driver = this.driver(fleet, driverId);
     if (driver?.position.timestamp === timestamp) driver.rejected = true;
+    const key = keyOf(fleet, driverId, timestamp);
+    this.#rejections.set(key, error);
+    // All its duplicates are ahead of this in the queue. Those of one that was sent again may not be: it has its own error.
+    this.#writer.whenStored(() => {
+      if (this.#rejections.get(key) === error) this.#rejections.delete(key);
+    });
   }
 
   /** Calls back once all that was accepted until now is stored. */
@@ -296,6 +310,11 @@ export class Tracker {
     }
     return fleet;
   }
+}
+
+/** Tells fixes apart. A fleet's name and an id have no control characters. */
+function keyOf(fleet: string, driverId: string, timestamp: number): string {
+  return `${fleet}\n${driverId}\n${timestamp}`;
 }
 
 /** What a row says beside whose it is. Written out: a rest pattern takes ten times as long. */

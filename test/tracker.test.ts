@@ -7,7 +7,7 @@ import type { CellPage } from '../src/pages.ts';
 import { encodePosition } from '../src/protocol/position.ts';
 import { GroupCommit, type OnStored } from '../src/store/group-commit.ts';
 import { MemoryStore } from '../src/store/memory.ts';
-import type { DriverKey, StoredFix } from '../src/store/store.ts';
+import { type DriverKey, type Entry, type StoredFix, StoreRejected } from '../src/store/store.ts';
 import { Tracker, type Within } from '../src/tracker.ts';
 import { seeded } from './support/random.ts';
 
@@ -68,14 +68,61 @@ test('a late fix without attributes has those of the position, as an accepted on
 test('a fix that the store rejected is no duplicate when it is sent again, unless a newer one came', () => {
   const { tracker, written } = setUp();
   tracker.accept('f', fix('a', 900_000));
-  tracker.reject(written[0]);
+  tracker.reject(written[0], new StoreRejected('no'));
   expect(tracker.accept('f', fix('a', 900_000))).toBe('accepted');
   expect(tracker.accept('f', fix('a', 900_000))).toBe('duplicate');
   tracker.accept('f', fix('a', 900_001));
-  tracker.reject(written[1]);
+  tracker.reject(written[1], new StoreRejected('no'));
   expect(tracker.accept('f', fix('a', 900_001))).toBe('duplicate');
   expect(tracker.accept('f', fix('a', 900_000))).toBe('late');
-  tracker.reject({ ...written[0], driverId: 'nobody' });
+  tracker.reject({ ...written[0], driverId: 'nobody' }, new StoreRejected('no'));
+});
+
+test('a duplicate of a fix that still waits is stored with it, or is not if the store rejects it', async () => {
+  const poison = 666;
+  const store = {
+    async write(entries: readonly Entry[]) {
+      if (entries.some((it) => it.kind !== 'removal' && it.fix.lat === poison)) throw new StoreRejected('no');
+    },
+  };
+  const writer: GroupCommit = new GroupCommit({
+    store,
+    onRejected: (entry, error) => {
+      if (entry.kind === 'position') tracker.reject(entry.fix, error);
+    },
+  });
+  const tracker = new Tracker({
+    writer,
+    now: () => 1_000_000,
+    instance: 'i',
+    encode: encodePosition,
+    ttlSeconds: 300,
+    maxFutureSeconds: 30,
+  });
+  const heard: string[] = [];
+  const hear = (name: string) => (error?: Error) => void heard.push(`${name} ${error?.name ?? 'stored'}`);
+  const drained = () => writer.drain(1_000);
+  tracker.accept('f', fix('a', 1, poison), hear('first'));
+  expect(tracker.accept('f', fix('a', 1, poison), hear('again'))).toBe('duplicate');
+  tracker.accept('f', fix('b', 1), hear('good'));
+  expect(tracker.accept('f', fix('b', 1), hear('good again'))).toBe('duplicate');
+  // Newer than the one at fault, so that the driver is elsewhere when that is known.
+  tracker.accept('f', fix('a', 2), hear('next'));
+  await drained();
+  expect(heard.splice(0)).toEqual([
+    'first StoreRejected',
+    'again StoreRejected',
+    'good stored',
+    'good again stored',
+    'next stored',
+  ]);
+
+  // Nothing of it sticks.
+  tracker.goOffDuty('f', 'a', () => {});
+  tracker.accept('f', fix('a', 1), hear('mended'));
+  expect(tracker.accept('f', fix('a', 1), hear('mended again'))).toBe('duplicate');
+  await drained();
+  expect(heard).toEqual(['mended stored', 'mended again stored']);
 });
 
 test('a fix further ahead than allowed is refused and changes nothing; one just as far is accepted', () => {

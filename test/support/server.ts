@@ -53,8 +53,8 @@ export async function startServer(
   const now = options.now ?? Date.now;
   const writer = new GroupCommit({
     store: options.store ?? new MemoryStore(undefined, 0),
-    onRejected: (entry) => {
-      if (entry.kind === 'position') tracker.reject(entry.fix);
+    onRejected: (entry, error) => {
+      if (entry.kind === 'position') tracker.reject(entry.fix, error);
     },
     maxPending: options.maxPending,
     retryDelay: 1,
