@@ -1,5 +1,6 @@
 import { type CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely';
 import type pg from 'pg';
+import { Abandoned } from './abandoned.ts';
 import { loadPositions, type RawRow } from './load-positions.ts';
 import { outcomeOf } from './outcome.ts';
 import { Partitions } from './partitions.ts';
@@ -32,6 +33,7 @@ export interface PostgisOptions {
 export class PostgisStore implements Store {
   readonly #pool: StorePool;
   readonly #partitions: Partitions;
+  readonly #abandoned: Abandoned;
   readonly #db: Kysely<Schema>;
   readonly #upkeep: Upkeep | undefined;
   readonly #staleAfter: number;
@@ -41,6 +43,7 @@ export class PostgisStore implements Store {
   constructor(pool: StorePool, { partitions, upkeep, staleAfter }: PostgisOptions = {}) {
     this.#pool = pool;
     this.#partitions = partitions ?? new Partitions(pool, 0);
+    this.#abandoned = new Abandoned(pool);
     this.#upkeep = upkeep;
     this.#staleAfter = staleAfter ?? Number.POSITIVE_INFINITY;
     this.#db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
@@ -60,7 +63,7 @@ export class PostgisStore implements Store {
     const query = statement.compile(this.#db);
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.#run(query);
+        await this.#commit(query);
         break;
       } catch (error) {
         // The parts of the statement meet their drivers in an order of their own, so two writers can wait for each other.
@@ -84,6 +87,30 @@ export class PostgisStore implements Store {
     return this.#closed;
   }
 
+  /** Runs what writes, once nothing that was told before can still be done after it. */
+  async #commit(query: CompiledQuery): Promise<void> {
+    let client: pg.PoolClient & { processID?: number | null };
+    try {
+      await this.#abandoned.end();
+      client = await this.#pool.connect();
+    } catch (error) {
+      throw toStoreError(error);
+    }
+    try {
+      await client.query(query.sql, [...query.parameters]);
+      client.release();
+    } catch (error) {
+      client.release(true);
+      if (this.#partitions.lost(error))
+        throw new StoreUnavailable('A partition of the history is gone', { cause: error });
+      const cause = toStoreError(error);
+      // pg tells it, its types do not.
+      if (cause instanceof StoreUnavailable && typeof client.processID === 'number')
+        this.#abandoned.add(client.processID);
+      throw cause;
+    }
+  }
+
   /**
    * Sends a query through the pool itself: after an error, a timeout too, the pool discards the connection, which
    * Kysely would hand out again with the old answer still to come.
@@ -93,8 +120,6 @@ export class PostgisStore implements Store {
       const result = await this.#pool.query<Row & pg.QueryResultRow>(query.sql, [...query.parameters]);
       return result.rows;
     } catch (error) {
-      if (this.#partitions.lost(error))
-        throw new StoreUnavailable('A partition of the history is gone', { cause: error });
       throw toStoreError(error);
     }
   }

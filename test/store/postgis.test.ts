@@ -9,7 +9,7 @@ import { StoreUnavailable } from '../../src/store/store.ts';
 import { createDatabase, findPostgres, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { describeWith } from '../support/services.ts';
 import { RETENTION_DAYS, STALE_AFTER, storeContract } from './contract.ts';
-import { positions, row, T0 } from './rows.ts';
+import { positions, removals, row, T0 } from './rows.ts';
 import { Truth } from './truth.ts';
 
 describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server', (bin) => {
@@ -108,6 +108,38 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server'
       }
       await store.write(positions([row('a', { timestamp: T0 + 1 })]));
       for await (const batch of store.loadPositions(0)) expect(batch).toEqual([row('a', { timestamp: T0 + 1 })]);
+      await store.close();
+    }, 30_000);
+
+    it('has what it gave up on not done after what came later', async () => {
+      const connectionString = await createDatabase(postgres, 'given_up');
+      await migrate({ connectionString });
+      const store = new PostgisStore(new StorePool({ connectionString }, { queryTimeout: 300, max: 1 }));
+      const truth = await Truth.connect({ connectionString });
+      const session = async () => {
+        const rows = await truth.sql(
+          "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'nearcast'",
+        );
+        return Number(rows[0].pid);
+      };
+      const back = row('a', { timestamp: T0 + 2, lat: 1 });
+      for (const told of [removals([row('a')]), [...removals([row('a')]), ...positions([row('a')])]]) {
+        await store.write(positions([row('a', { timestamp: T0 - 1 })]));
+        // Its process stands still with the statement in its hands; others do not.
+        const pid = await session();
+        process.kill(pid, 'SIGSTOP');
+        try {
+          await expect(store.write(told)).rejects.toThrow(StoreUnavailable);
+          await store.write(told);
+          await store.write(positions([back]));
+        } finally {
+          process.kill(pid, 'SIGCONT');
+        }
+        await expect.poll(() => truth.sql('SELECT 1 FROM pg_stat_activity WHERE pid = $1', [pid])).toEqual([]);
+        expect(await truth.positions()).toEqual([back]);
+        await store.write(removals([back]));
+      }
+      await truth.close();
       await store.close();
     }, 30_000);
 
