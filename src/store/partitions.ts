@@ -1,4 +1,5 @@
 import type { StorePool } from './pool.ts';
+import { StoreUnavailable } from './store.ts';
 import { toStoreError } from './store-error.ts';
 
 /** Milliseconds of a day. Days are those of UTC. */
@@ -6,6 +7,9 @@ const DAY = 86_400_000;
 
 /** Any number will do that nobody else locks by; these are the letters "NEAR". */
 const LOCK = 0x4e454152;
+
+/** Milliseconds that a partition to be dropped may wait for those who use the table. */
+const DROP_PATIENCE = 1_000;
 
 /** SQLSTATE of a row that violates a check, and of one for which there is no partition. */
 const CHECK_VIOLATION = '23514';
@@ -70,7 +74,8 @@ export class Partitions {
       const day = dayNamed(name);
       if (day === undefined || day >= first) continue;
       this.#made.delete(day);
-      await this.#query(`DROP TABLE IF EXISTS ${name}`);
+      // All who come after this wait with it for those who read now.
+      await this.#query(`BEGIN; SET LOCAL lock_timeout = ${DROP_PATIENCE}; DROP TABLE IF EXISTS ${name}; COMMIT`);
       dropped.push(name);
     }
     return dropped;
@@ -103,7 +108,9 @@ export class Partitions {
     } catch (error) {
       // Whatever state it is in, it is not to be used again.
       client.release(true);
-      throw toStoreError(error);
+      // Never the fault of a fix that is to go in, whatever the code: somebody's table of that name may be in the way.
+      const { message } = toStoreError(error);
+      throw new StoreUnavailable(`The partition ${name} could not be made: ${message}`, { cause: error });
     }
   }
 

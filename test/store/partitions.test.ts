@@ -106,4 +106,30 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'the partitions of histo
     await store.write(again);
     expect((await truth.fixes()).map(({ driverId }) => driverId)).toEqual(['b']);
   });
+
+  it('are dropped only when nobody reads for long, whom those who write would have to wait for', async () => {
+    const partitions = new Partitions(pool, 2, () => NOON);
+    const store = new PostgisStore(pool, { partitions });
+    await new Partitions(pool, 7, () => NOON).ensure([NOON - 3 * DAY, NOON]);
+    await truth.sql('BEGIN');
+    await truth.sql('SELECT FROM fixes');
+    const tending = expect(partitions.tend()).rejects.toThrow(StoreUnavailable);
+    // It waits for the reader; the writer waits for it, and not for the reader.
+    const locks = await Truth.connect({ connectionString: url });
+    await expect.poll(() => locks.sql('SELECT 1 FROM pg_locks WHERE NOT granted')).toHaveLength(1);
+    await store.write(late([row('a', { timestamp: NOON })]));
+    await tending;
+    await truth.sql('COMMIT');
+    expect(await partitions.tend()).toEqual(['fixes_20260226']);
+    await locks.close();
+  }, 8_000);
+
+  it('that cannot be made say nothing of the fixes', async () => {
+    await truth.sql('CREATE TABLE fixes_20260301 (LIKE fixes INCLUDING DEFAULTS)');
+    await truth.sql(`INSERT INTO fixes_20260301 VALUES ('f', 'd', '2026-03-09', now(), 'POINT(0 0)', 0)`);
+    const store = new PostgisStore(pool, { partitions: new Partitions(pool, 7, () => NOON) });
+    await expect(store.write(late([row('a', { timestamp: NOON })]))).rejects.toThrow(StoreUnavailable);
+    await truth.sql('DROP TABLE fixes_20260301');
+    await store.write(late([row('a', { timestamp: NOON })]));
+  });
 });
