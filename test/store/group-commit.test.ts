@@ -1,8 +1,12 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { GroupCommit, type GroupCommitOptions } from '../../src/store/group-commit.ts';
 import { type DriverKey, type Entry, type StoredFix, StoreRejected, StoreUnavailable } from '../../src/store/store.ts';
 import { row, T0 } from './rows.ts';
+
+/** What no store may be asked, collected: thrown at the writer, it would count as a failure of the store. */
+const faults: string[] = [];
+afterEach(() => expect(faults.splice(0)).toEqual([]));
 
 /** A store whose every transaction ends when and how the test says. It does one thing after the other, as they are told. */
 class FakeStore {
@@ -12,8 +16,8 @@ class FakeStore {
   #open: { resolve: () => void; reject: (error: Error) => void } | undefined;
 
   write(entries: readonly Entry[]): Promise<void> {
-    expect(this.#open, 'one transaction at a time').toBeUndefined();
-    expect(entries.length, 'no empty transaction').toBeGreaterThan(0);
+    if (this.#open !== undefined) faults.push('two transactions at a time');
+    if (entries.length === 0) faults.push('an empty transaction');
     // What is in the database's hands does not change under them.
     this.batches.push([...entries]);
     return new Promise((resolve, reject) => {
@@ -302,6 +306,53 @@ describe('GroupCommit', () => {
     await store.end('commit');
     expect(await done).toBe(true);
     expect(timers.pending.size).toBe(0);
+  });
+
+  it('knows what is not stored, and that closing is no draining', async () => {
+    const { store, commit, note } = setUp();
+    commit.write(row('a'));
+    commit.whenStored(note('barrier'));
+    commit.write(row('b'));
+    const drained = commit.drain(50);
+    expect(commit.unstored).toBe(2);
+    await turn();
+    commit.write(row('c'));
+    await store.end('commit');
+    expect(commit.unstored).toBe(1);
+    commit.close();
+    expect(await drained).toBe(true);
+    const never = commit.drain(50);
+    expect(await never).toBe(false);
+  });
+
+  it('does not try again what fails after it was closed', async () => {
+    const { store, timers, commit } = setUp();
+    commit.write(row('a'));
+    await turn();
+    commit.close();
+    await store.end('fail');
+    expect(timers.pending.size).toBe(0);
+  });
+
+  it('waits for a time of its own, so that many instances do not come back at once', async () => {
+    const { store, timers, commit } = setUp({ retryDelay: 100, random: () => 0.5 });
+    commit.write(row('a'));
+    await turn();
+    await store.end('fail');
+    expect([...timers.pending.values()]).toEqual([75]);
+    commit.close();
+  });
+
+  it('leaves what a callback waits for to the next turn, so that no chain of them holds up the others', async () => {
+    const { store, commit, calls, note } = setUp();
+    commit.write(row('a'), () => commit.whenStored(note('again')));
+    await turn();
+    const ended = store.end('commit');
+    await Promise.resolve();
+    setImmediate(() => calls.push('turn'));
+    await ended;
+    await turn();
+    expect(calls).toEqual(['turn', 'again']);
   });
 
   it('leaves no timer when it is closed, and tells whoever waits', async () => {
