@@ -89,7 +89,8 @@ export class PostgisStore implements Store {
 
   /** Runs what writes, once nothing that was told before can still be done after it. */
   async #commit(query: CompiledQuery): Promise<void> {
-    let client: pg.PoolClient & { processID?: number | null };
+    // pg tells the session's process, its types do not.
+    let client: pg.PoolClient & { readonly processID?: number | null };
     try {
       await this.#abandoned.end();
       client = await this.#pool.connect();
@@ -103,11 +104,10 @@ export class PostgisStore implements Store {
       client.release(true);
       if (this.#partitions.lost(error))
         throw new StoreUnavailable('A partition of the history is gone', { cause: error });
-      const cause = toStoreError(error);
-      // pg tells it, its types do not.
-      if (cause instanceof StoreUnavailable && typeof client.processID === 'number')
+      // A session that answered, if only with an error, is done.
+      if (!(error instanceof Error && 'severity' in error) && typeof client.processID === 'number')
         this.#abandoned.add(client.processID);
-      throw cause;
+      throw toStoreError(error);
     }
   }
 
