@@ -1,11 +1,14 @@
 import { sql } from 'kysely';
 import type { Attributes, Position } from '../fix.ts';
 
-/** The columns of a fix, as {@link toFix} takes them: numbers bit for bit, times to the millisecond. */
+/**
+ * The columns of a fix, as {@link toFix} takes them: numbers bit for bit, times to the millisecond. (Before PostgreSQL 14
+ * `extract` gives float8, which is some nanoseconds off.)
+ */
 export const FIX_COLUMNS = sql`
   driver_id AS "driverId", ST_Y(location::geometry) AS lat, ST_X(location::geometry) AS lng,
-  (extract(epoch FROM recorded_at) * 1000)::float8 AS timestamp,
-  (extract(epoch FROM received_at) * 1000)::float8 AS "receivedAt",
+  round(extract(epoch FROM recorded_at) * 1000)::float8 AS timestamp,
+  round(extract(epoch FROM received_at) * 1000)::float8 AS "receivedAt",
   accuracy, altitude, heading, speed, attributes`;
 
 /** A row of {@link FIX_COLUMNS}. */
