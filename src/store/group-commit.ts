@@ -34,12 +34,20 @@ export interface GroupCommitOptions {
 /** Characters of one statement, about: a second of work for the slowest database, however large the fixes are. */
 const MAX_BATCH_SIZE = 4_000_000;
 
+/** Characters of an entry without attributes, about. */
+const SMALLEST = 200;
+
+/** Characters for each entry that may wait, on average: for very large ones their number alone would not bound memory. */
+const MEAN_SIZE = 1_000;
+
 /** An entry that waits, or only somebody who wants to know when all that came before is done. */
 interface Waiting {
   readonly kind: Entry['kind'] | 'barrier';
   readonly fix?: StoredFix;
   readonly driver?: DriverKey;
   readonly onStored: OnStored | undefined;
+  /** Characters, about. */
+  readonly size: number;
   /** It is stored, or never will be: then the error says why. */
   done: boolean;
   error: StoreRejected | undefined;
@@ -55,6 +63,8 @@ export class GroupCommit {
   /** In order of arrival; those before `#head` are done and told. */
   #queue: Waiting[] = [];
   #head = 0;
+  /** Characters of what waits. */
+  #size = 0;
   #writing = false;
   #scheduled = false;
   /** In a row. */
@@ -81,7 +91,8 @@ export class GroupCommit {
 
   /** Whether so much waits that no more should be written; a write is taken nevertheless. */
   get full(): boolean {
-    return this.pending >= this.#options.maxPending;
+    const { maxPending } = this.#options;
+    return this.pending >= maxPending || this.#size >= maxPending * MEAN_SIZE;
   }
 
   /** How many entries and callbacks wait. */
@@ -108,22 +119,22 @@ export class GroupCommit {
    * Never called before `write` returns.
    */
   write(fix: StoredFix, onStored?: OnStored): void {
-    this.#push({ kind: 'position', fix, onStored, done: false, error: undefined });
+    this.#push({ kind: 'position', fix, onStored, size: sizeOf(fix), done: false, error: undefined });
   }
 
   /** Hands over a fix that is for history alone. @param onStored as for {@link write} */
   writeLate(fix: StoredFix, onStored?: OnStored): void {
-    this.#push({ kind: 'late', fix, onStored, done: false, error: undefined });
+    this.#push({ kind: 'late', fix, onStored, size: sizeOf(fix), done: false, error: undefined });
   }
 
   /** Has a driver forgotten, and nothing of what will be written of it. @param onStored as for {@link write} */
   remove(driver: DriverKey, onStored?: OnStored): void {
-    this.#push({ kind: 'removal', driver, onStored, done: false, error: undefined });
+    this.#push({ kind: 'removal', driver, onStored, size: SMALLEST, done: false, error: undefined });
   }
 
   /** Calls back, in order with all other callbacks, once everything written before this call is stored or rejected. */
   whenStored(onStored: OnStored): void {
-    this.#push({ kind: 'barrier', onStored, done: true, error: undefined });
+    this.#push({ kind: 'barrier', onStored, size: 0, done: true, error: undefined });
   }
 
   /** Resolves when nothing waits any more, with true, or with false after so many milliseconds. */
@@ -147,6 +158,7 @@ export class GroupCommit {
 
   #push(waiting: Waiting): void {
     this.#queue.push(waiting);
+    this.#size += waiting.size;
     // At the end of this turn of the event loop, so that all that arrives in it shares a batch.
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -195,7 +207,7 @@ export class GroupCommit {
       const waiting = this.#queue[at];
       if (waiting.done) continue;
       batch.push(waiting);
-      size += sizeOf(waiting.fix);
+      size += waiting.size;
       if (batch.length >= this.#batch || size >= MAX_BATCH_SIZE) break;
     }
     return batch;
@@ -238,9 +250,10 @@ export class GroupCommit {
     const end = this.#queue.length;
     // A callback may close this, and so empty the queue.
     while (this.#head < Math.min(end, this.#queue.length)) {
-      const { done, onStored, error } = this.#queue[this.#head];
+      const { done, onStored, size, error } = this.#queue[this.#head];
       if (!done && !this.#closed) break;
       this.#head++;
+      this.#size -= size;
       if (onStored === undefined) continue;
       call(() => onStored(this.#closed ? new StoreUnavailable('Nearcast is shutting down') : error));
     }
@@ -253,9 +266,9 @@ export class GroupCommit {
 }
 
 /** About how many characters an entry is on its way to the database; attributes may be most of it. */
-function sizeOf(fix: StoredFix | undefined): number {
-  let size = 200;
-  for (const key in fix?.attributes) {
+function sizeOf(fix: StoredFix): number {
+  let size = SMALLEST;
+  for (const key in fix.attributes) {
     const value = fix.attributes[key];
     size += key.length + (typeof value === 'string' ? value.length : 8);
   }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Attributes } from '../../src/fix.ts';
 import { GroupCommit, type GroupCommitOptions } from '../../src/store/group-commit.ts';
 import { type DriverKey, type Entry, type StoredFix, StoreRejected, StoreUnavailable } from '../../src/store/store.ts';
 import { row, T0 } from './rows.ts';
@@ -293,6 +294,23 @@ describe('GroupCommit', () => {
     expect(commit.full).toBe(false);
     commit.whenStored(note('barrier'));
     expect(commit.full).toBe(true);
+  });
+
+  it('is full earlier when what waits is large: memory is what it is to bound', async () => {
+    const { store, commit } = setUp({ maxPending: 10_000 });
+    const most = (attributes?: Attributes) => {
+      for (let i = 0; i < 10_000 && !commit.full; i++) commit.write(row(`d${i}`, { attributes }));
+      return commit.pending;
+    };
+    const large = most(LARGE);
+    expect(large).toBeLessThan(5_000);
+    expect(large).toBeGreaterThan(1_000);
+    await turn();
+    while (store.busy) await store.end('commit');
+    expect(commit.full).toBe(false);
+    expect(most({ status: 'available', seats: 4 })).toBe(10_000);
+    commit.close();
+    expect(commit.full).toBe(false);
   });
 
   it('drains, or says in time that it could not', async () => {
