@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { migrate } from '../../src/store/migrate.ts';
+import { openStore } from '../../src/store/open.ts';
 import { Partitions } from '../../src/store/partitions.ts';
 import { StorePool } from '../../src/store/pool.ts';
 import { PostgisStore } from '../../src/store/postgis.ts';
@@ -124,12 +125,28 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'the partitions of histo
     await locks.close();
   }, 8_000);
 
+  it('are seen to at the start, and nothing is left of it but the tables', async () => {
+    await new Partitions(pool, 7, () => Date.now() - 30 * DAY).tend();
+    const opened = await openStore({ databaseUrl: url, dataDir: '/nonexistent', retentionDays: 2 });
+    // Today's and tomorrow's; those of a month ago are gone.
+    expect((await names()).length).toBe(2);
+    await opened.store.ping();
+    await opened.history?.tracks.knows('f', 'a');
+    await opened.close();
+    await pool.query('SELECT 1');
+    const sessions =
+      "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'nearcast'";
+    await expect.poll(() => truth.sql(sessions)).toHaveLength(1);
+  });
+
   it('that cannot be made say nothing of the fixes', async () => {
     await truth.sql('CREATE TABLE fixes_20260301 (LIKE fixes INCLUDING DEFAULTS)');
     await truth.sql(`INSERT INTO fixes_20260301 VALUES ('f', 'd', '2026-03-09', now(), 'POINT(0 0)', 0)`);
     const store = new PostgisStore(pool, { partitions: new Partitions(pool, 7, () => NOON) });
     await expect(store.write(late([row('a', { timestamp: NOON })]))).rejects.toThrow(StoreUnavailable);
-    await truth.sql('DROP TABLE fixes_20260301');
+    // Out of the way, it is taken for the partition: so one can be put back that was detached.
+    await truth.sql('DELETE FROM fixes_20260301');
     await store.write(late([row('a', { timestamp: NOON })]));
+    expect(await names()).toEqual(['fixes_20260301']);
   });
 });
