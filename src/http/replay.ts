@@ -113,7 +113,9 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
       const { raw } = reply;
       let stream: EventStream | undefined;
       const away = Promise.withResolvers<never>();
+      let isAway = false;
       const sendAway = () => {
+        isAway = true;
         stream?.sendAway();
         replay.stop();
         away.reject(new DomainError('unavailable', 'The server is going away; ask again.'));
@@ -163,6 +165,8 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
           }
         },
       });
+      // The server may have begun to go while the beginning was handed over.
+      if (isAway) own.sendAway();
     },
   );
 };

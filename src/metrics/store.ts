@@ -20,7 +20,7 @@ export function storeMetrics(on: Instruments, writer: WriterState, limit: number
 
   gauge('available', 'Whether the last write reached the store: 1 or 0.', () => Number(writer.available));
   gauge('full', 'Whether so much waits that fixes are refused: 1 or 0.', () => Number(writer.full));
-  gauge('queue_entries', 'Fixes and departures that wait to be stored.', () => writer.pending);
+  gauge('queue_entries', 'Fixes, departures and acknowledgements that wait for the store.', () => writer.pending);
   gauge('queue_limit_entries', 'How many may wait before fixes are refused: MAX_PENDING_FIXES.', () => limit);
   on.histogram('nearcast_store_commit_duration_seconds', 'How long commits took, those that were made.', () => [
     { value: stats.times },

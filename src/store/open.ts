@@ -2,6 +2,7 @@ import type { ReplaySource } from '../history/replay-source.ts';
 import type { TrackSource } from '../history/track-source.ts';
 import type { DiskRoom } from './disk-room.ts';
 import { EmbeddedDatabase } from './embedded.ts';
+import { FixReader } from './fix-reader.ts';
 import { migrate } from './migrate.ts';
 import { Partitions } from './partitions.ts';
 import { type Connection, StorePool } from './pool.ts';
@@ -62,6 +63,8 @@ export async function openStore(options: OpenOptions): Promise<OpenedStore> {
   }
 }
 
+/** Milliseconds for a read of the past, which somebody waits for. */
+const READ_TIMEOUT = 10_000;
 /** How often days that are past keeping are looked for, milliseconds. */
 const TEND_INTERVAL = 3_600_000;
 /** Milliseconds after which a wait for the database is worth a word. */
@@ -83,7 +86,10 @@ async function connect(
   const pool = new StorePool(connection, { serverTimeouts: room === undefined });
   // A crowd that reads the past must not be in the queue before what is to be stored.
   const reading =
-    retentionDays > 0 ? new StorePool(connection, { serverTimeouts: room === undefined, max: 2 }) : undefined;
+    retentionDays > 0
+      ? new StorePool(connection, { serverTimeouts: room === undefined, max: 2, queryTimeout: READ_TIMEOUT })
+      : undefined;
+  const fixes = reading && new FixReader(reading);
   const partitions = new Partitions(pool, retentionDays);
   const upkeep = room && new Upkeep((statement) => pool.query(statement), { room });
   const store = new PostgisStore(pool, { partitions, upkeep, staleAfter });
@@ -98,7 +104,7 @@ async function connect(
   const tending = setInterval(tend, TEND_INTERVAL).unref();
   return {
     store,
-    history: reading && { tracks: new PostgisTracks(reading), replays: new PostgisReplays(reading) },
+    history: fixes && { tracks: new PostgisTracks(fixes), replays: new PostgisReplays(fixes) },
     close: async () => {
       clearInterval(tending);
       await Promise.all([store.close(), reading?.finish()]);

@@ -1,38 +1,30 @@
-import { type CompiledQuery, Kysely, PostgresDialect, type RawBuilder, sql } from 'kysely';
-import type pg from 'pg';
+import { sql } from 'kysely';
 import { compareIds } from '../compare-ids.ts';
-import { DomainError } from '../errors.ts';
 import type { Position } from '../fix.ts';
 import type { ReplaySource, Span } from '../history/replay-source.ts';
+import { type FixReader, moment } from './fix-reader.ts';
 import { FIX_COLUMNS, type FixRow, toFix } from './fix-row.ts';
-import type { StorePool } from './pool.ts';
-import type { Schema } from './schema.ts';
-import { StoreUnavailable } from './store.ts';
-import { toStoreError } from './store-error.ts';
 
 /** Milliseconds of a day, which is what a partition holds. Days are those of UTC. */
 const DAY = 86_400_000;
 
 /** Replays out of the table of fixes: by cell and time who is asked about, then along the primary key. */
 export class PostgisReplays implements ReplaySource {
-  readonly #pool: StorePool;
-  readonly #db: Kysely<Schema>;
+  readonly #fixes: FixReader;
 
-  /** @param pool reaches a migrated database; whoever made it ends it */
-  constructor(pool: StorePool) {
-    this.#pool = pool;
-    this.#db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  constructor(fixes: FixReader) {
+    this.#fixes = fixes;
   }
 
   async latest(span: Span, limit: number, after = ''): Promise<readonly Position[]> {
     const { fleet, from, to, cells } = span;
     if (cells?.length === 0) return [];
     const drivers = cells === undefined ? driversOfDays(span, after) : driversOfCells(span, cells, after, limit);
-    const rows = await this.#run(sql<FixRow>`
+    const rows = await this.#fixes.read(sql<FixRow>`
       WITH RECURSIVE driver AS (${drivers})
       SELECT fix.* FROM driver CROSS JOIN LATERAL (
         SELECT ${FIX_COLUMNS} FROM fixes
-        WHERE fleet = ${fleet} AND driver_id = id AND recorded_at BETWEEN ${time(from)} AND ${time(to)}
+        WHERE fleet = ${fleet} AND driver_id = id AND recorded_at BETWEEN ${moment(from)} AND ${moment(to)}
         ORDER BY recorded_at DESC
         LIMIT 1
       ) AS fix
@@ -49,27 +41,14 @@ export class PostgisReplays implements ReplaySource {
   ): Promise<readonly Position[]> {
     const { fleet, from, to, cells } = span;
     const isAfter =
-      after === undefined ? sql`` : sql`AND (recorded_at, driver_id) > (${time(after.timestamp)}, ${after.driverId})`;
-    const rows = await this.#run(sql<FixRow>`
+      after === undefined ? sql`` : sql`AND (recorded_at, driver_id) > (${moment(after.timestamp)}, ${after.driverId})`;
+    const rows = await this.#fixes.read(sql<FixRow>`
       SELECT ${FIX_COLUMNS} FROM fixes
-      WHERE fleet = ${fleet} AND recorded_at BETWEEN ${time(from)} AND ${time(to)} ${isAfter}
+      WHERE fleet = ${fleet} AND recorded_at BETWEEN ${moment(from)} AND ${moment(to)} ${isAfter}
         ${cells === undefined ? sql`` : sql`AND driver_id = ANY(${driversOf(span, cells, drivers)})`}
       ORDER BY recorded_at, driver_id
       LIMIT ${limit}`);
     return rows.map(toFix);
-  }
-
-  /** Through the pool itself, which discards a connection after an error; see `PostgisStore`. */
-  async #run<Row>(statement: RawBuilder<Row>): Promise<readonly Row[]> {
-    const query: CompiledQuery<Row> = statement.compile(this.#db);
-    try {
-      const result = await this.#pool.query<Row & pg.QueryResultRow>(query.sql, [...query.parameters]);
-      return result.rows;
-    } catch (error) {
-      const cause = toStoreError(error);
-      if (!(cause instanceof StoreUnavailable)) throw cause;
-      throw new DomainError('unavailable', 'The history cannot be read now; try again later.');
-    }
   }
 }
 
@@ -77,7 +56,7 @@ export class PostgisReplays implements ReplaySource {
 function driversOfCells({ fleet, from, to }: Span, cells: readonly string[], after: string, limit: number) {
   return sql`
     SELECT DISTINCT driver_id AS id FROM fixes
-    WHERE fleet = ${fleet} AND cell = ANY(${numbers(cells)}) AND recorded_at BETWEEN ${time(from)} AND ${time(to)}
+    WHERE fleet = ${fleet} AND cell = ANY(${numbers(cells)}) AND recorded_at BETWEEN ${moment(from)} AND ${moment(to)}
       AND driver_id > ${after}
     ORDER BY id
     LIMIT ${limit}`;
@@ -89,7 +68,7 @@ function driversOfCells({ fleet, from, to }: Span, cells: readonly string[], aft
  */
 function driversOfDays({ fleet, from, to }: Span, after: string) {
   const first = sql`
-    fleet = ${fleet} AND recorded_at >= ${time(from - (from % DAY))} AND recorded_at < ${time(to - (to % DAY) + DAY)}`;
+    fleet = ${fleet} AND recorded_at >= ${moment(from - (from % DAY))} AND recorded_at < ${moment(to - (to % DAY) + DAY)}`;
   return sql`
     (SELECT driver_id AS id FROM fixes WHERE ${first} AND driver_id > ${after} ORDER BY driver_id LIMIT 1)
     UNION ALL
@@ -103,7 +82,7 @@ function driversOf({ fleet, from, to }: Span, cells: readonly string[], named: r
   if (cells.length === 0) return sql`${named}::text[]`;
   return sql`ARRAY(
     SELECT driver_id FROM fixes
-    WHERE fleet = ${fleet} AND cell = ANY(${numbers(cells)}) AND recorded_at BETWEEN ${time(from)} AND ${time(to)}
+    WHERE fleet = ${fleet} AND cell = ANY(${numbers(cells)}) AND recorded_at BETWEEN ${moment(from)} AND ${moment(to)}
     UNION SELECT unnest(${named}::text[])
   )`;
 }
@@ -111,12 +90,4 @@ function driversOf({ fleet, from, to }: Span, cells: readonly string[], named: r
 /** Cells as the numbers that they are. */
 function numbers(cells: readonly string[]) {
   return sql`${cells.map((cell) => BigInt(`0x${cell}`).toString())}::bigint[]`;
-}
-
-/**
- * A time as the database reads it. Its cast from text is the parameter itself, which is known when the statement is
- * planned, so that partitions of other days are not even opened.
- */
-function time(milliseconds: number) {
-  return sql`${new Date(milliseconds).toISOString()}::timestamptz`;
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { EmbeddedDatabase } from '../../src/store/embedded.ts';
+import { FixReader } from '../../src/store/fix-reader.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { Partitions } from '../../src/store/partitions.ts';
 import { StorePool } from '../../src/store/pool.ts';
@@ -54,7 +55,7 @@ tracksContract('the embedded database', async () => {
   const truth = await Truth.connect(database.connection);
   await makePartitions(truth);
   return {
-    tracks: new PostgisTracks(pool),
+    tracks: new PostgisTracks(new FixReader(pool)),
     keep: (fixes) => keepBySql(truth, fixes),
     close: async () => {
       await truth.close();
@@ -67,5 +68,5 @@ replaysContract('embedded', async () => {
   const pool = new StorePool(database.connection);
   await pool.query('TRUNCATE fixes');
   const store = new PostgisStore(pool, { partitions: new Partitions(pool, 1, () => REPLAYS_NOW) });
-  return { store, source: new PostgisReplays(pool), close: () => store.close() };
+  return { store, source: new PostgisReplays(new FixReader(pool)), close: () => store.close() };
 });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { FixReader } from '../../src/store/fix-reader.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/open.ts';
 import { StorePool } from '../../src/store/pool.ts';
@@ -30,7 +31,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'tracks on a PostgreSQL 
   tracksContract('PostGIS', async () => {
     const { truth, pool } = await open('tracks');
     return {
-      tracks: new PostgisTracks(pool),
+      tracks: new PostgisTracks(new FixReader(pool)),
       keep: (fixes) => keepBySql(truth, fixes),
       close: async () => {
         await truth.close();
@@ -59,7 +60,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'tracks on a PostgreSQL 
         return pool.query(text, values);
       },
     }) as StorePool;
-    const tracks = new PostgisTracks(spy);
+    const tracks = new PostgisTracks(new FixReader(spy));
     await tracks.track('default', 'd7', MIDNIGHT + 3_600_000, MIDNIGHT + 7_200_000, 1_001);
     await tracks.track('default', 'd7', 0, 253_402_300_799_999, 11);
     await tracks.knows('default', 'nobody');
@@ -82,7 +83,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'tracks on a PostgreSQL 
     const databaseUrl = await createDatabase(postgres, 'written');
     const pool = new StorePool({ connectionString: databaseUrl });
     const none = async () => [];
-    const history = { tracks: new PostgisTracks(pool), replays: { latest: none, fixes: none } };
+    const history = { tracks: new PostgisTracks(new FixReader(pool)), replays: { latest: none, fixes: none } };
     const today = Math.floor(Date.now() / DAY) * DAY;
     // From the evening of yesterday to the morning of today, in no order.
     const moments = [3, -2, 1, -1, -3, 2, 0].map((seconds) => today + seconds * 1_000);
@@ -112,7 +113,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'tracks on a PostgreSQL 
     const { truth, connectionString } = await open('away');
     await truth.close();
     const pool = new StorePool({ connectionString }, { connectTimeout: 300, queryTimeout: 300 });
-    const tracks = new PostgisTracks(pool);
+    const tracks = new PostgisTracks(new FixReader(pool));
     const unavailable = { name: 'DomainError', code: 'unavailable' };
     expect(await tracks.knows('default', 'd')).toBe(false);
     const none = async () => [];

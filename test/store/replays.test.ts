@@ -1,6 +1,7 @@
 import { cellToParent, latLngToCell } from 'h3-js';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { FixReader } from '../../src/store/fix-reader.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { MemoryReplays } from '../../src/store/memory-replays.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -18,7 +19,7 @@ async function open(connection: Connection) {
   await migrate(connection);
   const pool = new StorePool(connection);
   const store = new PostgisStore(pool, { partitions: new Partitions(pool, 1, () => REPLAYS_NOW) });
-  return { store, source: new PostgisReplays(pool) };
+  return { store, source: new PostgisReplays(new FixReader(pool)) };
 }
 
 replaysContract('memory', async () => {
@@ -57,7 +58,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server'
       plans.push(lines.map((line) => line['QUERY PLAN']).join('\n'));
       return query(text, values);
     };
-    const source = new PostgisReplays(Object.assign(Object.create(pool), { query: explaining }));
+    const source = new PostgisReplays(new FixReader(Object.assign(Object.create(pool), { query: explaining })));
     const span = { fleet: 'default', from: day + 3_600_000, to: day + 3_660_000 };
     const cells = [cellToParent(latLngToCell(0, 0, 15), 6)];
     expect((await source.latest({ ...span, cells }, 10)).length).toBe(1);
@@ -77,7 +78,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server'
   it('says that the history is unavailable when the server is gone', async () => {
     const pool = new StorePool({ connectionString: await createDatabase(postgres, 'away') });
     await migrate({ connectionString: postgres.urlOf('away') });
-    const source = new PostgisReplays(pool);
+    const source = new PostgisReplays(new FixReader(pool));
     const span = { fleet: 'default', from: 0, to: 1 };
     expect(await source.latest(span, 1)).toEqual([]);
     await postgres.crash();
