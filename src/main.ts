@@ -164,6 +164,8 @@ async function shutDown(app: FastifyInstance | undefined, writer: GroupCommit, o
   await writer.drain(DRAIN_TIME);
   // Requests that wait for the store keep the app open until the writer lets them go.
   const closing = app?.close();
+  // It is waited for below; until then nobody hears of it.
+  closing?.catch(() => {});
   const closingSince = performance.now();
   if (!(await writer.drain(DRAIN_TIME))) {
     log.error(`${writer.unstored} writes that were received, and not acknowledged, could not be stored`);

@@ -68,14 +68,16 @@ export class Partitions {
   async tend(): Promise<readonly string[]> {
     const now = this.#now();
     if (this.keepsAny) await this.ensure([now, now + DAY]);
-    const first = this.keepsAny ? dayOf(this.since) : Number.POSITIVE_INFINITY;
+    const first = this.keepsAny ? await this.#firstDay() : Number.POSITIVE_INFINITY;
     const dropped: string[] = [];
     for (const name of await this.#names()) {
       const day = dayNamed(name);
       if (day === undefined || day >= first) continue;
       this.#made.delete(day);
-      // All who come after this wait with it for those who read now.
-      await this.#query(`BEGIN; SET LOCAL lock_timeout = ${DROP_PATIENCE}; DROP TABLE IF EXISTS ${name}; COMMIT`);
+      // One instance after the other; and all who come after this wait with it for those who read now.
+      await this.#query(
+        `BEGIN; SELECT pg_advisory_xact_lock(${LOCK}); SET LOCAL lock_timeout = ${DROP_PATIENCE}; DROP TABLE IF EXISTS ${name}; COMMIT`,
+      );
       dropped.push(name);
     }
     return dropped;
@@ -112,6 +114,12 @@ export class Partitions {
       const { message } = toStoreError(error);
       throw new StoreUnavailable(`The partition ${name} could not be made: ${message}`, { cause: error });
     }
+  }
+
+  /** The first day that is kept, by the clock of this process or the database's, whichever is behind: one that is wrong drops all. */
+  async #firstDay(): Promise<number> {
+    const [{ now }] = await this.#query('SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now');
+    return Math.min(dayOf(this.#now()), dayOf(Number(now))) - this.#retentionDays;
   }
 
   async #names(): Promise<readonly string[]> {

@@ -6,7 +6,7 @@ import { outcomeOf } from './outcome.ts';
 import { Partitions } from './partitions.ts';
 import type { StorePool } from './pool.ts';
 import type { Schema } from './schema.ts';
-import { type Entry, type LoadProgress, type Store, type StoredFix, StoreUnavailable } from './store.ts';
+import { type Entry, type LoadProgress, type Store, type StoredFix, StoreRejected, StoreUnavailable } from './store.ts';
 import { isDeadlock, toStoreError } from './store-error.ts';
 import type { Upkeep } from './upkeep.ts';
 import { writeStatement } from './write-statement.ts';
@@ -58,9 +58,8 @@ export class PostgisStore implements Store {
       if (entry.kind !== 'removal' && entry.fix.timestamp >= since) history.push(entry.fix);
     }
     if (history.length > 0) await this.#partitions.ensure(timestamps(history));
-    const statement = writeStatement(history, outcomeOf(entries), this.#staleAfter);
-    if (statement === undefined) return;
-    const query = statement.compile(this.#db);
+    const query = this.#statement(entries, history);
+    if (query === undefined) return;
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#commit(query);
@@ -71,6 +70,15 @@ export class PostgisStore implements Store {
       }
     }
     this.#upkeep?.written(entries.length + history.length);
+  }
+
+  /** @throws {StoreRejected} an entry that cannot be written down never will be, and must not hold up the others */
+  #statement(entries: readonly Entry[], history: readonly StoredFix[]): CompiledQuery | undefined {
+    try {
+      return writeStatement(history, outcomeOf(entries), this.#staleAfter)?.compile(this.#db);
+    } catch (error) {
+      throw new StoreRejected(String(error), { cause: error });
+    }
   }
 
   loadPositions(since: number, onProgress?: LoadProgress): AsyncGenerator<readonly StoredFix[]> {

@@ -1,8 +1,8 @@
 import { StoreRejected, StoreUnavailable } from './store.ts';
 
 /**
- * Sorts what pg threw. SQLSTATE classes 22 (data exception) and 23 (constraint violation) are the rows' own fault and
- * will fail for ever; all else (no connection, 08 connection exception, 53 resources, 57 operator intervention, 40
+ * Sorts what pg threw. SQLSTATE classes 22 (data exception), 23 (constraint violation) and 54 (program limit exceeded) are the
+ * rows' own fault and will fail for ever; all else (no connection, 08 connection exception, 53 resources, 57 operator intervention, 40
  * deadlock, timeouts) says nothing about the rows.
  *
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -11,7 +11,7 @@ export function toStoreError(error: unknown): StoreUnavailable | StoreRejected {
   if (error instanceof StoreUnavailable || error instanceof StoreRejected) return error;
   const { message, code } = describe(error);
   // Node's own codes (ECONNREFUSED …) are never five characters that begin with two digits.
-  if (/^2[23][0-9A-Z]{3}$/.test(code)) return new StoreRejected(message, { cause: error });
+  if (/^(22|23|54)[0-9A-Z]{3}$/.test(code)) return new StoreRejected(message, { cause: error });
   return new StoreUnavailable(message, { cause: error });
 }
 

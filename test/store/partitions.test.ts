@@ -98,6 +98,14 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'the partitions of histo
     await Promise.all(stores.map((store) => store.close()));
   });
 
+  it('are not dropped by a clock that is far ahead of the database’s', async () => {
+    const today = Date.now();
+    const store = new PostgisStore(pool, { partitions: new Partitions(pool, 2, () => today) });
+    await store.write(late([row('a', { timestamp: today })]));
+    expect(await new Partitions(pool, 2, () => today + 400 * DAY).tend()).toEqual([]);
+    expect((await truth.fixes()).length).toBe(1);
+  });
+
   it('that somebody drops meanwhile is made anew at the next try', async () => {
     const store = new PostgisStore(pool, { partitions: new Partitions(pool, 7, () => NOON) });
     await store.write(late([row('a', { timestamp: NOON })]));
