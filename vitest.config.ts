@@ -3,8 +3,10 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Most of the time goes into waiting for databases to start.
-    maxWorkers: 2,
+    // Much of the time goes into waiting for databases to start.
+    maxWorkers: 3,
+    // A worker of its own for each file takes as long as most files do.
+    isolate: false,
     // CommonJS packages are imported as Node imports them.
     deps: { interopDefault: false },
     // Tests of the embedded database start whole processes.

@@ -11,6 +11,7 @@ import { ServerProcess } from './support/process.ts';
 import { seeded } from './support/random.ts';
 import { SECRET, token } from './support/server.ts';
 import { describeWith } from './support/services.ts';
+import { slowTest } from './support/slow.ts';
 
 /** Seconds without a database; CI has it last as long as operators meet it. */
 const OUTAGE = Number(process.env.OUTAGE_SECONDS ?? 2);
@@ -144,27 +145,31 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'while PostgreSQL', (bin
     await outlast(url, [() => postgres.crash(), () => postgres.restart()]);
   });
 
-  test('hangs, the same holds; a start says so and fails, and a server that is stopped ends in time', {
-    timeout,
-  }, async () => {
-    const { postgres, url } = await own(bin);
-    const hang = [() => postgres.freeze(), () => postgres.thaw()] as const;
-    // Both take most of the ten seconds that they may.
-    if (OUTAGE < 10) return outlast(url, hang);
-    const other = new ServerProcess(settings(await createDatabase(postgres, 'other')));
-    const socket = await Client.open(`${(await other.ready).replace('http', 'ws')}/ws`, undefined, headers);
-    await outlast(url, hang, async () => {
-      const start = new ServerProcess(settings(url));
-      socket.send({ driverId: 'a', latitude: 1, longitude: 2, id: 1 });
-      await socket.settled();
-      const from = performance.now();
-      expect(await other.kill('SIGTERM')).toBe(0);
-      expect(performance.now() - from).toBeLessThan(10_000);
-      expect(socket.heard.filter(({ type }) => type === 'ack')).toEqual([]);
-      expect(await start.ended).toBe(1);
-      expect(start.stderr).toMatch(/^The database of DATABASE_URL cannot be used: .+\n$/);
-    });
-  });
+  slowTest(
+    'hangs, the same holds; a start says so and fails, and a server that is stopped ends in time',
+    {
+      timeout,
+    },
+    async () => {
+      const { postgres, url } = await own(bin);
+      const hang = [() => postgres.freeze(), () => postgres.thaw()] as const;
+      // Both take most of the ten seconds that they may.
+      if (OUTAGE < 10) return outlast(url, hang);
+      const other = new ServerProcess(settings(await createDatabase(postgres, 'other')));
+      const socket = await Client.open(`${(await other.ready).replace('http', 'ws')}/ws`, undefined, headers);
+      await outlast(url, hang, async () => {
+        const start = new ServerProcess(settings(url));
+        socket.send({ driverId: 'a', latitude: 1, longitude: 2, id: 1 });
+        await socket.settled();
+        const from = performance.now();
+        expect(await other.kill('SIGTERM')).toBe(0);
+        expect(performance.now() - from).toBeLessThan(10_000);
+        expect(socket.heard.filter(({ type }) => type === 'ack')).toEqual([]);
+        expect(await start.ended).toBe(1);
+        expect(start.stderr).toMatch(/^The database of DATABASE_URL cannot be used: .+\n$/);
+      });
+    },
+  );
 
   test('is stopped and MAX_PENDING_FIXES wait, new ones are refused, and exactly the others are stored in the end', async () => {
     const { postgres, url: databaseUrl } = await own(bin);

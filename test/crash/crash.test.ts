@@ -3,6 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { findPostgres, startPostgres } from '../support/postgres.ts';
 import { seeded } from '../support/random.ts';
 import { describeWith } from '../support/services.ts';
+import { slowTest } from '../support/slow.ts';
 import { campaign, type StoreKind } from './campaign.ts';
 import { postgresPlace } from './places.ts';
 import { CrashRun } from './run.ts';
@@ -23,7 +24,7 @@ async function expectNothingLost(store: StoreKind, kills: number, bin?: string):
 
 describe('kill -9 under load, with the embedded database', () => {
   const kills = Math.ceil(KILLS / 3);
-  test(`${kills} times loses nothing acknowledged and invents nothing`, { timeout: 60_000 + kills * EACH }, () =>
+  slowTest(`${kills} times loses nothing acknowledged and invents nothing`, { timeout: 60_000 + kills * EACH }, () =>
     expectNothingLost('embedded', kills),
   );
 });

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, vi } from 'vitest';
 import { Client } from '../support/client.ts';
 import { ServerProcess } from '../support/process.ts';
 import { SECRET, token } from '../support/server.ts';
@@ -115,36 +115,39 @@ describe('on a disk that is full', () => {
   );
 });
 
-test('a database that cannot write its log gives up at once, says why in a line, and is back with all that was acknowledged', async () => {
-  const dataDir = mkdtempSync(join(tmpdir(), 'nearcast-full-'));
-  onTestFinished(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 20 }));
-  const server = start(dataDir);
-  const url = await server.ready;
-  const { pid, socketDir } = databaseOf(dataDir) ?? { pid: 0, socketDir: '' };
-  // Files end for it after 512 kB: a limit that needs no disk of its own. A segment of the log is twice as long.
-  execFileSync('prlimit', ['--pid', String(pid), '--fsize=524288']);
-  const from = performance.now();
-  const acknowledged: string[] = [];
-  let n = 0;
-  while (databaseOf(dataDir)?.pid === pid) {
-    const ids = Array.from({ length: 500 }, () => `d${n++}`);
-    expect(
-      await send(
-        url,
-        ids.map((id) => fix(id)),
-      ),
-    ).toBe(200);
-    acknowledged.push(...ids);
-  }
-  // Not by the watch for what hangs, which takes a minute.
-  expect(performance.now() - from).toBeLessThan(20_000);
-  await until(() => logged(server, /The embedded database is back/).length === 1);
-  expect(logged(server, /gave up: could not .+: File too large/)).toHaveLength(1);
-  expect(logged(server, /The embedded database ended \(code 70\)/)).toHaveLength(1);
-  expect(server.stderr).not.toMatch(/wasm/);
-  const client = new pg.Client({ host: socketDir, user: 'postgres', database: 'postgres' });
-  await client.connect();
-  const { rows } = await client.query('SELECT driver_id FROM positions');
-  await client.end();
-  expect(new Set(rows.map(({ driver_id }) => driver_id))).toEqual(new Set(acknowledged));
-});
+slowTest(
+  'a database that cannot write its log gives up at once, says why in a line, and is back with all that was acknowledged',
+  async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'nearcast-full-'));
+    onTestFinished(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 20 }));
+    const server = start(dataDir);
+    const url = await server.ready;
+    const { pid, socketDir } = databaseOf(dataDir) ?? { pid: 0, socketDir: '' };
+    // Files end for it after 512 kB: a limit that needs no disk of its own. A segment of the log is twice as long.
+    execFileSync('prlimit', ['--pid', String(pid), '--fsize=524288']);
+    const from = performance.now();
+    const acknowledged: string[] = [];
+    let n = 0;
+    while (databaseOf(dataDir)?.pid === pid) {
+      const ids = Array.from({ length: 500 }, () => `d${n++}`);
+      expect(
+        await send(
+          url,
+          ids.map((id) => fix(id)),
+        ),
+      ).toBe(200);
+      acknowledged.push(...ids);
+    }
+    // Not by the watch for what hangs, which takes a minute.
+    expect(performance.now() - from).toBeLessThan(20_000);
+    await until(() => logged(server, /The embedded database is back/).length === 1);
+    expect(logged(server, /gave up: could not .+: File too large/)).toHaveLength(1);
+    expect(logged(server, /The embedded database ended \(code 70\)/)).toHaveLength(1);
+    expect(server.stderr).not.toMatch(/wasm/);
+    const client = new pg.Client({ host: socketDir, user: 'postgres', database: 'postgres' });
+    await client.connect();
+    const { rows } = await client.query('SELECT driver_id FROM positions');
+    await client.end();
+    expect(new Set(rows.map(({ driver_id }) => driver_id))).toEqual(new Set(acknowledged));
+  },
+);
