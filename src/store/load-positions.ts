@@ -73,6 +73,8 @@ export async function* loadPositions(
       next = query(PAGE, [page.lastFleet, page.lastDriver, since, limit]);
       // One that fails is heard of when it is waited for, and when nobody does, nobody need hear.
       next.catch(() => {});
+      // It leaves the process only when the event loop turns, so not after this page was taken apart and placed.
+      await new Promise(setImmediate);
     }
     if (page.driverId !== null) yield positions(page);
     onProgress?.(seen, total > 0 ? Math.max(total, seen) : undefined);
