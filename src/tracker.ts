@@ -62,7 +62,8 @@ export interface TrackerDeps {
 
 /**
  * The spine of Nearcast. A fix is accepted, moves its driver in the spatial index, becomes transitions of the
- * subscriptions concerned, goes to their outboxes, and to the store: in this order, in one go, with no await.
+ * subscriptions concerned, goes to their outboxes, and to the store: in this order, in one go, with no await. (A long file:
+ * everything that is asked of any fleet comes through here, each in a few lines.)
  */
 export class Tracker {
   readonly #writer: Writer;
@@ -121,8 +122,10 @@ export class Tracker {
     if (known !== undefined && timestamp === known.position.timestamp && !known.rejected) {
       fleet.heard(known, now);
       // The one before may wait itself.
-      const key = keyOf(fleetName, fix.driverId, timestamp);
-      if (onStored !== undefined) this.#writer.whenStored((error) => onStored(error ?? this.#rejections.get(key)));
+      if (onStored !== undefined) {
+        const key = keyOf(fleetName, fix.driverId, timestamp);
+        this.#writer.whenStored((error) => onStored(error ?? this.#rejections.get(key)));
+      }
       return 'duplicate';
     }
     const attributes = fix.attributes ?? known?.position.attributes;
