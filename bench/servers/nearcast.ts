@@ -49,7 +49,7 @@ serve((app.server.address() as AddressInfo).port, async () => {
 });
 
 async function open({ kind, url, dir = '' }: NearcastOptions['store']): Promise<OpenedStore> {
-  if (kind !== 'memory') return openStore({ databaseUrl: url, dataDir: dir });
+  if (kind !== 'memory') return openStore({ databaseUrl: url, dataDir: dir, retentionDays: 7 });
   const memory = new MemoryStore();
   return { store: memory, close: () => memory.close() };
 }
