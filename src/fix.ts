@@ -1,6 +1,16 @@
 /** What a driver may say of itself beside where it is: flat, at most 16 keys. */
 export type Attributes = Readonly<Record<string, string | number | boolean>>;
 
+/** About how many characters attributes are. They may be most of a fix. */
+export function lengthOf(attributes: Attributes | undefined): number {
+  let length = 0;
+  for (const key in attributes) {
+    const value = attributes[key];
+    length += key.length + (typeof value === 'string' ? value.length : 8);
+  }
+  return length;
+}
+
 /** One timestamped reading that a driver sent. */
 export interface Fix {
   readonly driverId: string;

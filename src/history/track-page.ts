@@ -1,4 +1,4 @@
-import type { Position } from '../fix.ts';
+import { lengthOf, type Position } from '../fix.ts';
 import type { TrackSource } from './track-source.ts';
 
 /** Fixes read at a time: as many as take a few milliseconds, however long the page. */
@@ -42,13 +42,4 @@ export async function readPage(
     if (found.length <= wanted) return { fixes, truncated: false };
     if (fixes.length === limit || text >= MAX_TEXT) return { fixes, truncated: true };
   }
-}
-
-function lengthOf(attributes: Position['attributes']): number {
-  let length = 0;
-  for (const key in attributes) {
-    const value = attributes[key];
-    length += key.length + (typeof value === 'string' ? value.length : 8);
-  }
-  return length;
 }

@@ -1,3 +1,4 @@
+import { lengthOf } from '../fix.ts';
 import { byHalves } from './by-halves.ts';
 import {
   type DriverKey,
@@ -265,14 +266,9 @@ export class GroupCommit {
   }
 }
 
-/** About how many characters an entry is on its way to the database; attributes may be most of it. */
-function sizeOf(fix: StoredFix): number {
-  let size = SMALLEST;
-  for (const key in fix.attributes) {
-    const value = fix.attributes[key];
-    size += key.length + (typeof value === 'string' ? value.length : 8);
-  }
-  return size;
+/** About how many characters an entry is on its way to the database. */
+function sizeOf({ attributes }: StoredFix): number {
+  return SMALLEST + lengthOf(attributes);
 }
 
 /** A callback that throws is a bug that must come to light, but not here, where it would stop the others. */

@@ -30,7 +30,7 @@ export function outcomeOf(entries: readonly Entry[]): Outcome {
 }
 
 /** Tells drivers apart. */
-export function keyOf({ fleet, driverId }: DriverKey): string {
+function keyOf({ fleet, driverId }: DriverKey): string {
   // A fleet's name has no control characters.
   return `${fleet}\n${driverId}`;
 }

@@ -2,8 +2,8 @@ import type { StorePool } from './pool.ts';
 import { StoreUnavailable } from './store.ts';
 import { toStoreError } from './store-error.ts';
 
-/** Milliseconds of a day. Days are those of UTC. */
-const DAY = 86_400_000;
+/** Milliseconds of a day, which is what a partition holds. Days are those of UTC. */
+export const DAY = 86_400_000;
 
 /** Any number will do that nobody else locks by; these are the letters "NEAR". */
 const LOCK = 0x4e454152;

@@ -4,9 +4,7 @@ import type { Position } from '../fix.ts';
 import type { ReplaySource, Span } from '../history/replay-source.ts';
 import { type FixReader, moment } from './fix-reader.ts';
 import { FIX_COLUMNS, type FixRow, toFix } from './fix-row.ts';
-
-/** Milliseconds of a day, which is what a partition holds. Days are those of UTC. */
-const DAY = 86_400_000;
+import { DAY } from './partitions.ts';
 
 /** Replays out of the table of fixes: by cell and time who is asked about, then along the primary key. */
 export class PostgisReplays implements ReplaySource {

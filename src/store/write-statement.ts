@@ -3,7 +3,6 @@ import { toNormal } from '../geo/ecef.ts';
 import { indexOf } from '../spatial/point-index.ts';
 import type { Outcome } from './outcome.ts';
 import type { DriverKey, StoredFix } from './store.ts';
-import { time } from './time.ts';
 
 /** What is to be done with a fix, as bits. */
 const HISTORY = 1;
@@ -132,4 +131,12 @@ function toTuple(fix: StoredFix, use: number): readonly unknown[] {
     fix.attributes ?? {},
     use,
   ];
+}
+
+/**
+ * A time from epoch milliseconds. `to_timestamp` would go through seconds, which a float8 cannot hold exactly;
+ * milliseconds times an interval stay whole microseconds.
+ */
+function time(milliseconds: RawBuilder<unknown>): RawBuilder<Date> {
+  return sql<Date>`(timestamptz 'epoch' + ${milliseconds} * interval '1 millisecond')`;
 }
