@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { Circle } from '../geo/circle.ts';
+import { MAX_DISTANCE } from '../geo/ellipsoid.ts';
+import type { Sight } from '../sight.ts';
 
 /** Everything that a token may allow. */
 export const SCOPES = ['positions:read', 'positions:write', 'positions:write:any', 'metrics:read'] as const;
@@ -21,12 +24,27 @@ export const claimsSchema = z.object({
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$/)
     .default(DEFAULT_FLEET),
+  /** Names the token, so that it can be revoked (RFC 7519, 4.1.7). */
+  jti: z.string().min(1).max(128).optional(),
+  /** Nobody outside of this circle may be seen; degrees and metres. */
+  area: z
+    .object({
+      latitude: z.number().min(-90).max(90),
+      longitude: z.number().min(-180).max(180),
+      radius: z.number().min(0).max(MAX_DISTANCE),
+    })
+    .optional(),
+  /** H3 resolution of the cells that places are told by. */
+  precision: z.int().min(0).max(15).optional(),
 });
 
 /** Who is on the other side, as a verified token says. */
 export class Principal {
   readonly subject: string;
-  readonly fleet: string;
+  /** The `jti` of the token, where it has one. */
+  readonly tokenId: string | undefined;
+  /** What it may see, if it {@link canRead}. */
+  readonly sight: Sight;
   /** Epoch milliseconds. */
   readonly expiresAt: number;
   readonly canRead: boolean;
@@ -38,13 +56,19 @@ export class Principal {
 
   constructor(claims: z.output<typeof claimsSchema>) {
     this.subject = claims.sub;
-    this.fleet = claims.fleet;
+    this.tokenId = claims.jti;
+    const { fleet, area, precision } = claims;
+    this.sight = { fleet, bounds: area && new Circle(area.latitude, area.longitude, area.radius), precision };
     this.expiresAt = claims.exp * 1000;
     const scopes = claims.scope.split(' ');
     this.canRead = scopes.includes('positions:read');
     this.canReadMetrics = scopes.includes('metrics:read');
     this.canWriteAny = scopes.includes('positions:write:any');
     this.canWrite = this.canWriteAny || scopes.includes('positions:write');
+  }
+
+  get fleet(): string {
+    return this.sight.fleet;
   }
 
   get role(): Role {

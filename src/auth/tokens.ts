@@ -7,16 +7,18 @@ export interface TokenClaims {
   readonly sub: string;
   readonly scope: string;
   readonly fleet?: string;
+  /** Bounds what may be read; degrees and metres. */
+  readonly area?: { readonly latitude: number; readonly longitude: number; readonly radius: number };
+  /** H3 resolution that positions are coarsened to. */
+  readonly precision?: number;
+  readonly jti?: string;
   readonly ttlSeconds: number;
 }
 
 /** Signs a token (HS256). */
-export function mintToken(secret: string, { sub, scope, fleet, ttlSeconds }: TokenClaims): string {
-  return createSigner({ key: secret, algorithm: 'HS256', expiresIn: ttlSeconds * 1000 })({
-    sub,
-    scope,
-    ...(fleet === undefined ? {} : { fleet }),
-  });
+export function mintToken(secret: string, { ttlSeconds, ...claims }: TokenClaims): string {
+  const given = Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined));
+  return createSigner({ key: secret, algorithm: 'HS256', expiresIn: ttlSeconds * 1000 })(given);
 }
 
 /** Turns a token into its principal. @throws {DomainError} `unauthorized`, with the reason */

@@ -2,6 +2,7 @@ import type { Principal } from '../auth/principal.ts';
 import { onceExpired } from '../delivery/expiry.ts';
 import { DomainError } from '../errors.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
+import { isSameSight } from '../sight.ts';
 
 /** How long a connection may go on without a token, milliseconds. */
 const AUTHENTICATION_TIME = 10_000;
@@ -55,7 +56,7 @@ export class Session {
     if (before !== undefined && (before.subject !== principal.subject || before.fleet !== principal.fleet)) {
       throw new DomainError('forbidden', 'A new token must be of the same subject and fleet.');
     }
-    if (reading && !principal.canRead) {
+    if (reading && !(principal.canRead && before !== undefined && isSameSight(before.sight, principal.sight))) {
       throw new DomainError('forbidden', 'The new token does not allow the subscriptions that are open.');
     }
     this.#principal = principal;

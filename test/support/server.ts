@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { type AppDeps, buildApp } from '../../src/app.ts';
-import { mintToken } from '../../src/auth/tokens.ts';
+import { mintToken, type TokenClaims } from '../../src/auth/tokens.ts';
 import { type Config, loadConfig } from '../../src/config.ts';
 import type { Overload } from '../../src/overload/overload.ts';
 import { encodePosition } from '../../src/protocol/position.ts';
@@ -16,7 +16,7 @@ import { Client, type Message } from './client.ts';
 export const SECRET = 'a secret of at least thirty-two bytes';
 
 /** A token that may do everything, unless told otherwise. */
-export function token(claims: { sub?: string; scope?: string; fleet?: string; ttlSeconds?: number } = {}): string {
+export function token(claims: Partial<TokenClaims> = {}): string {
   return mintToken(SECRET, { sub: 'tester', scope: 'positions:read positions:write:any', ttlSeconds: 3600, ...claims });
 }
 
