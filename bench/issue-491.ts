@@ -120,7 +120,7 @@ function inProcess(settings: FanoutPlanSettings, circles: readonly Circle[], rou
   const without = make();
   const among = make();
   for (const [n, { lat, lng, radius }] of circles.entries()) {
-    among.subscribe('fleet', String(n), { wake: () => {} }, { area: new GeoCircle(lat, lng, radius) });
+    among.subscribe({ fleet: 'fleet' }, String(n), { wake: () => {} }, { area: new GeoCircle(lat, lng, radius) });
   }
   const fixes = Array.from({ length: UPDATES }, (_, i): Fix => {
     const {

@@ -2,6 +2,7 @@ import { compareIds } from './compare-ids.ts';
 import type { Attributes, Position } from './fix.ts';
 import { Circle } from './geo/circle.ts';
 import { NOWHERE } from './geo/everywhere.ts';
+import { overlap } from './geo/overlap.ts';
 import type { Region } from './geo/region.ts';
 import { type CellPage, type Page, Pages } from './pages.ts';
 import { Roster } from './roster.ts';
@@ -23,6 +24,8 @@ export interface Conditions {
   readonly where?: Test;
   /** Positions with an older timestamp (epoch milliseconds) are left out. */
   readonly since?: number;
+  /** Whoever is outside is left out. */
+  readonly bounds?: Circle;
 }
 
 /**
@@ -43,6 +46,7 @@ export class Fleet implements Subject {
   readonly #nothing: string;
   readonly #encode: EncodePosition;
   readonly #now: () => number;
+  readonly #onRemoved: ((driverId: string, reason: 'stale' | 'offline') => void) | undefined;
   #revision = 0;
   /** The latest that the clock was when ages were told by it. It may be set back, and who was too old be so no more. */
   #latest = Number.NEGATIVE_INFINITY;
@@ -54,12 +58,20 @@ export class Fleet implements Subject {
    * @param epoch tells this fleet's cursors from those of any other, and of any other process
    * @param nothing the epoch of all fleets of which nothing was ever known
    * @param now the server's clock, epoch milliseconds
+   * @param onRemoved hears of every driver that is forgotten, and why
    */
-  constructor(epoch: string, nothing: string, encode: EncodePosition, now: () => number) {
+  constructor(
+    epoch: string,
+    nothing: string,
+    encode: EncodePosition,
+    now: () => number,
+    onRemoved?: (driverId: string, reason: 'stale' | 'offline') => void,
+  ) {
     this.#epoch = epoch;
     this.#nothing = nothing;
     this.#encode = encode;
     this.#now = now;
+    this.#onRemoved = onRemoved;
     this.#tree = new CellTree((a, b) => compareIds(this.at(a).id, this.at(b).id));
     this.#pages = new Pages(this.#tree, this.#roster, (slot) => this.at(slot));
     this.#registry = new Registry(this.#tree, this, () => this.#time());
@@ -161,16 +173,18 @@ export class Fleet implements Subject {
     this.drivers.delete(driver.id);
     this.#roster.remove(driver);
     this.#registry.removed(driver, reason);
+    this.#onRemoved?.(driver.id, reason);
   }
 
   /**
    * Watches an area: the recipient is woken at once for the snapshot, then for every change.
    *
    * @param cursor the moment from which the client goes on; one that is not of this question gives a full snapshot
+   * @param bounds outside of which nobody is seen
    */
-  watch(id: string, recipient: Recipient, view: View, cursor?: string): Subscription {
-    const past = cursor === undefined ? undefined : this.#past(view, readCursor(cursor));
-    const subscription = new Subscription(id, this, recipient, view, past);
+  watch(id: string, recipient: Recipient, view: View, cursor?: string, bounds?: Circle): Subscription {
+    const past = cursor === undefined ? undefined : this.#past(view, readCursor(cursor), bounds);
+    const subscription = new Subscription(id, this, recipient, view, past, bounds);
     this.#registry.add(subscription);
     return subscription;
   }
@@ -183,9 +197,9 @@ export class Fleet implements Subject {
     this.#registry.remove(subscription);
   }
 
-  /** Where an area is now; `undefined` when it goes around a driver that is not known. */
-  regionOf(area: Area): Region | undefined {
-    const region = this.#registry.regionOf(area);
+  /** Where an area is now; `undefined` when it goes around a driver that is not known, or not within the bounds. */
+  regionOf(area: Area, bounds?: Circle): Region | undefined {
+    const region = this.#registry.regionOf(area, bounds);
     return region === NOWHERE ? undefined : region;
   }
 
@@ -195,12 +209,15 @@ export class Fleet implements Subject {
 
   /** The drivers within `radius` metres of a place, nearest first, equally far ones by driverId. */
   nearest(lat: number, lng: number, radius: number, limit: number, conditions: Conditions = {}): Nearest {
-    return this.#tree.nearest(lat, lng, radius, limit, this.#accept(conditions));
+    const { bounds } = conditions;
+    // Nobody within the bounds is further away than their far side.
+    const furthest = bounds === undefined ? radius : Math.min(radius, bounds.furthestFrom(lat, lng));
+    return this.#tree.nearest(lat, lng, furthest, limit, this.#accept(conditions));
   }
 
   /** Some drivers of a region, or of everywhere, by id; see {@link Pages.drivers}. */
   page(region: Region | undefined, conditions: Conditions, limit: number, after?: string): Page {
-    return this.#pages.drivers(region, this.#accept(conditions), limit, after);
+    return this.#pages.drivers(within(region, conditions), this.#accept(conditions, true), limit, after);
   }
 
   /** How many are in each cell of a region, or of everywhere; see {@link Pages.cells}. */
@@ -211,7 +228,7 @@ export class Fleet implements Subject {
     limit: number,
     after?: string,
   ): CellPage {
-    return this.#pages.cells(region, this.#accept(conditions), resolution, limit, after);
+    return this.#pages.cells(within(region, conditions), this.#accept(conditions, true), resolution, limit, after);
   }
 
   /** The driver in a slot that {@link nearest} gave. */
@@ -223,8 +240,8 @@ export class Fleet implements Subject {
    * What a cursor marks, if it is of this question and this fleet. Whoever is inside now and has the position that it had
    * then was inside then, as the area was the same or is known; so nothing else need be remembered of any moment.
    */
-  #past(view: View, cursor: Cursor | undefined): Past | undefined {
-    if (cursor === undefined || cursor.key !== questionKey(view.area, view)) return undefined;
+  #past(view: View, cursor: Cursor | undefined, bounds: Circle | undefined): Past | undefined {
+    if (cursor === undefined || cursor.key !== questionKey(view.area, view, bounds)) return undefined;
     // The client may be wrong by more than it now allows.
     if (!(cursor.minDisplacement <= (view.minDisplacement ?? 0))) return undefined;
     const { epoch, revision, members, followed } = cursor;
@@ -241,11 +258,12 @@ export class Fleet implements Subject {
     };
   }
 
-  /** Asks the driver in a slot for conditions; `undefined` where there are none. */
-  #accept({ where, since }: Conditions): Accept | undefined {
-    if (where === undefined && since === undefined) return undefined;
+  /** Asks the driver in a slot for conditions; `undefined` where there are none. @param isBounded bounds are kept already */
+  #accept({ where, since, bounds }: Conditions, isBounded = bounds === undefined): Accept | undefined {
+    if (where === undefined && since === undefined && isBounded) return undefined;
     if (since !== undefined) this.#time();
     return (slot) =>
+      (isBounded || this.#tree.isIn(bounds as Circle, slot)) &&
       (where === undefined || where(this.#attributes[slot])) &&
       (since === undefined || this.at(slot).position.timestamp >= since);
   }
@@ -295,4 +313,9 @@ export class Fleet implements Subject {
     if (driver.newerHeard !== undefined) driver.newerHeard.olderHeard = driver.olderHeard;
     else this.#newest = driver.olderHeard;
   }
+}
+
+/** What of a region, or of everywhere, is within bounds. */
+function within(region: Region | undefined, { bounds }: Conditions): Region | undefined {
+  return region === undefined ? bounds : overlap(region, bounds);
 }

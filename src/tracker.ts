@@ -1,3 +1,4 @@
+import { Aspects } from './aspects.ts';
 import type { Fix, Position } from './fix.ts';
 import { type Conditions, Fleet } from './fleet.ts';
 import { Circle } from './geo/circle.ts';
@@ -5,6 +6,7 @@ import { distance } from './geo/distance.ts';
 import { EVERYWHERE } from './geo/everywhere.ts';
 import type { Region } from './geo/region.ts';
 import type { CellPage, Page } from './pages.ts';
+import type { Sight } from './sight.ts';
 import type { OnStored } from './store/group-commit.ts';
 import type { DriverKey, StoredFix } from './store/store.ts';
 import { type Area, Around } from './subscriptions/area.ts';
@@ -72,7 +74,7 @@ export class Tracker {
   readonly #ttl: number;
   readonly #maxFuture: number;
   readonly #encode: EncodePosition;
-  readonly #fleets = new Map<string, Fleet>();
+  readonly #fleets = new Map<string, Aspects>();
   /** Why the store rejected which fixes, for as long as their duplicates may wait. */
   readonly #rejections = new Map<string, Error>();
   #fleetsMade = 0;
@@ -87,14 +89,19 @@ export class Tracker {
   }
 
   /** All fleets of which something is known; for whoever counts. */
-  get fleets(): Iterable<Fleet> {
-    return this.#fleets.values();
+  *fleets(): Iterable<Fleet> {
+    for (const { whole } of this.#fleets.values()) yield whole;
+  }
+
+  /** The same, and what is seen of them by those who may not see all. */
+  *aspects(): Iterable<Fleet> {
+    for (const aspects of this.#fleets.values()) yield* aspects.fleets();
   }
 
   /** Number of drivers known, over all fleets. */
   get size(): number {
     let size = 0;
-    for (const fleet of this.#fleets.values()) size += fleet.drivers.size;
+    for (const { whole } of this.#fleets.values()) size += whole.drivers.size;
     return size;
   }
 
@@ -109,10 +116,10 @@ export class Tracker {
     if (fix.timestamp !== undefined && fix.timestamp > now + this.#maxFuture) return 'future';
     if (this.#writer.full) return 'unavailable';
     const fleet = this.#fleet(fleetName);
-    const known = fleet.drivers.get(fix.driverId);
+    const known = fleet.whole.drivers.get(fix.driverId);
     const timestamp = fix.timestamp ?? stamp(now, known);
     if (known !== undefined && timestamp < known.position.timestamp) {
-      fleet.heard(known, now);
+      fleet.whole.heard(known, now);
       // What it did not say of itself then is not known; that it is as now is likelier than that there was nothing to say.
       const attributes = fix.attributes ?? known.position.attributes;
       this.#writer.writeLate({ ...fix, timestamp, attributes, receivedAt: now, fleet: fleetName }, onStored);
@@ -120,7 +127,7 @@ export class Tracker {
     }
     // Of one that the store rejected there is nothing yet to be a duplicate of.
     if (known !== undefined && timestamp === known.position.timestamp && !known.rejected) {
-      fleet.heard(known, now);
+      fleet.whole.heard(known, now);
       // The one before may wait itself.
       if (onStored !== undefined) {
         const key = keyOf(fleetName, fix.driverId, timestamp);
@@ -145,7 +152,7 @@ export class Tracker {
    */
   goOffDuty(fleetName: string, driverId: string, onStored: OnStored): Departure {
     if (this.#writer.full) return 'unavailable';
-    const fleet = this.#fleets.get(fleetName);
+    const fleet = this.#fleets.get(fleetName)?.whole;
     const driver = fleet?.drivers.get(driverId);
     if (fleet === undefined || driver === undefined) {
       this.#writer.whenStored(onStored);
@@ -161,7 +168,7 @@ export class Tracker {
    * it is none.
    */
   reject({ fleet, driverId, timestamp }: StoredFix, error: Error): void {
-    const driver = this.driver(fleet, driverId);
+    const driver = this.#fleets.get(fleet)?.whole.drivers.get(driverId);
     if (driver?.position.timestamp === timestamp) driver.rejected = true;
     const key = keyOf(fleet, driverId, timestamp);
     this.#rejections.set(key, error);
@@ -179,30 +186,33 @@ export class Tracker {
   /** Fills the index with what the store remembers, in any order, before anything is accepted. Nothing is written. */
   async restore(batches: AsyncIterable<readonly StoredFix[]>): Promise<void> {
     for await (const rows of batches) {
-      for (const row of rows) this.#fleet(row.fleet).restore(positionOf(row));
+      for (const row of rows) this.#fleet(row.fleet).whole.restore(positionOf(row));
     }
-    for (const fleet of this.#fleets.values()) fleet.settle();
+    for (const { whole } of this.#fleets.values()) whole.settle();
   }
 
-  /** A driver of a fleet, or undefined. */
-  driver(fleetName: string, driverId: string): Driver | undefined {
-    return this.#fleets.get(fleetName)?.drivers.get(driverId);
+  /** A driver that may be seen, or undefined. */
+  driver(sight: Sight, driverId: string): Driver | undefined {
+    const fleet = this.#seenBy(sight);
+    const driver = fleet?.drivers.get(driverId);
+    if (driver === undefined || sight.bounds === undefined) return driver;
+    return fleet?.isIn(sight.bounds, driver) ? driver : undefined;
   }
 
   /** The drivers nearest to the centre of a circle and inside it, answered from memory alone. */
-  nearby(fleetName: string, circle: Circle, limit: number, filters: Filters = {}): Nearby {
-    const fleet = this.#fleets.get(fleetName);
+  nearby(sight: Sight, circle: Circle, limit: number, filters: Filters = {}): Nearby {
+    const fleet = this.#seenBy(sight);
     if (fleet === undefined) {
-      return { drivers: [], distances: [], cursor: this.#mark(fleet, circle, filters, false), truncated: false };
+      return { drivers: [], distances: [], cursor: this.#mark(sight, circle, filters, false), truncated: false };
     }
     // One more than asked for tells whether there are more.
-    const found = fleet.nearest(circle.lat, circle.lng, circle.radius, limit + 1, this.#conditions(filters));
+    const found = fleet.nearest(circle.lat, circle.lng, circle.radius, limit + 1, this.#conditions(sight, filters));
     const truncated = found.slots.length > limit;
     if (truncated) found.slots.length = limit;
     return {
       drivers: found.slots.map((slot) => fleet.at(slot)),
       distances: found.distances,
-      cursor: this.#mark(fleet, circle, filters, truncated),
+      cursor: this.#mark(sight, circle, filters, truncated),
       truncated,
     };
   }
@@ -211,14 +221,14 @@ export class Tracker {
    * The drivers within an area, in the order of their ids: at most `limit`, and perhaps fewer, of those after the given
    * id. Answered from memory alone. `undefined` when the area goes around a driver that is not known.
    */
-  within(fleetName: string, area: Area, filters: Filters, limit: number, after?: string): Within | undefined {
-    const fleet = this.#fleets.get(fleetName);
-    const region = regionOf(fleet, area);
+  within(sight: Sight, area: Area, filters: Filters, limit: number, after?: string): Within | undefined {
+    const fleet = this.#seenBy(sight);
+    const region = regionOf(fleet, area, sight);
     if (region === undefined) return undefined;
     if (fleet === undefined) {
-      return { drivers: [], cursor: this.#mark(fleet, area, filters, after !== undefined), truncated: false };
+      return { drivers: [], cursor: this.#mark(sight, area, filters, after !== undefined), truncated: false };
     }
-    const { drivers, next } = fleet.page(bounded(region), this.#conditions(filters), limit, after);
+    const { drivers, next } = fleet.page(bounded(region), this.#conditions(sight, filters), limit, after);
     const to = (circle: Circle) =>
       drivers.map(({ position: { lat, lng } }) => distance(circle.lat, circle.lng, lat, lng));
     const distances = region instanceof Circle ? to(region) : undefined;
@@ -226,7 +236,7 @@ export class Tracker {
     return {
       drivers,
       distances,
-      cursor: this.#mark(fleet, area, filters, truncated || after !== undefined),
+      cursor: this.#mark(sight, area, filters, truncated || after !== undefined),
       truncated,
       next,
     };
@@ -237,23 +247,23 @@ export class Tracker {
    * around a driver that is not known.
    */
   cells(
-    fleetName: string,
+    sight: Sight,
     area: Area,
     resolution: number,
     filters: Filters,
     limit: number,
     after?: string,
   ): CellPage | undefined {
-    const fleet = this.#fleets.get(fleetName);
-    const region = regionOf(fleet, area);
+    const fleet = this.#seenBy(sight);
+    const region = regionOf(fleet, area, sight);
     if (region === undefined) return undefined;
     if (fleet === undefined) return { cells: [] };
-    return fleet.cells(bounded(region), this.#conditions(filters), resolution, limit, after);
+    return fleet.cells(bounded(region), this.#conditions(sight, filters), resolution, limit, after);
   }
 
-  /** Watches an area; see {@link Fleet.watch}. */
-  subscribe(fleetName: string, id: string, recipient: Recipient, view: View, cursor?: string): Subscription {
-    return this.#fleet(fleetName).watch(id, recipient, view, cursor);
+  /** Watches an area, or what of it may be seen; see {@link Fleet.watch}. */
+  subscribe(sight: Sight, id: string, recipient: Recipient, view: View, cursor?: string): Subscription {
+    return this.#fleet(sight.fleet).seenBy(sight).watch(id, recipient, view, cursor, sight.bounds);
   }
 
   /** Has a subscription look at something else; its next message is the difference, even when there is none. */
@@ -284,20 +294,21 @@ export class Tracker {
   }
 
   /** Marks the present moment of an answer. @param part the answer is not all that was asked for */
-  #mark(fleet: Fleet | undefined, area: Area, filters: Filters, part: boolean): string {
-    const { epoch, revision } = fleet ?? { epoch: this.#nothing, revision: 0 };
-    const followed = area instanceof Around ? fleet?.drivers.get(area.driverId)?.position : undefined;
+  #mark(sight: Sight, area: Area, filters: Filters, part: boolean): string {
+    const { epoch, revision } = this.#seenBy(sight) ?? { epoch: this.#nothing, revision: 0 };
+    const followed = area instanceof Around ? this.driver(sight, area.driverId)?.position : undefined;
     return writeCursor({
       epoch,
       revision,
-      key: part ? PART : questionKey(area, filters),
+      key: part ? PART : questionKey(area, filters, sight.bounds),
       minDisplacement: 0,
       followed,
     });
   }
 
-  #conditions({ where, maxAge }: Filters): Conditions {
-    return { where: compileWhere(where), since: maxAge === undefined ? undefined : this.#now() - maxAge * 1000 };
+  #conditions({ bounds }: Sight, { where, maxAge }: Filters): Conditions {
+    const since = maxAge === undefined ? undefined : this.#now() - maxAge * 1000;
+    return { where: compileWhere(where), since, bounds };
   }
 
   /** The epoch of a fleet of which nothing is known. */
@@ -305,10 +316,17 @@ export class Tracker {
     return `${this.#instance}-0`;
   }
 
-  #fleet(name: string): Fleet {
+  /** The fleet as it shows itself, but for bounds; `undefined` when nothing is known of it. */
+  #seenBy(sight: Sight): Fleet | undefined {
+    return this.#fleets.get(sight.fleet)?.seenBy(sight);
+  }
+
+  #fleet(name: string): Aspects {
     let fleet = this.#fleets.get(name);
     if (fleet === undefined) {
-      fleet = new Fleet(`${this.#instance}-${++this.#fleetsMade}`, this.#nothing, this.#encode, this.#now);
+      const make = (onRemoved?: (driverId: string, reason: 'stale' | 'offline') => void) =>
+        new Fleet(`${this.#instance}-${++this.#fleetsMade}`, this.#nothing, this.#encode, this.#now, onRemoved);
+      fleet = new Aspects(make, this.#now);
       this.#fleets.set(name, fleet);
     }
     return fleet;
@@ -326,9 +344,9 @@ function positionOf(row: StoredFix): Position {
   return { driverId, lat, lng, timestamp, receivedAt, accuracy, altitude, heading, speed, attributes };
 }
 
-/** Where an area is; `undefined` when it goes around a driver that is not known. */
-function regionOf(fleet: Fleet | undefined, area: Area): Region | undefined {
-  if (fleet !== undefined) return fleet.regionOf(area);
+/** Where an area is; `undefined` when it goes around a driver that is not known, or may not be seen. */
+function regionOf(fleet: Fleet | undefined, area: Area, { bounds }: Sight): Region | undefined {
+  if (fleet !== undefined) return fleet.regionOf(area, bounds);
   return area instanceof Around ? undefined : area;
 }
 

@@ -67,7 +67,7 @@ const byBytes = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.
 /** Asks a tracker in all ways, and compares with the rows themselves. */
 function judge(tracker: Tracker, fleet: string, rows: readonly StoredFix[], random: Random): void {
   for (const { fleet: _, ...position } of rows) {
-    expect(tracker.driver(fleet, position.driverId)?.position).toEqual(position);
+    expect(tracker.driver({ fleet }, position.driverId)?.position).toEqual(position);
   }
   for (let n = 0; n < 20; n++) {
     const { lat, lng } = random.pick(rows);
@@ -80,10 +80,10 @@ function judge(tracker: Tracker, fleet: string, rows: readonly StoredFix[], rand
       .sort((a, b) => a.metres - b.metres || byBytes(a.id, b.id))
       .map(({ id }) => id);
     const filters = free ? { where: { status: 'free' } } : {};
-    const found = tracker.nearby(fleet, new Circle(lat, lng, radius), 10_000, filters);
+    const found = tracker.nearby({ fleet }, new Circle(lat, lng, radius), 10_000, filters);
     expect(found.drivers.map(({ id }) => id)).toEqual(expected);
   }
-  const everybody = tracker.within(fleet, EVERYWHERE, {}, 100_000)?.drivers.map(({ id }) => id);
+  const everybody = tracker.within({ fleet }, EVERYWHERE, {}, 100_000)?.drivers.map(({ id }) => id);
   expect(everybody).toEqual(rows.map(({ driverId }) => driverId).sort(byBytes));
 }
 
@@ -94,7 +94,7 @@ function judgeExpiry(tracker: Tracker, clock: { now: number }, rows: readonly St
     while (tracker.expire());
     const left = rows.filter(({ receivedAt }) => receivedAt >= clock.now - TTL);
     expect(tracker.size).toBe(left.length);
-    expect(left.every(({ fleet, driverId }) => tracker.driver(fleet, driverId) !== undefined)).toBe(true);
+    expect(left.every(({ fleet, driverId }) => tracker.driver({ fleet }, driverId) !== undefined)).toBe(true);
   }
 }
 
@@ -155,9 +155,9 @@ test('a row that comes again, as one may that was written meanwhile, leaves one 
     yield [row(2, NOW - 1)];
   }).done;
   expect(tracker.size).toBe(1);
-  expect(tracker.nearby('f', new Circle(2, 0, 1), 10).drivers.map(({ id }) => id)).toEqual(['d']);
-  expect(tracker.nearby('f', new Circle(1, 0, 1), 10).drivers).toEqual([]);
-  expect(tracker.within('f', EVERYWHERE, {}, 10)?.drivers.length).toBe(1);
+  expect(tracker.nearby({ fleet: 'f' }, new Circle(2, 0, 1), 10).drivers.map(({ id }) => id)).toEqual(['d']);
+  expect(tracker.nearby({ fleet: 'f' }, new Circle(1, 0, 1), 10).drivers).toEqual([]);
+  expect(tracker.within({ fleet: 'f' }, EVERYWHERE, {}, 10)?.drivers.length).toBe(1);
 });
 
 test('a recovery that takes long says how far it is, every three seconds', async () => {

@@ -52,7 +52,7 @@ test('the newest timestamp wins, whatever the order of arrival; a late fix is fo
   expect(tracker.accept('f', fix('a', 900_000, 2, 2))).toBe('duplicate');
   expect(tracker.accept('f', fix('a', 899_999, 3, 3))).toBe('late');
   expect(tracker.accept('f', fix('a', 900_001, 4, 4))).toBe('accepted');
-  expect(tracker.driver('f', 'a')?.position.lat).toBe(4);
+  expect(tracker.driver({ fleet: 'f' }, 'a')?.position.lat).toBe(4);
   expect(written.map(({ timestamp }) => timestamp)).toEqual([900_000, 900_001]);
   expect(late).toMatchObject([{ fleet: 'f', driverId: 'a', timestamp: 899_999, lat: 3, receivedAt: 1_000_000 }]);
 });
@@ -128,7 +128,7 @@ test('a duplicate of a fix that still waits is stored with it, or is not if the 
 test('a fix further ahead than allowed is refused and changes nothing; one just as far is accepted', () => {
   const { tracker, written } = setUp();
   expect(tracker.accept('f', fix('a', 1_030_001))).toBe('future');
-  expect(tracker.driver('f', 'a')).toBeUndefined();
+  expect(tracker.driver({ fleet: 'f' }, 'a')).toBeUndefined();
   expect(written).toEqual([]);
   expect(tracker.accept('f', fix('a', 1_030_000))).toBe('accepted');
 });
@@ -141,7 +141,7 @@ test('nothing is accepted while the store is too far behind', () => {
 
 test('attributes stay when a fix names none, and are replaced when it does', () => {
   const { tracker } = setUp();
-  const attributes = () => tracker.driver('f', 'a')?.position.attributes;
+  const attributes = () => tracker.driver({ fleet: 'f' }, 'a')?.position.attributes;
   tracker.accept('f', fix('a', 1, 0, 0, { attributes: { status: 'busy', seats: 4 } }));
   tracker.accept('f', fix('a', 2));
   expect(attributes()).toEqual({ status: 'busy', seats: 4 });
@@ -160,9 +160,9 @@ test('a driver of whom nothing was received for the TTL is gone; a late fix coun
   expect(tracker.size).toBe(2);
   clock.now += 1;
   tracker.expire();
-  expect(tracker.driver('f', 'a')).toBeUndefined();
-  expect(tracker.driver('f', 'b')).toBeDefined();
-  expect(tracker.nearby('f', new Circle(0, 0, 10), 10).drivers.map(({ id }) => id)).toEqual(['b']);
+  expect(tracker.driver({ fleet: 'f' }, 'a')).toBeUndefined();
+  expect(tracker.driver({ fleet: 'f' }, 'b')).toBeDefined();
+  expect(tracker.nearby({ fleet: 'f' }, new Circle(0, 0, 10), 10).drivers.map(({ id }) => id)).toEqual(['b']);
 });
 
 test('a driver that goes off duty is gone at once, and its watchers hear why; it is forgotten with its timestamp', () => {
@@ -171,7 +171,7 @@ test('a driver that goes off duty is gone at once, and its watchers hear why; it
   tracker.accept('f', fix('b', 900_000));
   tracker.accept('g', fix('a', 900_000));
   const here = new Circle(0, 0, 10);
-  const subscription = tracker.subscribe('f', 's', { wake() {} }, { area: here });
+  const subscription = tracker.subscribe({ fleet: 'f' }, 's', { wake() {} }, { area: here });
   const changes: [string, string][] = [];
   const hear = () => {
     const { enter, move, exit } = subscription.takeChanges();
@@ -180,19 +180,19 @@ test('a driver that goes off duty is gone at once, and its watchers hear why; it
     for (const { driverId, reason } of exit) changes.push([driverId, reason]);
   };
   subscription.takeSnapshot();
-  const before = tracker.nearby('f', here, 10).cursor;
+  const before = tracker.nearby({ fleet: 'f' }, here, 10).cursor;
 
   expect(tracker.goOffDuty('f', 'a', () => {})).toBe('gone');
-  expect(tracker.driver('f', 'a')).toBeUndefined();
-  const nearby = tracker.nearby('f', here, 10);
+  expect(tracker.driver({ fleet: 'f' }, 'a')).toBeUndefined();
+  const nearby = tracker.nearby({ fleet: 'f' }, here, 10);
   expect(nearby.drivers.map(({ id }) => id)).toEqual(['b']);
   expect(nearby.cursor).not.toBe(before);
-  expect(tracker.within('f', EVERYWHERE, {}, 10)?.drivers.map(({ id }) => id)).toEqual(['b']);
-  expect(tracker.cells('f', EVERYWHERE, 0, {}, 10)?.cells.map(({ count }) => count)).toEqual([1]);
+  expect(tracker.within({ fleet: 'f' }, EVERYWHERE, {}, 10)?.drivers.map(({ id }) => id)).toEqual(['b']);
+  expect(tracker.cells({ fleet: 'f' }, EVERYWHERE, 0, {}, 10)?.cells.map(({ count }) => count)).toEqual([1]);
   hear();
   expect(changes).toEqual([['a', 'offline']]);
   expect(removed).toEqual([{ fleet: 'f', driverId: 'a' }]);
-  expect(tracker.driver('g', 'a')).toBeDefined();
+  expect(tracker.driver({ fleet: 'g' }, 'a')).toBeDefined();
 
   expect(tracker.accept('f', fix('a', 100_000))).toBe('accepted');
   hear();
@@ -218,7 +218,7 @@ test('nobody goes off duty while the store is too far behind', () => {
   writer.full = true;
   expect(tracker.goOffDuty('f', 'a', () => {})).toBe('unavailable');
   expect(tracker.goOffDuty('f', 'b', () => {})).toBe('unavailable');
-  expect(tracker.driver('f', 'a')).toBeDefined();
+  expect(tracker.driver({ fleet: 'f' }, 'a')).toBeDefined();
   expect([...removed, ...waiting]).toEqual([]);
 });
 
@@ -252,7 +252,7 @@ test('a restart brings back whom memory knew, and nobody who went off duty, what
   expect(Math.min(departures.gone, departures.unknown)).toBeGreaterThan(100);
   const again = make();
   await again.restore(store.loadPositions(0));
-  const known = (from: Tracker) => ids.map((id) => from.driver('f', id)?.position);
+  const known = (from: Tracker) => ids.map((id) => from.driver({ fleet: 'f' }, id)?.position);
   expect(known(again)).toEqual(known(tracker));
   expect(again.size).toBeGreaterThan(0);
 });
@@ -271,7 +271,7 @@ test('what is restored goes stale in the order in which it was heard, whatever t
   }
   await tracker.restore(rows());
   expect(written).toEqual([]);
-  const known = () => ['oldest', 'middle', 'newest'].filter((id) => tracker.driver('f', id));
+  const known = () => ['oldest', 'middle', 'newest'].filter((id) => tracker.driver({ fleet: 'f' }, id));
   clock.now = 1_100_001;
   tracker.expire();
   expect(known()).toEqual(['middle', 'newest']);
@@ -284,18 +284,18 @@ test('the same driverId in two fleets is two drivers, and neither fleet sees the
   const { tracker } = setUp();
   tracker.accept('f', fix('a', 1, 1, 1));
   tracker.accept('g', fix('a', 1, 2, 2));
-  expect(tracker.driver('f', 'a')?.position.lat).toBe(1);
-  expect(tracker.nearby('f', new Circle(2, 2, 1_000), 10).drivers).toEqual([]);
-  expect(tracker.nearby('g', new Circle(2, 2, 1_000), 10).drivers.length).toBe(1);
-  expect(tracker.nearby('h', new Circle(2, 2, 1_000), 10).drivers).toEqual([]);
+  expect(tracker.driver({ fleet: 'f' }, 'a')?.position.lat).toBe(1);
+  expect(tracker.nearby({ fleet: 'f' }, new Circle(2, 2, 1_000), 10).drivers).toEqual([]);
+  expect(tracker.nearby({ fleet: 'g' }, new Circle(2, 2, 1_000), 10).drivers.length).toBe(1);
+  expect(tracker.nearby({ fleet: 'h' }, new Circle(2, 2, 1_000), 10).drivers).toEqual([]);
 });
 
 test('a fleet that nobody is in or watches is forgotten, and its cursors mean nothing to the next of its name', () => {
   const { tracker, clock } = setUp();
-  const cursor = () => tracker.nearby('f', new Circle(0, 0, 1), 1).cursor;
+  const cursor = () => tracker.nearby({ fleet: 'f' }, new Circle(0, 0, 1), 1).cursor;
   tracker.accept('f', fix('a', 1));
   const before = cursor();
-  const subscription = tracker.subscribe('f', 's', { wake() {} }, { area: new Circle(0, 0, 1) });
+  const subscription = tracker.subscribe({ fleet: 'f' }, 's', { wake() {} }, { area: new Circle(0, 0, 1) });
   clock.now += 300_001;
   tracker.expire();
   expect(cursor().split('.')[0]).toBe(before.split('.')[0]);
@@ -308,7 +308,7 @@ test('a fleet that nobody is in or watches is forgotten, and its cursors mean no
 test('a query says that it was truncated when, and only when, there were more', () => {
   const { tracker } = setUp();
   for (let i = 0; i < 3; i++) tracker.accept('f', fix(`d${i}`, 1));
-  const ask = (limit: number) => tracker.nearby('f', new Circle(0, 0, 1), limit);
+  const ask = (limit: number) => tracker.nearby({ fleet: 'f' }, new Circle(0, 0, 1), limit);
   expect(ask(2)).toMatchObject({ truncated: true, drivers: [{ id: 'd0' }, { id: 'd1' }] });
   expect(ask(3).truncated).toBe(false);
 });
@@ -337,7 +337,7 @@ test('a polygon that is dear to ask about is paged in small steps, and together 
   let after: string | undefined;
   do {
     const before = polygon.work;
-    const page = tracker.within('f', polygon, {}, 1_000, after) as Within;
+    const page = tracker.within({ fleet: 'f' }, polygon, {}, 1_000, after) as Within;
     // Estimate, walk, gather and walk: each is given up after half a million edges and one question more.
     expect(polygon.work - before).toBeLessThan(4 * 510_000);
     found.push(...page.drivers.map(({ id }) => id));
@@ -364,7 +364,7 @@ test('a count with a condition that few meet ends its pages early, and together 
     let pages = 0;
     let after: string | undefined;
     do {
-      const page = tracker.cells('f', EVERYWHERE, 2, { where: { status } }, 10_000, after) as CellPage;
+      const page = tracker.cells({ fleet: 'f' }, EVERYWHERE, 2, { where: { status } }, 10_000, after) as CellPage;
       for (const { count } of page.cells) sum += count;
       after = page.next;
       pages++;

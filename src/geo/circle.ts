@@ -1,4 +1,4 @@
-import { distanceBetween, safeChord } from './distance.ts';
+import { distance, distanceBetween, safeChord } from './distance.ts';
 import { toEcef } from './ecef.ts';
 import { MAX_DISTANCE } from './ellipsoid.ts';
 import { EDGE, INSIDE, OUTSIDE, type Region, type Side } from './region.ts';
@@ -52,6 +52,11 @@ export class Circle implements Region {
   /** Metres along the ellipsoid from the centre to a point, given both ways. */
   distanceTo(x: number, y: number, z: number, lat: number, lng: number): number {
     return distanceBetween(this.#x, this.#y, this.#z, this.lat, this.lng, x, y, z, lat, lng);
+  }
+
+  /** No point of the circle is further from a place than this: metres along the ellipsoid, a hair too many. */
+  furthestFrom(lat: number, lng: number): number {
+    return distance(lat, lng, this.lat, this.lng) + this.radius + 1e-2;
   }
 
   /** How the circle lies to a ball around (x, y, z): never wrong where it says inside or outside. */

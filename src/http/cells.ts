@@ -49,8 +49,8 @@ export const cellRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps) =
       const filters = { where: conditionInQuery(query), maxAge };
       const geoJson = wantsGeoJson(request, reply);
       const limit = Math.min(query.limit ?? DEFAULT_CELLS, geoJson ? MAX_OUTLINES : Number.POSITIVE_INFINITY);
-      const { fleet } = principalOf(request);
-      const found = known(tracker.cells(fleet, toArea(query), resolution, filters, limit, after));
+      const { sight } = principalOf(request);
+      const found = known(tracker.cells(sight, toArea(query), resolution, filters, limit, after));
       const next = found.next === undefined ? undefined : nextPath(PATH, request.url, CELL_PARAMETERS, found.next);
       if (geoJson) {
         return sendGeoJson(reply, encodeCellCollection(found.cells, resolution, now(), next));

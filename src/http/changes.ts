@@ -68,7 +68,7 @@ export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 
       const { query } = request;
       const { cursor } = query;
       const view = viewOfQuery(query);
-      const { fleet, expiresAt, role } = principalOf(request);
+      const { sight, expiresAt, role } = principalOf(request);
       return new Promise<void>((resolve, reject) => {
         const onEnd = (message: string | undefined, subscription: Subscription | undefined) => {
           transport.end(poll);
@@ -89,7 +89,7 @@ export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 
         reply.raw.on('close', () => poll.close());
         const wait = Math.max(0, Math.min(query.wait * 1000, expiresAt - clock.now()));
         const pause = cursor === undefined || view.maxRate === undefined ? 0 : 1000 / view.maxRate;
-        poll.start((outbox) => tracker.subscribe(fleet, DEFAULT_SUBSCRIPTION, outbox, view, cursor), pause, wait);
+        poll.start((outbox) => tracker.subscribe(sight, DEFAULT_SUBSCRIPTION, outbox, view, cursor), pause, wait);
       });
     },
   );

@@ -54,9 +54,9 @@ export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps
     (request, reply) => {
       const { query } = request;
       const where = conditionInQuery(query);
-      const { fleet } = principalOf(request);
+      const { sight } = principalOf(request);
       const circle = new Circle(query.latitude, query.longitude, query.radius);
-      const found = tracker.nearby(fleet, circle, query.limit, { where, maxAge: query.maxAge });
+      const found = tracker.nearby(sight, circle, query.limit, { where, maxAge: query.maxAge });
       if (wantsGeoJson(request, reply)) {
         return sendGeoJson(reply, encodeFeatureCollection(found, now()));
       }
@@ -84,7 +84,7 @@ export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps
       },
     },
     (request, reply) => {
-      const driver = tracker.driver(principalOf(request).fleet, request.params.driverId);
+      const driver = tracker.driver(principalOf(request).sight, request.params.driverId);
       if (driver === undefined)
         throw new DomainError('not_found', 'There is no such driver, or nothing was heard of it.');
       if (wantsGeoJson(request, reply))

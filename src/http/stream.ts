@@ -71,7 +71,7 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
       const view = viewOfQuery(query);
       const cursor = request.headers['last-event-id'] || query.cursor;
       const principal = principalOf(request);
-      const { fleet, expiresAt } = principal;
+      const { sight, expiresAt } = principal;
       const visit = new Visit(app.log, transport.name, request.raw.socket.remoteAddress);
       visit.is(principal);
       reply.hijack();
@@ -87,7 +87,7 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
         transport,
         visit,
       );
-      stream.subscription = tracker.subscribe(fleet, DEFAULT_SUBSCRIPTION, stream.outbox, view, cursor);
+      stream.subscription = tracker.subscribe(sight, DEFAULT_SUBSCRIPTION, stream.outbox, view, cursor);
     },
   );
 };

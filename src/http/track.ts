@@ -89,7 +89,7 @@ export const trackRoutes: FastifyPluginAsyncZod<TrackDeps> = async (app, { track
       const last = page.fixes.at(-1);
       if (
         last === undefined &&
-        tracker.driver(fleet, driverId) === undefined &&
+        tracker.driver(principalOf(request).sight, driverId) === undefined &&
         !(await tracks.knows(fleet, driverId))
       ) {
         throw new DomainError('not_found', 'There is no such driver, or nothing that it sent is kept.');

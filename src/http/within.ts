@@ -47,8 +47,8 @@ export const withinRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps)
     readonly after?: string;
   }
   const send = (request: FastifyRequest, reply: FastifyReply, area: Area, asked: Asked) => {
-    const { fleet } = principalOf(request);
-    const found = known(tracker.within(fleet, area, asked, asked.limit ?? DEFAULT_PAGE, asked.after));
+    const { sight } = principalOf(request);
+    const found = known(tracker.within(sight, area, asked, asked.limit ?? DEFAULT_PAGE, asked.after));
     const path = request.routeOptions.url as string;
     const next = found.next === undefined ? undefined : nextPath(path, request.url, LIST_PARAMETERS, found.next);
     if (wantsGeoJson(request, reply)) {

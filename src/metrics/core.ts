@@ -1,3 +1,4 @@
+import type { Fleet } from '../fleet.ts';
 import type { Judged } from '../ingest.ts';
 import { AREA_KINDS, kindOf } from '../subscriptions/area.ts';
 import type { Tracker } from '../tracker.ts';
@@ -13,38 +14,40 @@ export function fixMetrics(on: Instruments, { verdicts, refusals }: Judged): voi
 
 /** What is known, and who watches it. */
 export function trackerMetrics(on: Instruments, tracker: Tracker): void {
-  const sum = (read: (fleet: Tracker['fleets'] extends Iterable<infer F> ? F : never) => number) => () => {
+  const sum = (read: (fleet: Fleet) => number, fleets: () => Iterable<Fleet>) => () => {
     let value = 0;
-    for (const fleet of tracker.fleets) value += read(fleet);
+    for (const fleet of fleets()) value += read(fleet);
     return [{ value }];
   };
+  const fleets = () => tracker.fleets();
+  const aspects = () => tracker.aspects();
   on.gauge(
     'nearcast_drivers',
     'Drivers known, of all fleets.',
     [],
-    sum(({ drivers }) => drivers.size),
+    sum(({ drivers }) => drivers.size, fleets),
   );
   on.gauge(
     'nearcast_fleets',
     'Fleets that have drivers or watchers.',
     [],
-    sum(() => 1),
+    sum(() => 1, fleets),
   );
   on.gauge(
     'nearcast_index_nodes',
     'Cells of the index of places.',
     [],
-    sum(({ index }) => index.nodes),
+    sum(({ index }) => index.nodes, aspects),
   );
   on.gauge(
     'nearcast_index_bytes',
     'Memory of the index of places.',
     [],
-    sum(({ index }) => index.bytes),
+    sum(({ index }) => index.bytes, aspects),
   );
   on.gauge('nearcast_subscriptions', 'Subscriptions, by kind of area.', ['area'], () => {
     const counts = Object.fromEntries(AREA_KINDS.map((kind) => [kind, 0]));
-    for (const { subscriptions } of tracker.fleets) {
+    for (const { subscriptions } of aspects()) {
       for (const { asked } of subscriptions) counts[kindOf(asked.area)]++;
     }
     return AREA_KINDS.map((area) => ({ labels: { area }, value: counts[area] }));

@@ -1,6 +1,7 @@
 import { Circle } from '../geo/circle.ts';
 import { distance } from '../geo/distance.ts';
 import { NOWHERE } from '../geo/everywhere.ts';
+import { overlap } from '../geo/overlap.ts';
 import type { Region } from '../geo/region.ts';
 import { Ring } from '../geo/ring.ts';
 import type { CellTree } from '../spatial/cell-tree.ts';
@@ -85,13 +86,13 @@ export class Registry {
   lookAt(subscription: Subscription, view: View): void {
     const isNew = !this.#registrations.has(subscription);
     if (!isNew && view === subscription.view) {
-      this.#move(subscription, this.regionOf(view.area));
+      this.#move(subscription, this.regionOf(view.area, subscription.bounds));
       return;
     }
     if (!isNew) this.#detach(subscription);
     if (view !== subscription.view) subscription.look(view);
     this.#attach(subscription);
-    const region = this.regionOf(view.area);
+    const region = this.regionOf(view.area, subscription.bounds);
     if (isNew) {
       subscription.region = region;
       this.#register(subscription);
@@ -107,11 +108,15 @@ export class Registry {
     for (const driver of subscription.inside) leave(driver, subscription);
   }
 
-  /** Where an area is now. One around a driver that is not known is nowhere. */
-  regionOf(area: Area): Region {
+  /**
+   * Where an area is now. One around a driver that is not known is nowhere, and outside of the bounds of what may be seen
+   * none is.
+   */
+  regionOf(area: Area, bounds: Region | undefined): Region {
     if (!(area instanceof Around)) return area;
-    const position = this.#subject.drivers.get(area.driverId)?.position;
-    return position === undefined ? NOWHERE : new Circle(position.lat, position.lng, area.radius);
+    const driver = this.#subject.drivers.get(area.driverId);
+    if (driver === undefined || !this.#isSeen(bounds, driver)) return NOWHERE;
+    return new Circle(driver.position.lat, driver.position.lng, area.radius);
   }
 
   /** Tells every subscription concerned of a driver's new position. O(subscriptions that watch its old or new place). */
@@ -141,7 +146,7 @@ export class Registry {
     }
     // Nobody is held on to; and the list keeps its length, so that it need not grow again.
     matches.fill(undefined, 0, count);
-    this.#lead(driver.id, 'here');
+    this.#lead(driver.id, driver);
   }
 
   /** Tells every subscription that holds a driver, or follows it, that it is gone. */
@@ -151,14 +156,35 @@ export class Registry {
     this.#lead(driver.id, reason);
   }
 
-  /** Tells those who follow a driver what became of it; they go after it when they are next told of. */
-  #lead(driverId: string, followed: Followed): void {
+  /**
+   * Tells those who follow a driver what became of it; they go after it when they are next told of.
+   *
+   * @param now the driver, or why there is none any more
+   */
+  #lead(driverId: string, now: Driver | 'stale' | 'offline'): void {
     const followers = this.#followers.get(driverId);
     if (followers === undefined) return;
     for (const subscription of followers) {
       subscription.ask(subscription.asked);
-      subscription.follow(followed);
+      if (typeof now === 'object') subscription.follow(this.#whereabouts(subscription, now));
+      // Of one that went where it may not be seen nothing more is told.
+      else if (subscription.bounds === undefined || subscription.followed === 'here') subscription.follow(now);
     }
+  }
+
+  /** What a subscription that follows a driver is told of it. */
+  #whereabouts({ bounds }: Subscription, driver: Driver | undefined): Followed {
+    return driver !== undefined && this.#isSeen(bounds, driver) ? 'here' : 'unknown';
+  }
+
+  /** Whether a driver is within the bounds of what may be seen. */
+  #isSeen(bounds: Region | undefined, driver: Driver): boolean {
+    return bounds === undefined || this.#tree.isIn(bounds, driver.slot);
+  }
+
+  /** Whether a driver is where a subscription looks, and may be seen. */
+  #isIn({ bounds }: Subscription, region: Region, driver: Driver): boolean {
+    return this.#tree.isIn(region, driver.slot) && this.#isSeen(bounds, driver);
   }
 
   /** Lets go of the drivers whose positions have grown too old for a subscription. @param now epoch milliseconds */
@@ -174,14 +200,14 @@ export class Registry {
 
   readonly #match = (subscription: Subscription, inside: boolean): void => {
     const driver = this.#driver as Driver;
-    if (!inside && !this.#tree.isIn(subscription.region, driver.slot)) return;
+    if (!inside && !this.#isIn(subscription, subscription.region, driver)) return;
     if (!meets(subscription, driver, sinceOf(subscription, driver.position.receivedAt))) return;
     this.#matches[this.#count++] = subscription;
   };
 
   /** Why a subscription does not hold a driver that the fleet knows. */
   #why(subscription: Subscription, driver: Driver): ExitReason {
-    if (!this.#tree.isIn(subscription.region, driver.slot)) return 'left';
+    if (!this.#isIn(subscription, subscription.region, driver)) return 'left';
     const { where } = subscription;
     return where !== undefined && !where(driver.position.attributes) ? 'filtered' : 'stale';
   }
@@ -190,7 +216,7 @@ export class Registry {
   #held(subscription: Subscription): Set<Driver> {
     const drivers = new Set<Driver>();
     const since = sinceOf(subscription, this.#now());
-    this.#tree.within(subscription.region, (slot) => {
+    this.#tree.within(overlap(subscription.region, subscription.bounds), (slot) => {
       const driver = this.#subject.at(slot);
       if (meets(subscription, driver, since)) drivers.add(driver);
     });
@@ -225,7 +251,7 @@ export class Registry {
     const since = sinceOf(subscription, this.#now());
     this.#tree.within(new Ring(lat, lng, radius - moved, radius + moved), (slot) => {
       const driver = this.#subject.at(slot);
-      if (this.#tree.isIn(circle, slot) && meets(subscription, driver, since)) {
+      if (this.#isIn(subscription, circle, driver) && meets(subscription, driver, since)) {
         if (!subscription.inside.has(driver)) letIn(driver, subscription);
       } else if (subscription.inside.has(driver)) this.#letOut(driver, subscription);
     });
@@ -258,7 +284,7 @@ export class Registry {
     followers.add(subscription);
     // Of one that it followed already it knows more.
     if (subscription.followed !== undefined) return;
-    subscription.follow(this.#subject.drivers.has(area.driverId) ? 'here' : 'unknown');
+    subscription.follow(this.#whereabouts(subscription, this.#subject.drivers.get(area.driverId)));
   }
 
   #detach(subscription: Subscription): void {
@@ -271,12 +297,12 @@ export class Registry {
   }
 
   #register(subscription: Subscription): void {
-    const { region, view } = subscription;
+    const { region, view, bounds } = subscription;
     const reach =
       view.area instanceof Around && region instanceof Circle
         ? new Circle(region.lat, region.lng, region.radius + Math.max(LEEWAY * region.radius, MIN_LEEWAY))
         : undefined;
-    const cells = cover(reach ?? region, COVER_CELLS, COVER_RESOLUTION);
+    const cells = cover(overlap(reach ?? region, bounds), COVER_CELLS, COVER_RESOLUTION);
     if (reach !== undefined) cells.inside.fill(false);
     this.#registrations.set(subscription, { number: this.#watched.add(subscription, cells), reach });
   }

@@ -99,6 +99,8 @@ export class Subscription {
   readonly id: string;
   readonly subject: Subject;
   readonly recipient: Recipient;
+  /** What whoever asks may see, whatever it is asked to look at; `undefined` where that is all of the subject. */
+  readonly bounds: Region | undefined;
   /** What it looks at; what it is asked to look at may wait, see {@link ask}. */
   view: View;
   /** Where the area is now. */
@@ -124,16 +126,17 @@ export class Subscription {
   #followed: Followed | undefined;
   #followedTold: Followed | undefined;
 
-  constructor(id: string, subject: Subject, recipient: Recipient, view: View, past?: Past) {
+  constructor(id: string, subject: Subject, recipient: Recipient, view: View, past?: Past, bounds?: Region) {
     this.id = id;
     this.subject = subject;
     this.recipient = recipient;
+    this.bounds = bounds;
     this.view = view;
     this.#next = view;
     this.region = view.area instanceof Around ? NOWHERE : view.area;
     this.where = compileWhere(view.where);
     this.ages = view.maxAge === undefined ? undefined : new AgeQueue(this.inside);
-    this.#key = questionKey(view.area, view);
+    this.#key = questionKey(view.area, view, this.bounds);
     this.#told = view.minDisplacement ? new Told(view.minDisplacement) : undefined;
     this.#past = past;
   }
@@ -169,7 +172,7 @@ export class Subscription {
     }
     this.view = view;
     this.where = compileWhere(view.where);
-    this.#key = questionKey(view.area, view);
+    this.#key = questionKey(view.area, view, this.bounds);
     // What the client was to go on from was told of another question.
     this.#past = undefined;
     if (view.maxAge === undefined) this.ages = undefined;

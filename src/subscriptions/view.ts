@@ -1,3 +1,4 @@
+import type { Region } from '../geo/region.ts';
 import { type Area, Around } from './area.ts';
 import { Fingerprint } from './fingerprint.ts';
 import type { Where } from './where.ts';
@@ -21,8 +22,10 @@ export interface View extends Filters {
 /**
  * Tells an area and filters from all others: the same for whatever means the same question, be it asked as a list or as a
  * subscription, but for polygons drawn in another order.
+ *
+ * @param bounds of what whoever asks may see
  */
-export function questionKey(area: Area, { where, maxAge }: Filters): string {
+export function questionKey(area: Area, { where, maxAge }: Filters, bounds?: Region): string {
   const fingerprint = new Fingerprint();
   if (area instanceof Around) {
     fingerprint.text(area.driverId);
@@ -36,6 +39,10 @@ export function questionKey(area: Area, { where, maxAge }: Filters): string {
       // As conditions compare: by text, and in no order.
       fingerprint.members(new Set((Array.isArray(allowed) ? allowed : [allowed]).map(String)));
     }
+  }
+  if (bounds !== undefined) {
+    fingerprint.text('bounds');
+    bounds.identify((number) => fingerprint.number(number));
   }
   return fingerprint.toString();
 }

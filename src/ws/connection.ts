@@ -153,13 +153,13 @@ export class Connection implements Socket, Patient, Peer {
 
   /** Subscribes. @throws {DomainError} why not */
   subscribe(id: string, view: View, cursor: string | undefined): void {
-    const { fleet } = this.#session.reader;
+    const { sight } = this.#session.reader;
     const known = this.#subscriptions.get(id);
     if (known !== undefined) this.#drop(known);
     else if (this.#subscriptions.size >= this.#deps.maxSubscriptions) {
       throw new DomainError('limit', `A connection may have at most ${this.#deps.maxSubscriptions} subscriptions.`);
     }
-    this.#subscriptions.set(id, this.#deps.tracker.subscribe(fleet, id, this.outbox, view, cursor));
+    this.#subscriptions.set(id, this.#deps.tracker.subscribe(sight, id, this.outbox, view, cursor));
   }
 
   /** Runs what a message or URL asks for; what is wrong with it is told to the client, and the connection goes on. */

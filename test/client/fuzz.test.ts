@@ -118,7 +118,7 @@ test('through outages and lost answers every fix gets one verdict, and what is a
     }
     for (const [driverId, timestamp] of newest) {
       expect(store.written.has(`${driverId} ${timestamp}`)).toBe(true);
-      expect(server.tracker.driver('default', driverId)?.position.timestamp).toBe(timestamp);
+      expect(server.tracker.driver({ fleet: 'default' }, driverId)?.position.timestamp).toBe(timestamp);
     }
   }
   expect(outages).toBeGreaterThan(5);

@@ -94,7 +94,7 @@ test('of a server that goes away and comes back at its place, the pause is kept,
   ]);
   await track.flush();
   expect(verdicts.map(({ verdict }) => verdict)).toEqual(['accepted', 'accepted']);
-  expect(after.tracker.driver('default', 'self')?.position.lng).toBe(1);
+  expect(after.tracker.driver({ fleet: 'default' }, 'self')?.position.lng).toBe(1);
 });
 
 test('a client that reads nothing is closed as slow, comes back when it does, and has what is so', async () => {

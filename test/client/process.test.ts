@@ -100,7 +100,7 @@ test('a server that breaks every connection is no end of the application', async
      console.log(...snapshots);`,
     `http://127.0.0.1:${server.port}`,
   );
-  await vi.waitUntil(() => server.tracker.driver('default', 'cut me') !== undefined, { timeout: 10_000 });
+  await vi.waitUntil(() => server.tracker.driver({ fleet: 'default' }, 'cut me') !== undefined, { timeout: 10_000 });
   for (const socket of connections) socket.resetAndDestroy();
   expect(await printed).toBe('false true\nat once\n');
 });

@@ -64,7 +64,7 @@ test('a kept queue is sent though nothing new is, and an empty one needs no conn
   const nearcast = clientOf(server);
   const track = nearcast.track({ storage });
   await track.flush();
-  expect(server.tracker.driver('default', 'd')?.position.timestamp).toBe(1);
+  expect(server.tracker.driver({ fleet: 'default' }, 'd')?.position.timestamp).toBe(1);
   const idle = clientOf(server, { token: token() });
   await idle.track({ storage: new FakeStorage() }).flush();
   expect(idle.state).toBe('idle');
@@ -181,7 +181,7 @@ test('a storage that fails is told, and the queue goes on in memory', async () =
   track.send(here);
   expect(await full).toMatchObject({ message: 'The queue could not be saved: full' });
   await track.flush();
-  expect(server.tracker.driver('default', 'd')).toBeDefined();
+  expect(server.tracker.driver({ fleet: 'default' }, 'd')).toBeDefined();
 });
 
 test('without a localStorage one is asked for', () => {

@@ -22,7 +22,7 @@ test('every fix gets its verdict, and flush waits for them', async () => {
   expect(refused).toMatchObject([
     { code: 'invalid', fix: { latitude: 100 }, message: expect.stringMatching(/latitude/) },
   ]);
-  expect(server.tracker.driver('default', 'd')?.position).toMatchObject({ lat: 1, lng: 2 });
+  expect(server.tracker.driver({ fleet: 'default' }, 'd')?.position).toMatchObject({ lat: 1, lng: 2 });
 });
 
 test('fixes of one millisecond are dated in their order, so that the last one is where the driver is', async () => {
@@ -35,7 +35,7 @@ test('fixes of one millisecond are dated in their order, so that the last one is
   const other = track.send({ driverId: 'e', latitude: 1, longitude: 2 });
   await track.flush();
   expect(verdicts.map(({ verdict }) => verdict)).toEqual(Array(4).fill('accepted'));
-  expect(server.tracker.driver('default', 'd')?.position.lat).toBe(3);
+  expect(server.tracker.driver({ fleet: 'default' }, 'd')?.position.lat).toBe(3);
   expect(other.timestamp).toBe(clock.time);
   clock.time += 1;
   expect([1, 2].map(() => track.send({ latitude: 4, longitude: 2 }).timestamp)).toEqual([

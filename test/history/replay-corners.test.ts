@@ -193,7 +193,7 @@ test('[17.1] it tells what a live subscription would have told', async () => {
       { now: () => now, defer: (callback) => turn.push(callback), after: () => () => {} },
     );
     const view = { area, where: { status: ['free'] }, maxAge: 120 };
-    tracker.subscribe('default', 'default', outbox, view);
+    tracker.subscribe({ fleet: 'default' }, 'default', outbox, view);
     const stage = new Stage({ source: sourceOf(fixes), view, from, to, speed: 60 });
     await stage.begin();
     let next = 0;

@@ -171,7 +171,7 @@ test('with the store away and too much waiting, fixes are refused as unavailable
     code: 'unavailable',
     id: 'x',
   });
-  expect(server.tracker.driver('default', 'x')).toBeUndefined();
+  expect(server.tracker.driver({ fleet: 'default' }, 'x')).toBeUndefined();
   expect((await (await server.get('/v1/drivers/nearby?latitude=1&longitude=2')).json()).drivers.length).toBe(10);
   away = false;
   for (let i = 0; i < 10; i++) expect(await socket.next()).toEqual({ type: 'ack', id: i, verdict: 'accepted' });

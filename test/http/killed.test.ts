@@ -54,7 +54,7 @@ test('a request that is cut, wherever, leaves nothing, and either all of it is d
     for (const cut of cuts) {
       for (const end of ENDS) {
         const known = ['a', 'b'].map(
-          (name) => server.tracker.driver('default', `${idOf(cut, end)}-${name}`) !== undefined,
+          (name) => server.tracker.driver({ fleet: 'default' }, `${idOf(cut, end)}-${name}`) !== undefined,
         );
         // A reset may overtake what was sent before it.
         if (end === 'fin') expect([cut, ...known]).toEqual([cut, cut === text.length, cut === text.length]);

@@ -80,7 +80,7 @@ test('it is gone at once and acknowledged once stored; who asks again meanwhile 
   const answers: number[] = [];
   const note = async (answer: Promise<{ status: number }>) => void answers.push((await answer).status);
   const first = note(remove(server, 'a'));
-  await expect.poll(() => server.tracker.driver('default', 'a')).toBeUndefined();
+  await expect.poll(() => server.tracker.driver({ fleet: 'default' }, 'a')).toBeUndefined();
   const second = note(remove(server, 'a'));
   expect((await server.get('/v1/drivers/a')).status).toBe(404);
   expect(await found(server)).toEqual(['b']);

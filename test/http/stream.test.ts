@@ -32,7 +32,7 @@ const ids = (list: { driverId: string }[] | undefined) => list?.map(({ driverId 
 
 /** Which fleet of its name this is: another one once nobody was in it or watched it. */
 function epoch({ tracker }: TestServer): string {
-  const { cursor } = tracker.within('default', EVERYWHERE, {}, 1) as { cursor: string };
+  const { cursor } = tracker.within({ fleet: 'default' }, EVERYWHERE, {}, 1) as { cursor: string };
   return cursor.split('.')[0];
 }
 
@@ -252,7 +252,7 @@ test('a client that is gone leaves no subscription, no fleet and no timer behind
     await streams[0].next('changes');
   }
   expect(vi.getTimerCount()).toBe(timers + 4);
-  const driver = server.tracker.driver('default', 'a');
+  const driver = server.tracker.driver({ fleet: 'default' }, 'a');
   expect(driver?.watchers.length).toBe(3);
   for (const stream of streams) stream.destroy();
   await vi.waitUntil(() => driver?.watchers.length === 0);
@@ -277,7 +277,7 @@ test('streams that wait behind another answer of their connection harm nobody, a
   const server = await startServer({ env: { PING_SECONDS: '1', SLOW_SECONDS: '1' } });
   put(server, 'a', 30);
   const { cursor } = (await (await server.get(`/v1/changes?${CIRCLE}`)).json()) as { cursor: string };
-  const driver = server.tracker.driver('default', 'a');
+  const driver = server.tracker.driver({ fleet: 'default' }, 'a');
   const peer = pipeline(
     server,
     `/v1/changes?${CIRCLE}&cursor=${encodeURIComponent(cursor)}&wait=60`,
@@ -317,7 +317,7 @@ describeWith('curl', findCurl(), 'curl', (curl) => {
       expect(text).toMatch(
         /^retry: \d+\n\nevent: snapshot\nid: \S+\ndata: \{.*\}\n\nevent: changes\nid: \S+\ndata: \{.*\}\n\n$/,
       );
-      const driver = server.tracker.driver('default', 'a');
+      const driver = server.tracker.driver({ fleet: 'default' }, 'a');
       expect(driver?.watchers.length).toBe(1);
       child.kill();
       await once(child, 'close');

@@ -41,7 +41,7 @@ function setUp() {
 
 test('a thousand updates in a turn are one look at who is inside, and one answer [4.5, 11.8]', () => {
   const { tracker, outbox, endTurn } = setUp();
-  const subscription = tracker.subscribe('f', 's', outbox, { area: new Circle(0, 0, 1) });
+  const subscription = tracker.subscribe({ fleet: 'f' }, 's', outbox, { area: new Circle(0, 0, 1) });
   endTurn();
   const looks = vi.spyOn(CellTree.prototype, 'within');
   for (let i = 0; i <= 1_000; i++) tracker.update(subscription, { area: new Circle(0, 0, i % 2 === 0 ? 10_000 : 1) });
@@ -55,7 +55,7 @@ test('a subscription that is replaced before it is told of is never placed', () 
   const { tracker, outbox, endTurn } = setUp();
   const looks = vi.spyOn(CellTree.prototype, 'within');
   for (let i = 0; i < 1_000; i++) {
-    const subscription = tracker.subscribe('f', 's', outbox, { area: new Circle(0, 0, 10_000) });
+    const subscription = tracker.subscribe({ fleet: 'f' }, 's', outbox, { area: new Circle(0, 0, 10_000) });
     if (i === 999) break;
     tracker.unsubscribe(subscription);
     outbox.forget(subscription);
@@ -66,7 +66,7 @@ test('a subscription that is replaced before it is told of is never placed', () 
 
 test('a driver that goes to and fro a thousand times in a turn is gone after once by each who follows it', () => {
   const { tracker, outbox, endTurn, fix } = setUp();
-  for (let i = 0; i < 5; i++) tracker.subscribe('f', `s${i}`, outbox, { area: new Around('d0', 100) });
+  for (let i = 0; i < 5; i++) tracker.subscribe({ fleet: 'f' }, `s${i}`, outbox, { area: new Around('d0', 100) });
   endTurn();
   const looks = vi.spyOn(CellTree.prototype, 'within');
   for (let i = 0; i <= 1_000; i++) fix('d0', 2 + i, i % 2 === 0 ? 50 : 0);
@@ -82,7 +82,7 @@ test('a driver that goes to and fro a thousand times in a turn is gone after onc
 
 test('very many who go stale together are told of in several turns, and in the end all are gone', () => {
   const { clock, tracker, outbox, endTurn } = setUp();
-  for (let i = 0; i < 250; i++) tracker.subscribe('f', `s${i}`, outbox, { area: new Circle(0, 0, 100_000) });
+  for (let i = 0; i < 250; i++) tracker.subscribe({ fleet: 'f' }, `s${i}`, outbox, { area: new Circle(0, 0, 100_000) });
   endTurn();
   clock.now += 300_001;
   expect(tracker.expire()).toBe(true);

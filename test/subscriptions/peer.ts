@@ -130,7 +130,13 @@ export class Peer implements Socket {
     const mustResume = cursor !== undefined && from !== undefined && fits(from, fleet, question, pace);
     const recipient: Recipient = { wake: (subscription) => this.#wake(subscription) };
     this.#subscribing = true;
-    const subscription = this.#world.tracker.subscribe(fleet.name, name, recipient, toView(question, pace), cursor);
+    const subscription = this.#world.tracker.subscribe(
+      { fleet: fleet.name },
+      name,
+      recipient,
+      toView(question, pace),
+      cursor,
+    );
     this.#subscribing = false;
     const watch = new Watch(fleet, question, this.#clock.now);
     const live = new Live(subscription, watch, new Believer(watch, from?.belief), pace, mustResume);

@@ -85,7 +85,7 @@ export class World {
   expire(): void {
     this.tracker.expire();
     for (const fleet of this.fleets) {
-      fleet.expire(this.clock.now, (driverId) => this.tracker.driver(fleet.name, driverId) !== undefined);
+      fleet.expire(this.clock.now, (driverId) => this.tracker.driver({ fleet: fleet.name }, driverId) !== undefined);
       fleet.forget();
     }
   }
@@ -108,8 +108,8 @@ export class World {
     fleet.watches.delete(watch);
     const isNearby = area instanceof Circle && limit % 2 === 1;
     const found: Nearby | Within | undefined = isNearby
-      ? this.tracker.nearby(name, area, limit, question)
-      : this.tracker.within(name, area, question, limit);
+      ? this.tracker.nearby({ fleet: name }, area, limit, question)
+      : this.tracker.within({ fleet: name }, area, question, limit);
     if (found === undefined) {
       if (watch.followed === 'here') fail('there is no answer');
       return undefined;
@@ -173,7 +173,8 @@ export class World {
     this.expire();
     if (this.tracker.size > 0) fail('drivers are left');
     for (const { name } of this.fleets) {
-      if (!this.tracker.nearby(name, new Circle(0, 0, 1), 1).cursor.startsWith('i-0.')) fail(`fleet ${name} is left`);
+      if (!this.tracker.nearby({ fleet: name }, new Circle(0, 0, 1), 1).cursor.startsWith('i-0.'))
+        fail(`fleet ${name} is left`);
     }
     for (const tree of this.#trees) if (tree.nodes > 0) fail('cells are still watched');
     if (this.clock.timers() > 0) fail('a timer is left');

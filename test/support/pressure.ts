@@ -12,7 +12,7 @@ export function serverSockets({ app }: TestServer): Socket[] {
 
 /** The subscriptions that hold a driver. */
 export function watchersOf({ tracker }: TestServer, driverId: string): readonly Subscription[] {
-  return tracker.driver('default', driverId)?.watchers ?? [];
+  return tracker.driver({ fleet: 'default' }, driverId)?.watchers ?? [];
 }
 
 /** Two ends of turns later: what a turn caused has been handed to its connections. */

@@ -42,7 +42,7 @@ export class Remains {
 
   get subscriptions(): number {
     let subscriptions = 0;
-    for (const fleet of this.#server.tracker.fleets) subscriptions += fleet.subscriptions.size;
+    for (const fleet of this.#server.tracker.aspects()) subscriptions += fleet.subscriptions.size;
     return subscriptions;
   }
 
@@ -68,7 +68,7 @@ export class Remains {
   async #count(): Promise<Record<string, number>> {
     const { app, tracker } = this.#server;
     let watchers = 0;
-    for (const fleet of tracker.fleets) {
+    for (const fleet of tracker.aspects()) {
       for (const driver of fleet.drivers.values()) watchers += driver.watchers.length;
     }
     const metrics = await app.inject({

@@ -261,7 +261,7 @@ test('nothing is left of areas around drivers when their watchers are gone', asy
   await watcher.ask(update(everywhere.fields));
   await watcher.ask({ type: 'unsubscribe', subscription: 't' }, 'unsubscribed');
   watcher.socket.close();
-  await vi.waitUntil(() => server.tracker.driver('default', 'bus')?.watchers.length === 0);
+  await vi.waitUntil(() => server.tracker.driver({ fleet: 'default' }, 'bus')?.watchers.length === 0);
   put('bus', 30.1);
   const epoch = async (of: TestServer) => (await (await of.get('/v1/drivers')).json()).cursor.split('.')[0];
   const before = await epoch(server);

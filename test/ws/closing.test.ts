@@ -61,8 +61,8 @@ test('a connection that was told to close does nothing more, though the peer lea
   peer.send(fix);
   peer.send({ type: 'authenticate', token: token() });
   await watcher.ask({ ...fix, driverId: 'someone', id: 1 }, 'ack');
-  expect(server.tracker.driver('default', 'ghost')).toBeUndefined();
-  expect(server.tracker.driver('default', 'someone')?.watchers).toEqual([]);
+  expect(server.tracker.driver({ fleet: 'default' }, 'ghost')).toBeUndefined();
+  expect(server.tracker.driver({ fleet: 'default' }, 'someone')?.watchers).toEqual([]);
   await cut;
   expect(peer.received.length).toBe(length);
 });

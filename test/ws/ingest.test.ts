@@ -40,7 +40,7 @@ test('driverId may be left out when the token’s subject is the driver', async 
   const server = await startServer();
   const driver = await server.connect(`/ws?access_token=${token({ sub: 'me', scope: 'positions:write' })}`);
   expect(await driver.ask({ latitude: 1, longitude: 2, id: 1 })).toMatchObject({ verdict: 'accepted' });
-  expect(server.tracker.driver('default', 'me')).toBeDefined();
+  expect(server.tracker.driver({ fleet: 'default' }, 'me')).toBeDefined();
 });
 
 test('every field of a fix comes back as it was sent', async () => {
@@ -87,7 +87,7 @@ test('fixes without a timestamp keep the order in which they came, however close
   const client = await server.connect();
   for (let i = 1; i <= 20; i++) client.send({ driverId: 'd', latitude: i, longitude: 2, id: i });
   for (let i = 1; i <= 20; i++) expect(await client.next()).toEqual({ type: 'ack', id: i, verdict: 'accepted' });
-  expect(server.tracker.driver('default', 'd')?.position.lat).toBe(20);
+  expect(server.tracker.driver({ fleet: 'default' }, 'd')?.position.lat).toBe(20);
 });
 
 test.each(['30', '0'])(
@@ -98,7 +98,7 @@ test.each(['30', '0'])(
     const positions = Array.from({ length: 1000 }, (_, i) => ({ driverId: 'd', latitude: i / 100, longitude: 2 }));
     const { results } = await client.ask({ type: 'positions', id: 1, positions });
     expect(new Set(results.map(({ verdict }: { verdict: string }) => verdict))).toEqual(new Set(['accepted']));
-    expect(server.tracker.driver('default', 'd')?.position.lat).toBe(9.99);
+    expect(server.tracker.driver({ fleet: 'default' }, 'd')?.position.lat).toBe(9.99);
   },
 );
 

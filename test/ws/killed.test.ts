@@ -66,7 +66,7 @@ test('a connection that is cut within a frame, wherever, leaves nothing, and wha
   const [afterShort, afterLong, all] = [ends[0], ends[0] + ends[1], ends[0] + ends[1] + ends[2]];
   for (let cut = 0; cut <= length; cut++) {
     const id = String(cut).padStart(3, '0');
-    const isKnown = (name: string) => server.tracker.driver('default', `${id}-${name}`) !== undefined;
+    const isKnown = (name: string) => server.tracker.driver({ fleet: 'default' }, `${id}-${name}`) !== undefined;
     const known = ['fin-short', 'fin-long', 'fin-parts'].map(isKnown);
     expect([cut, ...known]).toEqual([cut, cut >= afterShort, cut >= afterLong, cut >= all]);
     // A reset may overtake what was sent before it, but nothing more comes than was sent.

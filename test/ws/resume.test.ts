@@ -200,7 +200,7 @@ test('[12.4, 12.1] a cursor of another fleet, another process or nothing at all 
   const { cursor: ofFleet } = await other.ask(subscribe(area.fields), 'snapshot');
   const belief = await watched(area.fields);
   const { cursor: ofProcess } = await (await startServer()).tracker.nearby(
-    'default',
+    { fleet: 'default' },
     new (await import('../../src/geo/circle.ts')).Circle(30, -97, 1000),
     1,
   );

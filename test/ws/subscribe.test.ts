@@ -173,11 +173,11 @@ test('a closed connection leaves no subscription behind', async () => {
   const { server, watcher, drive } = await setUp();
   await watcher.ask(circle);
   await drive(at('a', 30, -97));
-  expect(server.tracker.driver('default', 'a')?.watchers.length).toBe(1);
+  expect(server.tracker.driver({ fleet: 'default' }, 'a')?.watchers.length).toBe(1);
   watcher.socket.close();
   await watcher.closed;
   await drive(at('a', 30.001, -97));
-  expect(server.tracker.driver('default', 'a')?.watchers.length).toBe(0);
+  expect(server.tracker.driver({ fleet: 'default' }, 'a')?.watchers.length).toBe(0);
 });
 
 test('ping is answered with the server’s time', async () => {
