@@ -6,7 +6,7 @@ import type { Region } from '../geo/region.ts';
 import { Ring } from '../geo/ring.ts';
 import type { CellTree } from '../spatial/cell-tree.ts';
 import { cover } from '../spatial/cover.ts';
-import { type Area, Around, type Followed } from './area.ts';
+import { type Area, Around } from './area.ts';
 import type { Driver } from './driver.ts';
 import type { ExitReason, Subject, Subscription } from './subscription.ts';
 import type { View } from './view.ts';
@@ -166,15 +166,10 @@ export class Registry {
     if (followers === undefined) return;
     for (const subscription of followers) {
       subscription.ask(subscription.asked);
-      if (typeof now === 'object') subscription.follow(this.#whereabouts(subscription, now));
-      // Of one that went where it may not be seen nothing more is told.
-      else if (subscription.bounds === undefined || subscription.followed === 'here') subscription.follow(now);
+      if (typeof now === 'object' && this.#isSeen(subscription.bounds, now)) subscription.follow('here');
+      // What becomes of one that is not seen is not told.
+      else if (subscription.followed === 'here') subscription.follow(typeof now === 'object' ? 'unknown' : now);
     }
-  }
-
-  /** What a subscription that follows a driver is told of it. */
-  #whereabouts({ bounds }: Subscription, driver: Driver | undefined): Followed {
-    return driver !== undefined && this.#isSeen(bounds, driver) ? 'here' : 'unknown';
   }
 
   /** Whether a driver is within the bounds of what may be seen. */
@@ -284,7 +279,8 @@ export class Registry {
     followers.add(subscription);
     // Of one that it followed already it knows more.
     if (subscription.followed !== undefined) return;
-    subscription.follow(this.#whereabouts(subscription, this.#subject.drivers.get(area.driverId)));
+    const driver = this.#subject.drivers.get(area.driverId);
+    subscription.follow(driver !== undefined && this.#isSeen(subscription.bounds, driver) ? 'here' : 'unknown');
   }
 
   #detach(subscription: Subscription): void {

@@ -45,7 +45,7 @@ export function toArea(area: PlainArea): Area {
 }
 
 /** On which side of an area's edge a place is, by the plainest code there is. @param followed where that driver is */
-export function sideOf(area: PlainArea, at: Place, followed: Place | undefined): Side {
+export function sideOf(area: PlainArea, at: Place, followed?: Place): Side {
   switch (area.kind) {
     case 'everywhere':
       return 'in';

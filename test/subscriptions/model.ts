@@ -1,4 +1,5 @@
 import type { Attributes, Fix } from '../../src/fix.ts';
+import type { Sight } from '../../src/sight.ts';
 import type { Followed } from '../../src/subscriptions/area.ts';
 import type { Where } from '../../src/subscriptions/where.ts';
 import { type Place, type PlainArea, type Side, sideOf } from './areas.ts';
@@ -52,6 +53,19 @@ export class NaiveFleet {
     this.name = name;
   }
 
+  /** What is asked of the server with. */
+  get sight(): Sight {
+    return { fleet: this.name };
+  }
+
+  /** Outside of which nobody is seen; cursors are good for the same alone. */
+  get bounds(): unknown {
+    return undefined;
+  }
+
+  /** Somebody asks about it. */
+  asked(_now: number): void {}
+
   place(driverId: string): Place | undefined {
     const told = this.drivers.get(driverId)?.told;
     return told === undefined ? undefined : { lat: told.latitude, lng: told.longitude };
@@ -82,14 +96,20 @@ export class NaiveFleet {
       receivedAt: now,
       attributes: attributes ?? known?.told.attributes,
     };
-    this.drivers.set(fix.driverId, { told, heardAt: now, heardAs: ++this.#heard, stamped: taken === undefined });
     this.changed = true;
-    for (const watch of this.watches) watch.moved(fix.driverId, now);
+    this.put(told, now, taken === undefined);
     return 'accepted';
   }
 
-  /** @param driverIds all that go in one go */
-  remove(driverIds: readonly string[], reason: 'stale' | 'offline', now: number): void {
+  /** A driver has a position. */
+  protected put(told: Told, now: number, stamped = false): void {
+    const { driverId } = told;
+    this.drivers.set(driverId, { told, heardAt: now, heardAs: ++this.#heard, stamped });
+    for (const watch of this.watches) watch.moved(driverId, now);
+  }
+
+  /** @param driverIds all that go in one go; `left` is to where it may not be seen */
+  remove(driverIds: readonly string[], reason: 'stale' | 'offline' | 'left', now: number): void {
     for (const driverId of driverIds) this.drivers.delete(driverId);
     if (driverIds.length > 0) this.changed = true;
     for (const watch of this.watches) watch.removed(driverIds, reason, now);
@@ -99,7 +119,7 @@ export class NaiveFleet {
    * Those who were not heard for the TTL. Where the clock was set back, one may linger as long as another who was heard
    * before it by a later clock: about such a one the world asks.
    */
-  expire(now: number, isKnown: (driverId: string) => boolean): void {
+  expire(now: number, isKnown: (driverId: string) => boolean): readonly string[] {
     const gone: string[] = [];
     for (const [driverId, { heardAt, heardAs }] of this.drivers) {
       if (heardAt >= now - TTL) continue;
@@ -110,13 +130,15 @@ export class NaiveFleet {
     }
     this.remove(gone, 'stale', now);
     for (const watch of this.watches) watch.tick(now);
+    return gone;
   }
 
-  /** To be called where a fleet that is empty is forgotten. */
-  forget(): void {
-    if (this.drivers.size > 0 || this.watches.size > 0) return;
+  /** To be called where a fleet that is empty is forgotten. @returns whether it is */
+  forget(isWatched: boolean): boolean {
+    if (this.drivers.size > 0 || this.watches.size > 0 || isWatched) return false;
     this.generation++;
     this.changed = false;
+    return true;
   }
 }
 
@@ -221,19 +243,20 @@ export class Watch {
     for (const other of this.fleet.drivers.keys()) if (other !== driverId) this.#relocate(other, 0);
   }
 
-  removed(driverIds: readonly string[], reason: 'stale' | 'offline', now: number): void {
+  removed(driverIds: readonly string[], reason: 'stale' | 'offline' | 'left', now: number): void {
     const { area } = this.question;
     const lost = area.kind === 'around' && driverIds.includes(area.driverId);
     for (const driverId of driverIds) {
       const status = this.#statuses.get(driverId);
       if (status === undefined) continue;
-      const why = (reason === 'stale' ? STALE : OFFLINE) | (status.age === 'in' ? 0 : STALE);
+      const bit = { stale: STALE, offline: OFFLINE, left: LEFT }[reason];
+      const why = bit | (status.age === 'in' ? 0 : STALE);
       // In which order those who go together went is not for the client to know.
       this.#set(status, 'out', lost && driverId !== (area as { driverId: string }).driverId ? why | LEFT : why, false);
       status.place = 'out';
     }
     if (!lost) return;
-    this.followed = reason;
+    this.followed = reason === 'left' ? 'unknown' : reason;
     this.#isUnsettled = true;
     for (const other of this.fleet.drivers.keys()) this.#relocate(other, 0);
     this.passed(now);

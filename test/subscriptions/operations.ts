@@ -4,6 +4,7 @@ import type { Place } from './areas.ts';
 import { type NaiveFleet, TTL } from './model.ts';
 import { type Mark, Peer } from './peer.ts';
 import { IDS, Scenery } from './scenery.ts';
+import { SeenFleet } from './seen-fleet.ts';
 import { World } from './world.ts';
 
 const PEERS = 6;
@@ -24,10 +25,17 @@ class Chaos {
   /** Where drivers were before, by driverId. */
   readonly #before = new Map<string, Place>();
 
-  constructor(seed: number, counts: Map<string, number>) {
+  /** @param sights whether most who ask may not see all */
+  constructor(seed: number, counts: Map<string, number>, sights: boolean) {
     this.#random = new Random(seed);
     this.#scenery = new Scenery(this.#random);
     this.world = new World(['f', 'g'], counts);
+    if (sights) {
+      for (const fleet of this.world.fleets) {
+        const parts = this.#scenery.sights().map((sight) => new SeenFleet(fleet, sight));
+        this.world.seen.set(fleet, parts);
+      }
+    }
     for (let i = 0; i < PEERS; i++) this.#join(i);
   }
 
@@ -75,6 +83,13 @@ class Chaos {
   #fleet(): NaiveFleet {
     const { fleets } = this.world;
     return this.#random.below(8) === 0 ? fleets[1] : fleets[0];
+  }
+
+  /** A fleet as somebody may see it. */
+  #asked(): NaiveFleet {
+    const fleet = this.#fleet();
+    const seen = this.world.seen.get(fleet);
+    return seen === undefined ? fleet : this.#random.pick([fleet, ...seen]);
   }
 
   #fix(): void {
@@ -142,7 +157,7 @@ class Chaos {
     const peer = random.pick(this.#peers);
     const name = random.pick(NAMES);
     const known = peer.read.get(name);
-    const fleet = this.#fleet();
+    const fleet = this.#asked();
     const what = random.below(10);
     // On from what was read under the name, or from any other moment.
     const from = what < 4 ? known : what < 7 && this.#marks.length > 0 ? random.pick(this.#marks) : undefined;
@@ -244,7 +259,7 @@ class Chaos {
   }
 
   #ask(): void {
-    const fleet = this.#fleet();
+    const fleet = this.#asked();
     const { maxAge, ...question } = this.#scenery.question(fleet);
     const found = this.world.ask(fleet, { ...question, maxAge }, 1 + this.#random.below(60));
     if (found !== undefined) this.#remember(found);
@@ -274,9 +289,10 @@ class Chaos {
  * Lets random operations loose on a tracker, and throws at the first untruth.
  *
  * @param counts what happened is added to these
+ * @param sights whether most who ask may not see all
  */
-export function run(seed: number, operations: number, counts = new Map<string, number>()): void {
-  const chaos = new Chaos(seed, counts);
+export function run(seed: number, operations: number, counts = new Map<string, number>(), sights = false): void {
+  const chaos = new Chaos(seed, counts, sights);
   let operation = 0;
   try {
     for (; operation < operations; operation++) chaos.step();

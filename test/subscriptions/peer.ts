@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { messageEncoder } from '../../src/protocol/encode.ts';
 import { HIGH_WATER, Outbox, type Socket } from '../../src/subscriptions/outbox.ts';
 import type { Recipient, Subscription } from '../../src/subscriptions/subscription.ts';
@@ -130,13 +131,9 @@ export class Peer implements Socket {
     const mustResume = cursor !== undefined && from !== undefined && fits(from, fleet, question, pace);
     const recipient: Recipient = { wake: (subscription) => this.#wake(subscription) };
     this.#subscribing = true;
-    const subscription = this.#world.tracker.subscribe(
-      { fleet: fleet.name },
-      name,
-      recipient,
-      toView(question, pace),
-      cursor,
-    );
+    const { sight } = fleet;
+    fleet.asked(this.#clock.now);
+    const subscription = this.#world.tracker.subscribe(sight, name, recipient, toView(question, pace), cursor);
     this.#subscribing = false;
     const watch = new Watch(fleet, question, this.#clock.now);
     const live = new Live(subscription, watch, new Believer(watch, from?.belief), pace, mustResume);
@@ -251,6 +248,7 @@ function toView(question: Question, pace: Pace): View {
 function fits(from: Mark, fleet: NaiveFleet, question: Question, { minDisplacement = 0 }: Pace): boolean {
   if (from.isPart || from.minDisplacement > minDisplacement || meaning(from.question) !== meaning(question))
     return false;
+  if (!isDeepStrictEqual(from.fleet.bounds, fleet.bounds)) return false;
   return from.isNothing || (from.fleet === fleet && from.generation === fleet.generation);
 }
 

@@ -4,6 +4,7 @@ import type { Random } from '../support/random.ts';
 import type { Place, PlainArea } from './areas.ts';
 import type { NaiveFleet, Question } from './model.ts';
 import type { Pace } from './peer.ts';
+import type { PlainSight } from './seen-fleet.ts';
 
 /** Ids that are easily taken for something else, and plain ones. */
 export const IDS = [
@@ -83,6 +84,20 @@ export class Scenery {
     if (kind < 15) return this.#box(centre, fleet);
     if (kind < 18) return { kind: 'polygon', polygons: this.#polygons(centre) };
     return { kind: 'everywhere' };
+  }
+
+  /** What some may see. */
+  sights(): PlainSight[] {
+    const random = this.#random;
+    const bounds = () => ({ ...this.place(), radius: random.pick([0, 500, 2_000, 10_000, 50_000, 5_000_000]) });
+    return [
+      { bounds: bounds() },
+      { bounds: bounds() },
+      { precision: random.pick([0, 3, 5, 6]) },
+      { precision: random.pick([7, 8, 9]), bounds: bounds() },
+      { driverId: random.pick(IDS) },
+      { driverId: random.pick(IDS), precision: random.pick([4, 15]), bounds: bounds() },
+    ];
   }
 
   #where(): Where {

@@ -8,6 +8,7 @@ import { type Belief, fail, type Message } from './believer.ts';
 import { FakeClock } from './fake-clock.ts';
 import { MAX_FUTURE, NaiveFleet, type Question, type Told, TTL, Watch } from './model.ts';
 import { type Mark, mark, type Peer } from './peer.ts';
+import type { SeenFleet } from './seen-fleet.ts';
 
 /** The trees of cells that are watched, of the world that was made last; nothing else gives them away. */
 let watched = new Set<WatchTree>();
@@ -22,6 +23,8 @@ export class World {
   readonly clock = new FakeClock();
   readonly tracker: Tracker;
   readonly fleets: readonly NaiveFleet[];
+  /** What some may see of the fleets, where they may not see all. */
+  readonly seen = new Map<NaiveFleet, readonly SeenFleet[]>();
   readonly peers = new Set<Peer>();
   /** How often what happened; so that a test can tell that it tested something. */
   readonly counts: Map<string, number>;
@@ -71,6 +74,12 @@ export class World {
     const truth = fleet.accept(fix, this.clock.now, this.#writer.full);
     if (real !== truth) fail(`a fix is ${real} instead of ${truth}`);
     this.count(truth);
+    if (truth !== 'accepted') return;
+    const { driverId } = fix;
+    const { told } = fleet.drivers.get(driverId) as { told: Told };
+    for (const seen of this.#seenOf(fleet)) {
+      seen.see(told, this.clock.now, () => this.tracker.driver(seen.sight, driverId) !== undefined);
+    }
   }
 
   goOffDuty(fleet: NaiveFleet, driverId: string): void {
@@ -78,15 +87,23 @@ export class World {
     const real = this.tracker.goOffDuty(fleet.name, driverId, () => {});
     const truth = this.#writer.full ? 'unavailable' : isKnown ? 'gone' : 'unknown';
     if (real !== truth) fail(`off duty: ${real} instead of ${truth}`);
-    if (truth === 'gone') fleet.remove([driverId], 'offline', this.clock.now);
+    if (truth !== 'gone') return;
+    fleet.remove([driverId], 'offline', this.clock.now);
+    for (const seen of this.#seenOf(fleet)) seen.lose([driverId], 'offline', this.clock.now);
   }
 
   /** What the server does every second or so. */
   expire(): void {
     this.tracker.expire();
     for (const fleet of this.fleets) {
-      fleet.expire(this.clock.now, (driverId) => this.tracker.driver({ fleet: fleet.name }, driverId) !== undefined);
-      fleet.forget();
+      const isKnown = (driverId: string) => this.tracker.driver({ fleet: fleet.name }, driverId) !== undefined;
+      const gone = fleet.expire(this.clock.now, isKnown);
+      const parts = this.#seenOf(fleet);
+      for (const seen of parts) {
+        seen.lose(gone, 'stale', this.clock.now);
+        seen.tick(this.clock.now);
+      }
+      if (fleet.forget(parts.some(({ watches }) => watches.size > 0))) for (const seen of parts) seen.begin();
     }
   }
 
@@ -103,13 +120,14 @@ export class World {
   /** The answer of `nearby` or `within`, as a moment to go on from. */
   ask(fleet: NaiveFleet, question: Question, limit: number): Mark | undefined {
     const area = toArea(question.area);
-    const { name } = fleet;
+    const { sight } = fleet;
+    fleet.asked(this.clock.now);
     const watch = new Watch(fleet, question, this.clock.now);
     fleet.watches.delete(watch);
     const isNearby = area instanceof Circle && limit % 2 === 1;
     const found: Nearby | Within | undefined = isNearby
-      ? this.tracker.nearby({ fleet: name }, area, limit, question)
-      : this.tracker.within({ fleet: name }, area, question, limit);
+      ? this.tracker.nearby(sight, area, limit, question)
+      : this.tracker.within(sight, area, question, limit);
     if (found === undefined) {
       if (watch.followed === 'here') fail('there is no answer');
       return undefined;
@@ -192,6 +210,14 @@ export class World {
   }
 
   #agePassed(): void {
-    for (const { watches } of this.fleets) for (const watch of watches) watch.passed(this.clock.now);
+    for (const fleet of this.fleets) {
+      for (const { watches } of [fleet, ...this.#seenOf(fleet)]) {
+        for (const watch of watches) watch.passed(this.clock.now);
+      }
+    }
+  }
+
+  #seenOf(fleet: NaiveFleet): readonly SeenFleet[] {
+    return this.seen.get(fleet) ?? [];
   }
 }
