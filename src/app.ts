@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import cors from '@fastify/cors';
-import jwt from '@fastify/jwt';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { authenticator } from './auth/tokens.ts';
+import { verifier } from './auth/verify.ts';
 import type { Config } from './config.ts';
 import { processClock } from './delivery/clock.ts';
 import { Pulse } from './delivery/pulse.ts';
@@ -90,22 +90,14 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const overload = deps.overload ?? watchedOverload(app, config);
   // Behind CORS, so that a page of another origin may read when to come back.
   shedNewcomers(app, overload);
-  await app.register(jwt, {
+  const verify = verifier({
     secret: deps.secret,
-    verify: {
-      algorithms: ['HS256'],
-      // An issuer or audience that is asked for is only looked at where the token has one.
-      requiredClaims: [
-        'exp',
-        'sub',
-        ...(config.jwtIssuer === undefined ? [] : ['iss']),
-        ...(config.jwtAudience === undefined ? [] : ['aud']),
-      ],
-      ...(config.jwtIssuer === undefined ? {} : { allowedIss: config.jwtIssuer }),
-      ...(config.jwtAudience === undefined ? {} : { allowedAud: config.jwtAudience }),
-    },
+    issuer: config.jwtIssuer,
+    audience: config.jwtAudience,
+    tolerance: 0,
+    now,
   });
-  const authenticate = authenticator((token) => app.jwt.verify(token), now);
+  const authenticate = authenticator({ verify, now });
   const ingest = new Ingest(tracker, config.maxFutureSeconds);
 
   await useDocumentation(app, VERSION, config.maxRadiusMeters);

@@ -45,8 +45,10 @@ export class Principal {
   readonly tokenId: string | undefined;
   /** What it may see, if it {@link canRead}. */
   readonly sight: Sight;
-  /** Epoch milliseconds. */
+  /** When it is taken no more, epoch milliseconds: {@link statedExpiry}, and what clocks may differ by. */
   readonly expiresAt: number;
+  /** When the token says that it ends, epoch milliseconds. */
+  readonly statedExpiry: number;
   readonly canRead: boolean;
   readonly canReadMetrics: boolean;
   /** May send positions at all. */
@@ -54,12 +56,14 @@ export class Principal {
   /** A gateway: may send positions as any driver of its fleet. */
   readonly canWriteAny: boolean;
 
-  constructor(claims: z.output<typeof claimsSchema>) {
+  /** @param tolerance seconds for which it holds beyond its `exp` */
+  constructor(claims: z.output<typeof claimsSchema>, tolerance = 0) {
     this.subject = claims.sub;
     this.tokenId = claims.jti;
     const { fleet, area, precision } = claims;
     this.sight = { fleet, bounds: area && new Circle(area.latitude, area.longitude, area.radius), precision };
-    this.expiresAt = claims.exp * 1000;
+    this.statedExpiry = claims.exp * 1000;
+    this.expiresAt = this.statedExpiry + tolerance * 1000;
     const scopes = claims.scope.split(' ');
     this.canRead = scopes.includes('positions:read');
     this.canReadMetrics = scopes.includes('metrics:read');

@@ -1,6 +1,7 @@
-import { createSigner } from 'fast-jwt';
+import { createHmac } from 'node:crypto';
 import { DomainError } from '../errors.ts';
 import { claimsSchema, Principal } from './principal.ts';
+import type { Verify } from './verify.ts';
 
 /** What a minted token says. */
 export interface TokenClaims {
@@ -15,70 +16,97 @@ export interface TokenClaims {
   readonly ttlSeconds: number;
 }
 
-/** Signs a token (HS256). */
+/** Signs a token (HS256), at once, which no signer that promises does. */
 export function mintToken(secret: string, { ttlSeconds, ...claims }: TokenClaims): string {
-  const given = Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined));
-  return createSigner({ key: secret, algorithm: 'HS256', expiresIn: ttlSeconds * 1000 })(given);
+  const now = Date.now() / 1000;
+  const signed = [
+    { alg: 'HS256', typ: 'JWT' },
+    { ...claims, iat: Math.floor(now), exp: Math.floor(now + ttlSeconds) },
+  ]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .join('.');
+  return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
 }
 
-/** Turns a token into its principal. @throws {DomainError} `unauthorized`, with the reason */
-export type Authenticate = (token: string) => Principal;
+/**
+ * Turns a token into its principal: at once where it is known already, else as soon as it is verified.
+ *
+ * @throws {DomainError} `unauthorized`, with the reason, or `unavailable`: it cannot be judged now. A promise is rejected
+ * with these.
+ */
+export type Authenticate = (token: string) => Principal | Promise<Principal>;
 
+/** What tokens are judged by. */
+export interface AuthenticatorDeps {
+  readonly verify: Verify;
+  /** The server's clock, epoch milliseconds. */
+  readonly now: () => number;
+  /** So many seconds after its `exp` a token still holds. */
+  readonly tolerance?: number;
+  /** Whose a share's token is; undefined: there is no such share. */
+  readonly shareOf?: (token: string) => Principal | undefined;
+  /** Whether a token that was good, or a share, has been taken back; asked at every use. */
+  readonly isRevoked?: (principal: Principal) => boolean;
+}
+
+/** What the token of a share begins with; no JWT does. */
+export const SHARE_PREFIX = 'share_';
 /** How many tokens are remembered. */
 const REMEMBERED = 10_000;
+/** Characters; a longer one is not looked at. */
+const MAX_LENGTH = 8192;
 
 /**
  * Tokens that were verified are remembered until they end, so that a client that asks again and again is not verified
- * again: that takes longer than to answer.
- *
- * @param verify checks signature, algorithm, expiry, issuer and audience, and throws what is wrong
- * @param now the server's clock, epoch milliseconds
+ * again: that takes longer than to answer. One that comes again while it is verified waits for the same.
  */
-export function authenticator(verify: (token: string) => unknown, now: () => number): Authenticate {
+export function authenticator({ verify, now, tolerance = 0, shareOf, isRevoked }: AuthenticatorDeps): Authenticate {
   const remembered = new Map<string, Principal>();
+  const verifying = new Map<string, Promise<Principal>>();
+
+  const unlessRevoked = (principal: Principal): Principal => {
+    if (isRevoked?.(principal)) throw new DomainError('unauthorized', 'The token was revoked.');
+    return principal;
+  };
+  const judge = async (token: string): Promise<Principal> => {
+    try {
+      const principal = principalOf(await verify(token), tolerance);
+      // Those that came first give way, used or not: they are verified once more.
+      if (remembered.size === REMEMBERED) remembered.delete(remembered.keys().next().value as string);
+      remembered.set(token, principal);
+      return unlessRevoked(principal);
+    } finally {
+      verifying.delete(token);
+    }
+  };
+
   return (token) => {
     const known = remembered.get(token);
     if (known !== undefined) {
-      if (now() < known.expiresAt) return known;
+      if (now() < known.expiresAt) return unlessRevoked(known);
       remembered.delete(token);
     }
-    const principal = principalOf(token, verify);
-    // Those that came first give way, used or not: they are verified once more.
-    if (remembered.size === REMEMBERED) remembered.delete(remembered.keys().next().value as string);
-    remembered.set(token, principal);
-    return principal;
+    if (token.startsWith(SHARE_PREFIX)) {
+      const principal = shareOf?.(token);
+      if (principal === undefined) throw new DomainError('unauthorized', 'There is no such share, or no longer.');
+      if (now() >= principal.expiresAt) throw new DomainError('unauthorized', 'The share has expired.');
+      return unlessRevoked(principal);
+    }
+    if (token.length > MAX_LENGTH) {
+      throw new DomainError('unauthorized', `The token has more than ${MAX_LENGTH} characters.`);
+    }
+    let judged = verifying.get(token);
+    if (judged === undefined) {
+      judged = judge(token);
+      verifying.set(token, judged);
+    }
+    return judged;
   };
 }
 
-function principalOf(token: string, verify: (token: string) => unknown): Principal {
-  let payload: unknown;
-  try {
-    payload = verify(token);
-  } catch (error) {
-    throw new DomainError('unauthorized', reason(error));
-  }
+function principalOf(payload: unknown, tolerance: number): Principal {
   const claims = claimsSchema.safeParse(payload);
-  if (claims.success) return new Principal(claims.data);
+  if (claims.success) return new Principal(claims.data, tolerance);
   const wrong = claims.error.issues.map(({ path }) => path.join('.')).join(', ');
   throw new DomainError('unauthorized', `The token’s claims are not as they must be: ${wrong}.`);
-}
-
-/** Says what is wrong with a token in our own words: a verifier’s message may quote the token. */
-function reason(error: unknown): string {
-  switch ((error as { code?: string }).code) {
-    case 'FAST_JWT_EXPIRED':
-      return 'The token has expired.';
-    case 'FAST_JWT_INACTIVE':
-      return 'The token is not valid yet.';
-    case 'FAST_JWT_INVALID_SIGNATURE':
-      return 'The token’s signature is not valid here.';
-    case 'FAST_JWT_INVALID_ALGORITHM':
-      return 'The token’s algorithm is not accepted.';
-    case 'FAST_JWT_INVALID_CLAIM_VALUE':
-      return 'The token’s issuer or audience is not accepted.';
-    case 'FAST_JWT_MISSING_REQUIRED_CLAIM':
-      return 'The token lacks a required claim.';
-    default:
-      return 'The token is not valid.';
-  }
 }

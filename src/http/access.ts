@@ -24,15 +24,24 @@ export function allow(
     if (token === undefined) {
       return done(new DomainError('unauthorized', 'A token is required: Authorization: Bearer TOKEN.'));
     }
-    let principal: Principal;
+    const admit = (principal: Principal) => {
+      if (!allowed(principal)) return done(new DomainError('forbidden', `The token lacks the scope ${need}.`));
+      request.principal = principal;
+      done();
+    };
+    let judged: ReturnType<Authenticate>;
     try {
-      principal = authenticate(token);
+      judged = authenticate(token);
     } catch (error) {
       return done(error as Error);
     }
-    if (!allowed(principal)) return done(new DomainError('forbidden', `The token lacks the scope ${need}.`));
-    request.principal = principal;
-    done();
+    if (!(judged instanceof Promise)) return admit(judged);
+    const admitIfThere = (principal: Principal) => {
+      // Who went meanwhile would be waited for: its response was closed before anybody listened.
+      if (request.raw.socket.destroyed) done(new DomainError('unavailable', 'Nobody waits for the answer.'));
+      else admit(principal);
+    };
+    judged.then(admitIfThere, done);
   };
 }
 

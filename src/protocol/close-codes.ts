@@ -8,6 +8,7 @@ export const CLOSE = {
   unauthorized: 4401,
   forbidden: 4403,
   authenticationTimeout: 4408,
+  unavailable: 4503,
   slow: 4508,
   overloaded: 4513,
 } as const;
@@ -43,6 +44,10 @@ const OWN: Readonly<Record<keyof typeof CLOSE, Omit<CloseCode, 'code'>>> = {
   unauthorized: { why: 'No valid token, or it has ended', remedy: 'token' },
   forbidden: { why: 'The new token does not fit the connection', remedy: 'change' },
   authenticationTimeout: { why: 'No authentication in time', remedy: 'change' },
+  unavailable: {
+    why: 'The token cannot be judged now. An `error` of code `unavailable` comes before it; its `retryAfter` is the least to wait',
+    remedy: 'reconnect',
+  },
   slow: { why: 'Slow: what waited was not read', remedy: 'reconnect' },
   overloaded: {
     why: 'Too much to do for a new connection. An `error` of code `unavailable` comes before it; its `retryAfter` is the least to wait',

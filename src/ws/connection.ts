@@ -1,7 +1,7 @@
 import type { Socket as NetSocket } from 'node:net';
 import type { FastifyBaseLogger } from 'fastify';
 import type { WebSocket } from 'ws';
-import type { Role } from '../auth/principal.ts';
+import type { Principal, Role } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
 import type { Patient, Pulse } from '../delivery/pulse.ts';
 import { Reading } from '../delivery/reading.ts';
@@ -28,6 +28,7 @@ import { type Clock, type EncodeMessages, Outbox, type Socket } from '../subscri
 import type { Subscription } from '../subscriptions/subscription.ts';
 import type { View } from '../subscriptions/view.ts';
 import type { Tracker } from '../tracker.ts';
+import { DEAF, Hearing } from './hearing.ts';
 import { Session } from './session.ts';
 
 /** What every connection shares. */
@@ -51,6 +52,8 @@ export interface ConnectionDeps {
 const MAX_BAD_MESSAGES = 20;
 /** Characters of answers that may wait for a peer that keeps asking and does not read, before it is heard no more. */
 const MAX_UNREAD = 4 * 1024 * 1024;
+/** Bytes of messages that may be read and wait for a token's verdict: what a compressed chunk of a busy gateway may hold. */
+const MAX_HELD = 4 * 1024 * 1024;
 /** Pings in a row that may stay unanswered. */
 const MAX_MISSED_PINGS = 2;
 
@@ -76,6 +79,10 @@ export class Connection implements Socket, Patient, Peer {
   readonly #pulse: Set<Patient>;
   readonly #transport: Transport<Connection>;
   readonly #visit: Visit;
+  readonly #hearing: Hearing;
+  /** What was read already when a token began to be judged, in its order; absent when none is. */
+  #held: { readonly data: Buffer; readonly isBinary: boolean }[] | undefined;
+  #heldBytes = 0;
   #onAuthenticated: (() => void) | undefined;
   #badMessages = 0;
   /** Characters of answers that are handed to the socket and not written out. */
@@ -97,6 +104,7 @@ export class Connection implements Socket, Patient, Peer {
   ) {
     const now = performance.now();
     this.#socket = socket;
+    this.#hearing = new Hearing(socket);
     this.#deps = deps;
     this.#log = log;
     this.outbox = new Outbox(this, deps.encode, deps.clock, transport.tally);
@@ -130,19 +138,67 @@ export class Connection implements Socket, Patient, Peer {
     return this.#socket.bufferedAmount;
   }
 
-  /** Takes the token of the handshake; a bad one closes the connection. */
-  authenticate(token: string): boolean {
+  /**
+   * Takes a token; a bad one closes the connection. What the peer sends while it is judged waits.
+   *
+   * @param about the message that it came in, which is answered; absent: it came with the handshake
+   */
+  authenticate(token: string, about?: About): void {
+    let judged: ReturnType<Authenticate>;
     try {
-      const principal = this.#deps.authenticate(token);
-      this.#session.admit(principal, this.#subscriptions.size > 0);
-      this.#visit.is(principal);
-      return true;
+      judged = this.#deps.authenticate(token);
     } catch (error) {
-      if (!(error instanceof DomainError)) throw error;
-      this.#answer(errorMessage(error.code, error.message, error.faults, {}));
-      this.close(error.code === 'forbidden' ? CLOSE.forbidden : CLOSE.unauthorized, error.message);
-      return false;
+      this.#turnDown(error, about);
+      return;
     }
+    if (!(judged instanceof Promise)) {
+      this.#admit(judged, about);
+      return;
+    }
+    this.#held = [];
+    this.#hearing.stop(DEAF.judging);
+    const admit = (principal: Principal) => this.attempt(() => this.#admit(principal, about), {});
+    const turnDown = (error: unknown) => this.attempt(() => this.#turnDown(error, about), {});
+    judged.then(admit, turnDown).then(() => this.#catchUp());
+  }
+
+  #admit(principal: Principal, about: About | undefined): void {
+    if (this.#closed) return;
+    try {
+      this.#session.admit(principal, this.#subscriptions.size > 0);
+    } catch (error) {
+      this.#turnDown(error, about);
+      return;
+    }
+    this.#visit.is(principal);
+    if (about !== undefined) {
+      this.#answer(JSON.stringify({ type: 'authenticated', expiresAt: principal.statedExpiry, id: about.id }));
+    }
+    this.#onAuthenticated?.();
+    this.#onAuthenticated = undefined;
+  }
+
+  #turnDown(error: unknown, about: About = {}): void {
+    if (!(error instanceof DomainError)) throw error;
+    const { code, message, faults } = error;
+    if (code !== 'unavailable') {
+      this.#answer(errorMessage(code, message, faults, {}));
+      this.close(code === 'forbidden' ? CLOSE.forbidden : CLOSE.unauthorized, message);
+      return;
+    }
+    this.#answer(JSON.stringify({ type: 'error', code, message, id: about.id, retryAfter: retryAfter() }));
+    // The token before still holds.
+    if (!this.#session.authenticated) this.close(CLOSE.unavailable, message);
+  }
+
+  /** A token was judged: what waited for that comes first. */
+  #catchUp(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    this.#heldBytes = 0;
+    // If one of them brings another token, those behind it wait again.
+    for (const { data, isBinary } of held) this.#receive(data, isBinary);
+    if (this.#held === undefined) this.#hearing.resume(DEAF.judging);
   }
 
   /** Runs an action now, or as soon as the connection has authenticated. */
@@ -184,8 +240,9 @@ export class Connection implements Socket, Patient, Peer {
     }
     if (now < this.#nextPing) return;
     this.#nextPing = now + this.#deps.pingInterval;
-    // A ping goes behind what waits: until that is read, which is looked at above, an answer is not to be expected.
-    if (this.#socket.bufferedAmount > 0) this.#missedPings = 0;
+    // A ping goes behind what waits: until that is read, which is looked at above, an answer is not to be expected. Nor is
+    // one that is not read here.
+    if (this.#socket.bufferedAmount > 0 || this.#hearing.isStopped()) this.#missedPings = 0;
     if (this.#missedPings >= MAX_MISSED_PINGS) {
       this.#fault = 'pings stayed unanswered';
       this.#socket.terminate();
@@ -211,6 +268,12 @@ export class Connection implements Socket, Patient, Peer {
 
   #receive(data: Buffer, isBinary: boolean): void {
     if (this.#closed) return;
+    if (this.#held !== undefined) {
+      this.#held.push({ data, isBinary });
+      this.#heldBytes += data.length;
+      if (this.#heldBytes > MAX_HELD) this.close(CLOSE.badMessages, 'too much before the token was judged');
+      return;
+    }
     this.#visit.received++;
     this.#missedPings = 0;
     const about: { id?: string | number; subscription?: string } = {};
@@ -226,7 +289,7 @@ export class Connection implements Socket, Patient, Peer {
     if (message.id !== undefined) about.id = parseMessageId(message.id);
     if (typeof message.subscription === 'string') about.subscription = message.subscription.slice(0, 64);
     if (type === 'authenticate') {
-      this.#reauthenticate(parse(authenticateMessageSchema, message).token, about);
+      this.authenticate(parse(authenticateMessageSchema, message).token, about);
       return;
     }
     if (!this.#session.authenticated) throw new DomainError('unauthorized', 'Authenticate first.');
@@ -304,14 +367,6 @@ export class Connection implements Socket, Patient, Peer {
     this.#answer(JSON.stringify({ type: 'unsubscribed', subscription: id }));
   }
 
-  #reauthenticate(token: string, about: About): void {
-    if (!this.authenticate(token)) return;
-    const { expiresAt } = this.#session.principal;
-    this.#answer(JSON.stringify({ type: 'authenticated', expiresAt, id: about.id }));
-    this.#onAuthenticated?.();
-    this.#onAuthenticated = undefined;
-  }
-
   #known(id: string): Subscription {
     const subscription = this.#subscriptions.get(id);
     if (subscription === undefined) throw new DomainError('not_found', 'There is no such subscription here.');
@@ -336,11 +391,11 @@ export class Connection implements Socket, Patient, Peer {
    */
   #answer(data: string): void {
     this.#unread += data.length;
-    if (this.#unread > MAX_UNREAD) this.#socket.pause();
+    if (this.#unread > MAX_UNREAD) this.#hearing.stop(DEAF.unread);
     this.#gather();
     this.#send(data, () => {
       this.#unread -= data.length;
-      if (this.#socket.isPaused && this.#unread <= MAX_UNREAD / 2) this.#socket.resume();
+      if (this.#unread <= MAX_UNREAD / 2) this.#hearing.resume(DEAF.unread);
       this.outbox.drained();
     });
   }
@@ -372,6 +427,7 @@ export class Connection implements Socket, Patient, Peer {
   #end(code: number, reason: string, counted = code): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#held = undefined;
     this.#transport.end(this, counted);
     this.#visit.over(code, reason);
     this.#pulse.delete(this);

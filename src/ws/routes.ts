@@ -103,7 +103,7 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
       const connection = open(socket, request.raw.socket);
       const query = request.query as Record<string, unknown>;
       const token = tokenOf(request.headers, query);
-      if (token !== undefined && !connection.authenticate(token)) return;
+      if (token !== undefined) connection.authenticate(token);
       if (!AREA_FIELDS.some((field) => query[field] !== undefined)) return;
       connection.onceAuthenticated(() => {
         connection.attempt(

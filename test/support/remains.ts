@@ -3,7 +3,7 @@ import type { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { expect, vi } from 'vitest';
 import { collectGarbage } from './garbage.ts';
-import type { TestServer } from './server.ts';
+import { type TestServer, token } from './server.ts';
 
 /** Milliseconds in which a busy machine must have let go of what is gone. */
 const PATIENCE = 10_000;
@@ -73,7 +73,7 @@ export class Remains {
     }
     const metrics = await app.inject({
       url: '/metrics',
-      headers: { authorization: `Bearer ${app.jwt.sign({ sub: 'judge', scope: 'metrics:read', exp: 4e9 })}` },
+      headers: { authorization: `Bearer ${token({ sub: 'judge', scope: 'metrics:read' })}` },
     });
     const gauge = (name: string) =>
       [...metrics.body.matchAll(new RegExp(`^${name}(?:{[^}]*})? (\\S+)$`, 'gm'))].reduce(

@@ -1,8 +1,10 @@
-import { createSigner } from 'fast-jwt';
 import { expect, test, vi } from 'vitest';
 import { SECRET, startServer, token } from '../support/server.ts';
+import { signed } from '../support/sign.ts';
 
 const circle = { type: 'subscribe', subscription: 's', latitude: 1, longitude: 2, radius: 10 };
+/** The year 2100, epoch seconds. */
+const LATE = 4102444800;
 const fix = { driverId: 'd', latitude: 1, longitude: 2, id: 1 };
 
 test.each<[string, (jwt: string) => [path?: string, protocols?: string[], headers?: Record<string, string>]]>([
@@ -49,6 +51,7 @@ test('no authentication in ten seconds is closed with 4408; an ended token with 
     const server = await startServer();
     const silent = await server.connect('/ws', undefined, {});
     const ending = await server.connect(`/ws?access_token=${token({ ttlSeconds: 60 })}`);
+    await ending.ask({ type: 'ping' }, 'pong');
     const refreshed = await server.connect(`/ws?access_token=${token({ ttlSeconds: 60 })}`);
     await refreshed.ask({ type: 'authenticate', token: token({ ttlSeconds: 120 }) }, 'authenticated');
     vi.advanceTimersByTime(10_000);
@@ -69,6 +72,7 @@ test('a token may last longer than a timer can', async () => {
     const day = 86_400;
     const server = await startServer();
     const client = await server.connect(`/ws?access_token=${token({ ttlSeconds: 60 * day })}`);
+    await client.ask({ type: 'ping' }, 'pong');
     for (let days = 0; days < 59; days++) vi.advanceTimersByTime(day * 1000);
     expect(await client.ask({ type: 'ping' }, 'pong')).toBeDefined();
     vi.advanceTimersByTime(2 * day * 1000);
@@ -88,13 +92,7 @@ test('a refreshed token that may not read is no token for open subscriptions', a
 
 test('an issuer and an audience that are set are required, and must be these', async () => {
   const server = await startServer({ env: { JWT_ISSUER: 'me', JWT_AUDIENCE: 'nearcast' } });
-  const sign = (claims: object) =>
-    createSigner({ key: SECRET, algorithm: 'HS256' })({
-      sub: 'x',
-      exp: 4102444800,
-      scope: 'positions:read',
-      ...claims,
-    });
+  const sign = (claims: object) => signed(SECRET, { sub: 'x', exp: LATE, scope: 'positions:read', ...claims });
   const status = async (claims: object) =>
     (await server.get('/v1/drivers/nearby?latitude=1&longitude=2', { authorization: `Bearer ${sign(claims)}` })).status;
   expect(await status({ iss: 'me', aud: 'nearcast' })).toBe(200);
@@ -150,25 +148,23 @@ test.each<[what: string, jwt: string, reason: RegExp]>([
     `${btoa('{"alg":"none","typ":"JWT"}')}.${btoa('{"sub":"x","exp":4102444800}')}.`.replaceAll('=', ''),
     /algorithm|not valid/,
   ],
-  [
-    'signed with another key',
-    createSigner({ key: 'another secret of thirty-two bytes!', algorithm: 'HS256' })({ sub: 'x', exp: 4102444800 }),
-    /signature/,
-  ],
-  ['signed with HS384', createSigner({ key: SECRET, algorithm: 'HS384' })({ sub: 'x', exp: 4102444800 }), /algorithm/],
-  ['without exp', createSigner({ key: SECRET, algorithm: 'HS256', noTimestamp: true })({ sub: 'x' }), /required claim/],
-  ['without sub', createSigner({ key: SECRET, algorithm: 'HS256' })({ exp: 4102444800 }), /required claim/],
-  ['expired', createSigner({ key: SECRET, algorithm: 'HS256' })({ sub: 'x', exp: 1 }), /has expired/],
-  [
-    'not valid yet',
-    createSigner({ key: SECRET, algorithm: 'HS256' })({ sub: 'x', exp: 4102444800, nbf: 4102444799 }),
-    /not valid yet/,
-  ],
-  [
-    'with a fleet that is no name',
-    createSigner({ key: SECRET, algorithm: 'HS256' })({ sub: 'x', exp: 4102444800, fleet: '../x' }),
-    /fleet/,
-  ],
+  ['signed with another key', signed('another secret of thirty-two bytes!', { sub: 'x', exp: LATE }), /signature/],
+  ['signed with HS384', signed(SECRET, { sub: 'x', exp: LATE }, { alg: 'HS384' }, 'sha384'), /algorithm/],
+  ['with crit', signed(SECRET, { sub: 'x', exp: LATE }, { crit: ['b64'], b64: true }), /must not have crit/],
+  ['with crit of its own', signed(SECRET, { sub: 'x', exp: LATE }, { crit: ['mine'], mine: 1 }), /not valid/],
+  ['with a key of its own', signed(SECRET, { sub: 'x', exp: LATE }, { jwk: { kty: 'oct', k: 'AA' } }), /have jwk/],
+  ['with the address of a key', signed(SECRET, { sub: 'x', exp: LATE }, { x5u: 'http://[::1]/' }), /have x5u/],
+  ['without exp', signed(SECRET, { sub: 'x' }), /required claim: exp/],
+  ['without sub', signed(SECRET, { exp: LATE }), /required claim: sub/],
+  ['with a sub that is a number', signed(SECRET, { sub: 1, exp: LATE }), /sub/],
+  ['that never ends', signed(SECRET, `{"sub":"x","exp":1e999}`), /exp/],
+  ['whose end is text', signed(SECRET, { sub: 'x', exp: '4102444800' }), /exp/],
+  ['expired', signed(SECRET, { sub: 'x', exp: 1 }), /has expired/],
+  ['not valid yet', signed(SECRET, { sub: 'x', exp: LATE, nbf: LATE - 1 }), /not valid yet/],
+  ['with a fleet that is no name', signed(SECRET, { sub: 'x', exp: LATE, fleet: '../x' }), /fleet/],
+  ['whose claims are no object', signed(SECRET, '[]'), /not valid/],
+  ['of 9,000 characters', signed(SECRET, { sub: 'x', exp: LATE, more: 'x'.repeat(6750) }), /8192 characters/],
+  ['that is a share nobody made', 'share_AAAA', /no such share/],
   ['that is rubbish', 'rubbish', /not valid/],
   ['that is empty', '', /./],
 ])('a token %s is refused on the socket and over HTTP', async (_what, jwt, reason) => {
