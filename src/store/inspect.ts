@@ -95,7 +95,8 @@ async function about(client: pg.Client): Promise<About> {
 async function tables(client: pg.Client): Promise<{ applied: string[]; foreign: string | null }> {
   const { rows: own } = await client.query<{ name: string }>(
     `SELECT relname AS name FROM pg_class
-     WHERE oid IN (to_regclass('positions'), to_regclass('fixes'), to_regclass('kysely_migration'))
+     WHERE oid IN (to_regclass('positions'), to_regclass('fixes'), to_regclass('shares'), to_regclass('revocations'),
+         to_regclass('kysely_migration'))
        AND NOT pg_has_role(relowner, 'USAGE')
      ORDER BY 1`,
   );

@@ -1,3 +1,4 @@
+import type { AccessStore } from '../auth/access-store.ts';
 import type { ReplaySource } from '../history/replay-source.ts';
 import type { TrackSource } from '../history/track-source.ts';
 import type { DiskRoom } from './disk-room.ts';
@@ -7,6 +8,7 @@ import { migrate } from './migrate.ts';
 import { Partitions } from './partitions.ts';
 import { type Connection, StorePool } from './pool.ts';
 import { PostgisStore } from './postgis.ts';
+import { PostgisAccess } from './postgis-access.ts';
 import { PostgisReplays } from './postgis-replays.ts';
 import { PostgisTracks } from './postgis-tracks.ts';
 import type { Store } from './store.ts';
@@ -30,6 +32,8 @@ export interface OpenOptions {
 
 export interface OpenedStore {
   readonly store: Store;
+  /** Where shares and revocations are kept. */
+  readonly access: AccessStore;
   /** What was kept of the past; absent where nothing is kept. */
   readonly history?: { readonly tracks: TrackSource; readonly replays: ReplaySource };
   /** Closes the store, and the embedded database if there is one. */
@@ -104,6 +108,7 @@ async function connect(
   const tending = setInterval(tend, TEND_INTERVAL).unref();
   return {
     store,
+    access: new PostgisAccess(pool, room),
     history: fixes && { tracks: new PostgisTracks(fixes), replays: new PostgisReplays(fixes) },
     close: async () => {
       clearInterval(tending);
