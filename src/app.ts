@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import cors from '@fastify/cors';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import { Access } from './auth/access.ts';
+import type { AccessStore } from './auth/access-store.ts';
 import { authenticator } from './auth/tokens.ts';
 import { verifier } from './auth/verify.ts';
 import type { Config } from './config.ts';
@@ -21,6 +23,8 @@ import { metricsRoutes } from './http/metrics.ts';
 import { positionRoutes } from './http/positions.ts';
 import { handleClientError, handleError, useProblems } from './http/problem.ts';
 import { replayRoutes } from './http/replay.ts';
+import { revocationRoutes } from './http/revocations.ts';
+import { shareRoutes } from './http/shares.ts';
 import { shedNewcomers } from './http/shedding.ts';
 import { streamRoutes } from './http/stream.ts';
 import { trackRoutes } from './http/track.ts';
@@ -33,6 +37,7 @@ import { Overload } from './overload/overload.ts';
 import { watchLoad } from './overload/watch.ts';
 import { messageEncoder } from './protocol/encode.ts';
 import { MAX_BYTES } from './protocol/rest.ts';
+import { MemoryAccess } from './store/memory-access.ts';
 import type { Tracker } from './tracker.ts';
 import { VERSION } from './version.ts';
 import { webSocketRoutes } from './ws/routes.ts';
@@ -45,6 +50,8 @@ export interface AppDeps {
   readonly tracker: Tracker;
   /** Where the past is kept; absent when none is. */
   readonly history?: { readonly tracks: TrackSource; readonly replays: ReplaySource };
+  /** Where shares and revocations are kept; absent: they are forgotten with the app. */
+  readonly access?: AccessStore;
   /** What writes to the store, to be measured; absent where nothing is stored. */
   readonly writer?: WriterState;
   /** Resolves when the instance can do all its work. */
@@ -55,6 +62,9 @@ export interface AppDeps {
   /** Says when there is too much to do; absent: one is made of the settings, and fed while the app listens. */
   readonly overload?: Overload;
 }
+
+/** How often shares and revocations that are over are looked for, milliseconds. */
+const PRUNE_INTERVAL = 60_000;
 
 /** Puts the plugins and routes together. Never listens. */
 export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
@@ -97,7 +107,13 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     tolerance: 0,
     now,
   });
-  const authenticate = authenticator({ verify, now });
+  const access = await accessOf(app, deps);
+  const authenticate = authenticator({
+    verify,
+    now,
+    shareOf: (token) => access.shares.principalOf(token),
+    isRevoked: access.isRevoked,
+  });
   const ingest = new Ingest(tracker, config.maxFutureSeconds);
 
   await useDocumentation(app, VERSION, config.maxRadiusMeters);
@@ -110,6 +126,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     tracker,
     traffic,
     authenticate,
+    doors: access.doors,
     encode: messageEncoder(now),
     clock: processClock(now),
     maxRadiusMeters: config.maxRadiusMeters,
@@ -143,6 +160,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       ttlSeconds: config.driverTtlSeconds,
     });
     await api.register(positionRoutes, { ingest, authenticate });
+    await api.register(shareRoutes, { ...queries, access, maxShareSeconds: config.maxShareSeconds });
+    await api.register(revocationRoutes, { access, authenticate, now });
     await api.register(healthRoutes, { ready: deps.ready });
     const metrics = new Metrics({
       ingest,
@@ -163,6 +182,20 @@ function requestIds(): () => string {
   const run = randomBytes(6).toString('base64url');
   let last = 0;
   return () => `${run}-${(++last).toString(36)}`;
+}
+
+/** Knows who was let in by a share and who was sent away; what is over is forgotten while the app listens. */
+async function accessOf(app: FastifyInstance, { access, config, now, log }: AppDeps): Promise<Access> {
+  const store = access ?? new MemoryAccess();
+  const known = await Access.load({ store, now, maxSharesPerSubject: config.maxSharesPerSubject });
+  // Until the next time what is over stays where it is, and counts for nothing.
+  const prune = () => known.prune().catch((err) => log.debug({ err }, 'shares and revocations were not pruned'));
+  let pruning: NodeJS.Timeout | undefined;
+  app.addHook('onListen', async () => {
+    pruning = setInterval(prune, PRUNE_INTERVAL).unref();
+  });
+  app.addHook('onClose', async () => clearInterval(pruning));
+  return known;
 }
 
 /** Knows from the start of listening to the end of the app whether there is too much to do. */

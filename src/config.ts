@@ -26,6 +26,10 @@ export interface Config {
   readonly maxFutureSeconds: number;
   readonly maxRadiusMeters: number;
   readonly maxSubscriptions: number;
+  /** Shares that a subject may have at a time; 0: none. */
+  readonly maxSharesPerSubject: number;
+  /** How long a share may last. */
+  readonly maxShareSeconds: number;
   /** How often a connection is asked whether it is still there. */
   readonly pingSeconds: number;
   /** How long a peer may read nothing of what waits for it. */
@@ -83,6 +87,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     maxFutureSeconds: settings.MAX_FUTURE_SECONDS,
     maxRadiusMeters: settings.MAX_RADIUS_METERS,
     maxSubscriptions: settings.MAX_SUBSCRIPTIONS,
+    maxSharesPerSubject: settings.MAX_SHARES_PER_SUBJECT,
+    maxShareSeconds: settings.MAX_SHARE_SECONDS,
     pingSeconds: settings.PING_SECONDS,
     slowSeconds: settings.SLOW_SECONDS,
     permessageDeflate: settings.PERMESSAGE_DEFLATE === 'on',

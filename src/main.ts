@@ -125,6 +125,7 @@ async function run(config: Config, log: Logger): Promise<void> {
       tracker,
       writer,
       history: opened.history,
+      access: opened.access,
       ready: async () => {
         stopping.signal.throwIfAborted();
         if (writer.full || !writer.available) throw new StoreUnavailable('The store is behind');

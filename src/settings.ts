@@ -83,6 +83,14 @@ const shape = {
   ),
   MAX_RADIUS_METERS: integer(1, 20_100_000, 100_000, 'metres', 'The largest radius of a query or subscription.'),
   MAX_SUBSCRIPTIONS: integer(1, 100_000, 100, '', 'Subscriptions on one connection.'),
+  MAX_SHARES_PER_SUBJECT: integer(
+    0,
+    1_000_000,
+    1_000,
+    '',
+    'Shares that a subject may have at a time, about 1 kB each. 0: none can be made.',
+  ),
+  MAX_SHARE_SECONDS: integer(1, 315_360_000, 2_592_000, 'seconds', 'How long a share may last; 30 days by default.'),
   PING_SECONDS: integer(
     1,
     3_600,

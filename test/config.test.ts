@@ -24,6 +24,8 @@ test('without any setting the defaults hold; an empty variable counts as absent'
     maxFutureSeconds: 30,
     maxRadiusMeters: 100_000,
     maxSubscriptions: 100,
+    maxSharesPerSubject: 1_000,
+    maxShareSeconds: 2_592_000,
     corsOrigins: [],
     logLevel: 'info',
     production: false,

@@ -15,6 +15,7 @@ key in DATA_DIR (./data; of 'npm run demo' it is DATA_DIR=./data/demo).
                      positions:write      send positions as driver SUBJECT
                      positions:write:any  send positions as any driver (a gateway)
                      metrics:read         read /metrics, which is of all fleets
+                     access:manage        revoke tokens, and end any share of the fleet
   --fleet FLEET    whose drivers it is about (default)
   --ttl SECONDS    until it expires (3600)
   --help

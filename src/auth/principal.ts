@@ -2,9 +2,16 @@ import { z } from 'zod';
 import { Circle } from '../geo/circle.ts';
 import { MAX_DISTANCE } from '../geo/ellipsoid.ts';
 import type { Sight } from '../sight.ts';
+import type { Share } from './access-store.ts';
 
 /** Everything that a token may allow. */
-export const SCOPES = ['positions:read', 'positions:write', 'positions:write:any', 'metrics:read'] as const;
+export const SCOPES = [
+  'positions:read',
+  'positions:write',
+  'positions:write:any',
+  'metrics:read',
+  'access:manage',
+] as const;
 
 /**
  * What somebody is connected for, by what its token may do at the most: `gateway`, send positions for others; `driver`,
@@ -15,9 +22,12 @@ export type Role = 'gateway' | 'driver' | 'watcher' | 'other' | 'nobody';
 /** The fleet of a token that names none. */
 export const DEFAULT_FLEET = 'default';
 
+/** Whether a database can hold a text: what it cannot, nobody could revoke. */
+const isStorable = (text: string) => text.isWellFormed() && !text.includes('\0');
+
 /** The claims that Nearcast reads; others are ignored. `scope` as in RFC 9068: separated by spaces. */
 export const claimsSchema = z.object({
-  sub: z.string().min(1).max(128),
+  sub: z.string().min(1).max(128).refine(isStorable),
   exp: z.number(),
   scope: z.string().default(''),
   fleet: z
@@ -25,7 +35,7 @@ export const claimsSchema = z.object({
     .regex(/^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$/)
     .default(DEFAULT_FLEET),
   /** Names the token, so that it can be revoked (RFC 7519, 4.1.7). */
-  jti: z.string().min(1).max(128).optional(),
+  jti: z.string().min(1).max(128).refine(isStorable).optional(),
   /** Nobody outside of this circle may be seen; degrees and metres. */
   area: z
     .object({
@@ -41,8 +51,10 @@ export const claimsSchema = z.object({
 /** Who is on the other side, as a verified token says. */
 export class Principal {
   readonly subject: string;
-  /** The `jti` of the token, where it has one. */
+  /** The `jti` of the token, where it has one; of a share, that of the token that it was made with. */
   readonly tokenId: string | undefined;
+  /** Of whoever comes by a share: which. */
+  readonly shareId: string | undefined;
   /** What it may see, if it {@link canRead}. */
   readonly sight: Sight;
   /** When it is taken no more, epoch milliseconds: {@link statedExpiry}, and what clocks may differ by. */
@@ -55,13 +67,27 @@ export class Principal {
   readonly canWrite: boolean;
   /** A gateway: may send positions as any driver of its fleet. */
   readonly canWriteAny: boolean;
+  /** May end any share of its fleet, and revoke its tokens. */
+  readonly canManageAccess: boolean;
 
-  /** @param tolerance seconds for which it holds beyond its `exp` */
-  constructor(claims: z.output<typeof claimsSchema>, tolerance = 0) {
+  /** Whoever has the token of a share: somebody new, who sees what the share shows. */
+  static ofShare(share: Share): Principal {
+    const { id, tokenId, sight, expiresAt } = share;
+    const claims = { sub: `share:${id}`, jti: tokenId, fleet: sight.fleet, scope: 'positions:read' };
+    return new Principal({ ...claims, exp: expiresAt / 1000 }, 0, share);
+  }
+
+  /**
+   * @param tolerance seconds for which it holds beyond its `exp`
+   * @param share that it comes by, if it does
+   */
+  constructor(claims: z.output<typeof claimsSchema>, tolerance = 0, share?: Pick<Share, 'id' | 'sight'>) {
     this.subject = claims.sub;
     this.tokenId = claims.jti;
+    this.shareId = share?.id;
     const { fleet, area, precision } = claims;
-    this.sight = { fleet, bounds: area && new Circle(area.latitude, area.longitude, area.radius), precision };
+    const bounds = area && new Circle(area.latitude, area.longitude, area.radius);
+    this.sight = share?.sight ?? { fleet, bounds, precision };
     this.statedExpiry = claims.exp * 1000;
     this.expiresAt = this.statedExpiry + tolerance * 1000;
     const scopes = claims.scope.split(' ');
@@ -69,6 +95,17 @@ export class Principal {
     this.canReadMetrics = scopes.includes('metrics:read');
     this.canWriteAny = scopes.includes('positions:write:any');
     this.canWrite = this.canWriteAny || scopes.includes('positions:write');
+    this.canManageAccess = scopes.includes('access:manage');
+  }
+
+  /** May read what is kept of the past: a share shows what is. */
+  get canReadHistory(): boolean {
+    return this.canRead && this.shareId === undefined;
+  }
+
+  /** May give away what it sees: no share begets another. */
+  get canShare(): boolean {
+    return this.canRead && this.shareId === undefined;
   }
 
   get fleet(): string {

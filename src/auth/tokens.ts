@@ -1,6 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { DomainError } from '../errors.ts';
+import { revoked } from './open-doors.ts';
 import { claimsSchema, Principal } from './principal.ts';
+import { SHARE_PREFIX } from './shares.ts';
 import type { Verify } from './verify.ts';
 
 /** What a minted token says. */
@@ -43,14 +45,12 @@ export interface AuthenticatorDeps {
   readonly now: () => number;
   /** So many seconds after its `exp` a token still holds. */
   readonly tolerance?: number;
-  /** Whose a share's token is; undefined: there is no such share. */
-  readonly shareOf?: (token: string) => Principal | undefined;
+  /** Who comes with the token of a share. @throws {DomainError} `unauthorized` */
+  readonly shareOf?: (token: string) => Principal;
   /** Whether a token that was good, or a share, has been taken back; asked at every use. */
   readonly isRevoked?: (principal: Principal) => boolean;
 }
 
-/** What the token of a share begins with; no JWT does. */
-export const SHARE_PREFIX = 'share_';
 /** How many tokens are remembered. */
 const REMEMBERED = 10_000;
 /** Characters; a longer one is not looked at. */
@@ -65,7 +65,7 @@ export function authenticator({ verify, now, tolerance = 0, shareOf, isRevoked }
   const verifying = new Map<string, Promise<Principal>>();
 
   const unlessRevoked = (principal: Principal): Principal => {
-    if (isRevoked?.(principal)) throw new DomainError('unauthorized', 'The token was revoked.');
+    if (isRevoked?.(principal)) throw revoked();
     return principal;
   };
   const judge = async (token: string): Promise<Principal> => {
@@ -86,12 +86,7 @@ export function authenticator({ verify, now, tolerance = 0, shareOf, isRevoked }
       if (now() < known.expiresAt) return unlessRevoked(known);
       remembered.delete(token);
     }
-    if (token.startsWith(SHARE_PREFIX)) {
-      const principal = shareOf?.(token);
-      if (principal === undefined) throw new DomainError('unauthorized', 'There is no such share, or no longer.');
-      if (now() >= principal.expiresAt) throw new DomainError('unauthorized', 'The share has expired.');
-      return unlessRevoked(principal);
-    }
+    if (shareOf !== undefined && token.startsWith(SHARE_PREFIX)) return unlessRevoked(shareOf(token));
     if (token.length > MAX_LENGTH) {
       throw new DomainError('unauthorized', `The token has more than ${MAX_LENGTH} characters.`);
     }

@@ -25,7 +25,7 @@ export function allow(
       return done(new DomainError('unauthorized', 'A token is required: Authorization: Bearer TOKEN.'));
     }
     const admit = (principal: Principal) => {
-      if (!allowed(principal)) return done(new DomainError('forbidden', `The token lacks the scope ${need}.`));
+      if (!allowed(principal)) return done(refusal(principal, need));
       request.principal = principal;
       done();
     };
@@ -43,6 +43,11 @@ export function allow(
     };
     judged.then(admitIfThere, done);
   };
+}
+
+function refusal({ shareId }: Principal, need: string): DomainError {
+  if (shareId !== undefined) return new DomainError('forbidden', 'A share does not allow this.');
+  return new DomainError('forbidden', `The token lacks the scope ${need}.`);
 }
 
 /** The principal of a request that {@link allow} let through. */

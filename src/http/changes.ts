@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { revoked } from '../auth/open-doors.ts';
 import { DomainError } from '../errors.ts';
 import { DEFAULT_SUBSCRIPTION } from '../protocol/client-messages.ts';
 import { messageEncoder } from '../protocol/encode.ts';
@@ -26,7 +27,7 @@ const waitSchema = number(waitRule)
 /** `GET /v1/changes`: long polling. */
 export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 'pulse' | 'pingInterval'>> = async (
   app,
-  { tracker, traffic, authenticate, clock, maxRadiusMeters, slowTime },
+  { tracker, traffic, authenticate, doors, clock, maxRadiusMeters, slowTime },
 ) => {
   // Its cursors also tell who is inside, so that the next poll knows whether somebody left.
   const encode = messageEncoder(clock.now, (subscription) => subscription.cursor(true));
@@ -68,14 +69,23 @@ export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 
       const { query } = request;
       const { cursor } = query;
       const view = viewOfQuery(query);
-      const { sight, expiresAt, role } = principalOf(request);
+      const principal = principalOf(request);
+      const { sight, expiresAt, role } = principal;
       return new Promise<void>((resolve, reject) => {
+        let isRevoked = false;
+        const release = doors.hold(principal, () => {
+          isRevoked = true;
+          poll.close();
+        });
         const onEnd = (message: string | undefined, subscription: Subscription | undefined) => {
+          release();
           transport.end(poll);
           if (subscription !== undefined) tracker.unsubscribe(subscription);
           // Kept for another request, the connection would hold the server up.
           if (closing) reply.header('connection', 'close');
-          if (message === undefined) reject(new DomainError('unavailable', 'The server is going away; ask again.'));
+          if (isRevoked) reject(revoked());
+          else if (message === undefined)
+            reject(new DomainError('unavailable', 'The server is going away; ask again.'));
           else {
             // A snapshot may be larger than what the system holds for a peer: unread, it would stay for ever. Node sets another
             // time when all of it is written, and counts this one anew as long as some of it is.

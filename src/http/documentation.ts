@@ -28,6 +28,7 @@ export async function useDocumentation(app: FastifyInstance, version: string, ma
         { name: 'subscriptions', description: 'Watch an area' },
         { name: 'history', description: 'Ask where drivers were' },
         { name: 'positions', description: 'Send positions' },
+        { name: 'access', description: 'Share what you see, and revoke' },
         { name: 'health', description: 'For whoever runs it' },
       ],
       components: {

@@ -5,6 +5,7 @@ import { DomainError } from '../errors.ts';
 import { driverIdSchema } from '../protocol/fix.ts';
 import type { Tracker } from '../tracker.ts';
 import { allow, principalOf } from './access.ts';
+import { ignoreBody } from './ignored-body.ts';
 import { responses } from './responses.ts';
 
 /** What the route needs. */
@@ -18,9 +19,7 @@ const GONE: Record<string, unknown> = { 204: z.null().describe('Off duty, and st
 
 /** `DELETE /v1/drivers/{driverId}`. */
 export const offDutyRoute: FastifyPluginAsyncZod<OffDutyDeps> = async (app, { tracker, authenticate }) => {
-  // Many clients name a type with every request; here nothing comes, and what does says nothing.
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null));
+  ignoreBody(app);
 
   app.delete(
     '/v1/drivers/:driverId',

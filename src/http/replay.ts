@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { type OpenDoors, revoked } from '../auth/open-doors.ts';
 import type { Authenticate } from '../auth/tokens.ts';
 import { retryAfter } from '../delivery/retry.ts';
 import type { Traffic } from '../delivery/traffic.ts';
@@ -10,7 +11,7 @@ import { PacedSource } from '../history/paced-source.ts';
 import { Replay } from '../history/replay.ts';
 import type { ReplaySource } from '../history/replay-source.ts';
 import { DEFAULT_SUBSCRIPTION } from '../protocol/client-messages.ts';
-import { REPLAY_CLOSE } from '../protocol/close-codes.ts';
+import { CLOSE, REPLAY_CLOSE } from '../protocol/close-codes.ts';
 import { messageEncoder } from '../protocol/encode.ts';
 import { encodeHeartbeat, eventEncoder } from '../protocol/event-stream.ts';
 import { encodePosition } from '../protocol/position.ts';
@@ -27,6 +28,7 @@ import { AREAS } from './stream.ts';
 export interface ReplayDeps extends Omit<EventStreamDeps, 'encode' | 'heartbeat'> {
   readonly traffic: Traffic;
   readonly authenticate: Authenticate;
+  readonly doors: Pick<OpenDoors, 'hold'>;
   readonly maxRadiusMeters: number;
   /** Where the past is kept; absent where none is. */
   readonly replays: ReplaySource | undefined;
@@ -54,7 +56,7 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
     {
       exposeHeadRoute: false,
       config: { isLong: true, overload: 'stream' },
-      onRequest: allow(options.authenticate, (principal) => principal.canRead, 'positions:read'),
+      onRequest: allow(options.authenticate, (principal) => principal.canReadHistory, 'positions:read'),
       schema: {
         operationId: 'replay',
         tags: ['history'],
@@ -120,7 +122,15 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
         replay.stop();
         away.reject(new DomainError('unavailable', 'The server is going away; ask again.'));
       };
+      let isRevoked = false;
+      const release = options.doors.hold(principal, () => {
+        isRevoked = true;
+        stream?.close(CLOSE.unauthorized, 'the token was revoked');
+        replay.stop();
+        away.reject(revoked());
+      });
       const free = () => {
+        release();
         playing.delete(sendAway);
         replay.stop();
       };
@@ -128,6 +138,7 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
       raw.once('close', free);
       try {
         await Promise.race([replay.begin(), away.promise]);
+        if (isRevoked) throw revoked();
       } catch (error) {
         // Kept for another request, the connection would hold up a server that goes.
         reply.header('connection', 'close');

@@ -1,9 +1,11 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { OpenDoors } from '../auth/open-doors.ts';
 import type { Authenticate } from '../auth/tokens.ts';
 import type { Traffic } from '../delivery/traffic.ts';
 import { Visit } from '../delivery/visit.ts';
 import { DEFAULT_SUBSCRIPTION } from '../protocol/client-messages.ts';
+import { CLOSE } from '../protocol/close-codes.ts';
 import { eventEncoder } from '../protocol/event-stream.ts';
 import { FILTERS } from '../protocol/query.ts';
 import { viewOfQuery, viewQuerySchema } from '../protocol/view.ts';
@@ -17,6 +19,7 @@ export interface DeliveryDeps extends EventStreamDeps {
   readonly tracker: Tracker;
   readonly traffic: Traffic;
   readonly authenticate: Authenticate;
+  readonly doors: Pick<OpenDoors, 'hold'>;
   readonly maxRadiusMeters: number;
 }
 
@@ -73,6 +76,7 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
       const principal = principalOf(request);
       const { sight, expiresAt } = principal;
       const visit = new Visit(app.log, transport.name, request.raw.socket.remoteAddress);
+      const release = options.doors.hold(principal, () => stream.close(CLOSE.unauthorized, 'the token was revoked'));
       visit.is(principal);
       reply.hijack();
       const stream = new EventStream(
@@ -82,6 +86,7 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
         expiresAt,
         deps,
         (subscription) => {
+          release();
           if (subscription !== undefined) tracker.unsubscribe(subscription);
         },
         transport,

@@ -56,7 +56,7 @@ const DESCRIPTION = `All fixes of a driver, late ones in their place, in the ord
 
 /** `GET /v1/drivers/{driverId}/track`. */
 export const trackRoutes: FastifyPluginAsyncZod<TrackDeps> = async (app, { tracker, tracks, authenticate, now }) => {
-  const canRead = allow(authenticate, (principal: Principal) => principal.canRead, 'positions:read');
+  const canRead = allow(authenticate, (principal: Principal) => principal.canReadHistory, 'positions:read');
 
   app.get(
     '/v1/drivers/:driverId/track',

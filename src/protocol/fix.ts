@@ -5,7 +5,7 @@ import type { Attributes, Fix } from '../fix.ts';
 export const number = (rule = 'must be a number') => z.number({ error: rule });
 
 /** What PostgreSQL and every client can hold: no lone surrogate, no NUL. */
-function isStorable(text: string): boolean {
+export function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }
 

@@ -1,6 +1,7 @@
 import type { Socket as NetSocket } from 'node:net';
 import type { FastifyBaseLogger } from 'fastify';
 import type { WebSocket } from 'ws';
+import type { OpenDoors } from '../auth/open-doors.ts';
 import type { Principal, Role } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
 import type { Patient, Pulse } from '../delivery/pulse.ts';
@@ -36,6 +37,7 @@ export interface ConnectionDeps {
   readonly tracker: Tracker;
   readonly ingest: Ingest;
   readonly authenticate: Authenticate;
+  readonly doors: Pick<OpenDoors, 'hold'>;
   readonly encode: EncodeMessages;
   readonly clock: Clock;
   readonly pulse: Pulse;
@@ -108,7 +110,7 @@ export class Connection implements Socket, Patient, Peer {
     this.#deps = deps;
     this.#log = log;
     this.outbox = new Outbox(this, deps.encode, deps.clock, transport.tally);
-    this.#session = new Session(deps.clock.now, (code, reason) => this.close(code, reason));
+    this.#session = new Session(deps.clock.now, deps.doors, (code, reason) => this.close(code, reason));
     this.#raw = raw;
     this.#reading = new Reading(raw, now);
     this.#nextPing = now + deps.pingInterval;

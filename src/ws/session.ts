@@ -1,3 +1,4 @@
+import type { OpenDoors, Release } from '../auth/open-doors.ts';
 import type { Principal } from '../auth/principal.ts';
 import { onceExpired } from '../delivery/expiry.ts';
 import { DomainError } from '../errors.ts';
@@ -11,13 +12,16 @@ const AUTHENTICATION_TIME = 10_000;
 export class Session {
   readonly #now: () => number;
   readonly #over: (code: number, reason: string) => void;
+  readonly #doors: Pick<OpenDoors, 'hold'>;
   #principal: Principal | undefined;
   /** Ends the wait for the first token, or for the end of the present one. */
   #cancel: () => void;
+  #release: Release | undefined;
 
-  /** @param over called when no token came in time, or it has ended: the connection must be closed */
-  constructor(now: () => number, over: (code: number, reason: string) => void) {
+  /** @param over called when no token came in time, or it has ended or was revoked: the connection must be closed */
+  constructor(now: () => number, doors: Pick<OpenDoors, 'hold'>, over: (code: number, reason: string) => void) {
     this.#now = now;
+    this.#doors = doors;
     this.#over = over;
     const timer = setTimeout(() => over(CLOSE.authenticationTimeout, 'no authentication'), AUTHENTICATION_TIME);
     this.#cancel = () => clearTimeout(timer);
@@ -49,7 +53,7 @@ export class Session {
    * Takes a token's principal, for the first time or to go on with.
    *
    * @param reading the connection has subscriptions, which a new token must allow
-   * @throws {DomainError} `forbidden`: it is not for this connection
+   * @throws {DomainError} `forbidden`: it is not for this connection; `unauthorized`: it was revoked meanwhile
    */
   admit(principal: Principal, reading: boolean): void {
     const before = this.#principal;
@@ -59,6 +63,9 @@ export class Session {
     if (reading && !(principal.canRead && before !== undefined && isSameSight(before.sight, principal.sight))) {
       throw new DomainError('forbidden', 'The new token does not allow the subscriptions that are open.');
     }
+    const release = this.#doors.hold(principal, () => this.#over(CLOSE.unauthorized, 'the token was revoked'));
+    this.#release?.();
+    this.#release = release;
     this.#principal = principal;
     this.#cancel();
     const over = () => this.#over(CLOSE.unauthorized, 'the token has expired');
@@ -68,5 +75,6 @@ export class Session {
   /** Nothing is timed any more. */
   end(): void {
     this.#cancel();
+    this.#release?.();
   }
 }
