@@ -6,6 +6,7 @@ export class MemoryAccess implements AccessStore {
   #revocations: readonly Revocation[] = [];
 
   async saveShare(share: Share): Promise<void> {
+    await this.deleteShare(share.sight.fleet, share.id);
     this.#shares = [...this.#shares, share];
   }
 

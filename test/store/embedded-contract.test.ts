@@ -8,8 +8,10 @@ import { migrate } from '../../src/store/migrate.ts';
 import { Partitions } from '../../src/store/partitions.ts';
 import { StorePool } from '../../src/store/pool.ts';
 import { PostgisStore } from '../../src/store/postgis.ts';
+import { PostgisAccess } from '../../src/store/postgis-access.ts';
 import { PostgisReplays } from '../../src/store/postgis-replays.ts';
 import { PostgisTracks } from '../../src/store/postgis-tracks.ts';
+import { accessContract } from './access-contract.ts';
 import { RETENTION_DAYS, STALE_AFTER, storeContract } from './contract.ts';
 import { keepBySql, makePartitions } from './kept-in-sql.ts';
 import { REPLAYS_NOW, replaysContract } from './replays-contract.ts';
@@ -69,4 +71,13 @@ replaysContract('embedded', async () => {
   await pool.query('TRUNCATE fixes');
   const store = new PostgisStore(pool, { partitions: new Partitions(pool, 1, () => REPLAYS_NOW) });
   return { store, source: new PostgisReplays(new FixReader(pool)), close: () => store.close() };
+});
+
+accessContract('the embedded database', async () => {
+  const pool = new StorePool(database.connection);
+  return {
+    access: new PostgisAccess(pool, { admit() {} }),
+    clear: async () => void (await pool.query('TRUNCATE shares, revocations')),
+    close: () => pool.finish(),
+  };
 });

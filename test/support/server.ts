@@ -44,6 +44,7 @@ export async function startServer(
     env?: Record<string, string>;
     store?: Store;
     history?: AppDeps['history'];
+    access?: AppDeps['access'];
     maxPending?: number;
     ready?: () => Promise<void>;
     now?: () => number;
@@ -75,6 +76,7 @@ export async function startServer(
     secret: SECRET,
     tracker,
     history: options.history,
+    access: options.access,
     writer,
     ready: options.ready ?? (async () => {}),
     now,
