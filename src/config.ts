@@ -30,6 +30,19 @@ export interface Config {
   readonly maxSharesPerSubject: number;
   /** How long a share may last. */
   readonly maxShareSeconds: number;
+  readonly maxSubscriptionsPerSubject: number;
+  readonly maxConnectionsPerSubject: number;
+  /** From one address; 0: any number. */
+  readonly maxHandshakesPerMinute: number;
+  /** On one connection that is no gateway's; 0: any number. */
+  readonly maxMessagesPerSecond: number;
+  readonly maxBytesPerSecond: number;
+  /** Requests a minute of one subject, or address without a token; 0: any number. */
+  readonly rateLimit: number;
+  /** How many proxies are in front, or where they are; absent: none. */
+  readonly trustProxy: number | readonly string[] | undefined;
+  readonly headersTimeoutSeconds: number;
+  readonly requestTimeoutSeconds: number;
   /** How often a connection is asked whether it is still there. */
   readonly pingSeconds: number;
   /** How long a peer may read nothing of what waits for it. */
@@ -56,7 +69,7 @@ export class ConfigError extends Error {
 }
 
 /** Settings that would change who may do what, or what instances share, if this version knew them: not to be passed over. */
-const ELSEWHERE = ['JWKS_URL', 'REDIS_URL', 'RATE_LIMIT'] as const;
+const ELSEWHERE = ['JWKS_URL', 'REDIS_URL'] as const;
 
 /**
  * The settings that an environment means. An empty variable counts as absent.
@@ -89,6 +102,15 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     maxSubscriptions: settings.MAX_SUBSCRIPTIONS,
     maxSharesPerSubject: settings.MAX_SHARES_PER_SUBJECT,
     maxShareSeconds: settings.MAX_SHARE_SECONDS,
+    maxSubscriptionsPerSubject: settings.MAX_SUBSCRIPTIONS_PER_SUBJECT,
+    maxConnectionsPerSubject: settings.MAX_CONNECTIONS_PER_SUBJECT,
+    maxHandshakesPerMinute: settings.MAX_HANDSHAKES_PER_MINUTE,
+    maxMessagesPerSecond: settings.MAX_MESSAGES_PER_SECOND,
+    maxBytesPerSecond: settings.MAX_BYTES_PER_SECOND,
+    rateLimit: settings.RATE_LIMIT === 'off' ? 0 : Number(settings.RATE_LIMIT),
+    trustProxy: settings.TRUST_PROXY,
+    headersTimeoutSeconds: settings.HEADERS_TIMEOUT_SECONDS,
+    requestTimeoutSeconds: settings.REQUEST_TIMEOUT_SECONDS,
     pingSeconds: settings.PING_SECONDS,
     slowSeconds: settings.SLOW_SECONDS,
     permessageDeflate: settings.PERMESSAGE_DEFLATE === 'on',

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /** What a setting says of itself beside its rule; `npm start -- --help` is made of it. */
@@ -22,6 +23,15 @@ const integer = (min: number, max: number, fallback: number, unit: string, descr
 };
 
 const text = (description: string) => z.string().meta({ description } satisfies About);
+
+const PROXIES = 'must be the number of proxies, 1 to 16, or their addresses and networks, separated by commas';
+
+/** An address, or a network as `10.0.0.0/8`. */
+function isNetwork(text: string): boolean {
+  const [, address, bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const version = isIP(address ?? '');
+  return version !== 0 && Number(bits ?? 0) <= (version === 4 ? 32 : 128);
+}
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
@@ -91,6 +101,71 @@ const shape = {
     'Shares that a subject may have at a time, about 1 kB each. 0: none can be made.',
   ),
   MAX_SHARE_SECONDS: integer(1, 315_360_000, 2_592_000, 'seconds', 'How long a share may last; 30 days by default.'),
+  MAX_SUBSCRIPTIONS_PER_SUBJECT: integer(
+    1,
+    10_000_000,
+    100_000,
+    '',
+    'Subscriptions of one subject of a fleet, over all its connections: each stream, poll and replay is one.',
+  ),
+  MAX_CONNECTIONS_PER_SUBJECT: integer(
+    1,
+    10_000_000,
+    10_000,
+    '',
+    'Connections of one subject of a fleet: WebSockets, streams, polls and replays together.',
+  ),
+  MAX_HANDSHAKES_PER_MINUTE: integer(
+    0,
+    10_000_000,
+    6_000,
+    '',
+    'Handshakes of WebSockets and beginnings of streams and replays from one address (of IPv6, from one /64). 0: any number.',
+  ),
+  MAX_MESSAGES_PER_SECOND: integer(
+    0,
+    1_000_000,
+    1_000,
+    '',
+    'Messages that one WebSocket is heard in a second; more of them wait. Gateways (positions:write:any) are not limited. 0: any number.',
+  ),
+  MAX_BYTES_PER_SECOND: integer(0, 1_000_000_000, 1_048_576, 'bytes', 'Bytes of such messages. 0: any number.'),
+  RATE_LIMIT: z
+    .string()
+    .regex(/^(off|[1-9]\d{0,6})$/, { error: 'must be off or a whole number from 1 to 9999999' })
+    .default('off')
+    .meta({
+      description:
+        'Requests a minute of one subject of a fleet, or, without a valid token, of one address; more are answered 429. Health is never limited. off: any number.',
+      unit: 'requests a minute',
+      values: 'off, or 1 to 9999999',
+    } satisfies About),
+  TRUST_PROXY: z
+    .string()
+    .refine((text) => /^([1-9]|1[0-6])$/.test(text) || text.split(',').every((part) => isNetwork(part.trim())), {
+      error: PROXIES,
+    })
+    .transform((text) => (/^\d+$/.test(text) ? Number(text) : text.split(',').map((part) => part.trim())))
+    .optional()
+    .meta({
+      description:
+        'The proxies in front, whose X-Forwarded-For is believed: how many, or where they are. Absent: none, and whoever connects is the client.',
+      values: 'a number, or addresses and networks separated by commas',
+    } satisfies About),
+  HEADERS_TIMEOUT_SECONDS: integer(
+    1,
+    3_600,
+    10,
+    'seconds',
+    'A connection on which the head of a request has not come within it is closed (408).',
+  ),
+  REQUEST_TIMEOUT_SECONDS: integer(
+    1,
+    3_600,
+    60,
+    'seconds',
+    'One on which a whole request has not; at least HEADERS_TIMEOUT_SECONDS.',
+  ),
   PING_SECONDS: integer(
     1,
     3_600,
@@ -156,6 +231,10 @@ export const settingsSchema = z
     error: 'is required when NODE_ENV is production',
     // Reported together with whatever else is wrong.
     when: ({ value }) => typeof value === 'object',
+  })
+  .refine((set) => set.HEADERS_TIMEOUT_SECONDS <= set.REQUEST_TIMEOUT_SECONDS, {
+    path: ['REQUEST_TIMEOUT_SECONDS'],
+    error: 'must be at least HEADERS_TIMEOUT_SECONDS',
   });
 
 /** A setting, for whoever reads about it. */

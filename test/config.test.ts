@@ -26,6 +26,15 @@ test('without any setting the defaults hold; an empty variable counts as absent'
     maxSubscriptions: 100,
     maxSharesPerSubject: 1_000,
     maxShareSeconds: 2_592_000,
+    maxSubscriptionsPerSubject: 100_000,
+    maxConnectionsPerSubject: 10_000,
+    maxHandshakesPerMinute: 6_000,
+    maxMessagesPerSecond: 1_000,
+    maxBytesPerSecond: 1_048_576,
+    rateLimit: 0,
+    trustProxy: undefined,
+    headersTimeoutSeconds: 10,
+    requestTimeoutSeconds: 60,
     corsOrigins: [],
     logLevel: 'info',
     production: false,
@@ -57,6 +66,26 @@ test('every problem is listed at once', () => {
 test('production needs a secret', () => {
   expect(() => loadConfig({ NODE_ENV: 'production' })).toThrow(/JWT_SECRET: is required/);
   expect(loadConfig({ NODE_ENV: 'production', JWT_SECRET: 'x'.repeat(32) }).production).toBe(true);
+});
+
+test('the rate limit is off or a number; the proxies are so many, or at these places', () => {
+  expect(loadConfig({ RATE_LIMIT: '600' }).rateLimit).toBe(600);
+  expect(loadConfig({ RATE_LIMIT: 'off' }).rateLimit).toBe(0);
+  expect(loadConfig({ TRUST_PROXY: '2' }).trustProxy).toBe(2);
+  const networks = ['10.0.0.0/8', '192.168.1.7', '2001:db8::/32'];
+  expect(loadConfig({ TRUST_PROXY: networks.join(', ') }).trustProxy).toEqual(networks);
+  for (const wrong of ['0', '17', 'true', '10.0.0.0/33', '10.0.0', '1,2', 'proxy.example', '2001:db8::/129', ',']) {
+    expect(() => loadConfig({ TRUST_PROXY: wrong }), wrong).toThrow(/TRUST_PROXY: must be the number/);
+  }
+  for (const wrong of ['0', '-1', '1.5', 'on', '1e3']) {
+    expect(() => loadConfig({ RATE_LIMIT: wrong }), wrong).toThrow(/RATE_LIMIT: must be off or/);
+  }
+});
+
+test('the whole of a request may not have less time than its head', () => {
+  const set = { HEADERS_TIMEOUT_SECONDS: '20', REQUEST_TIMEOUT_SECONDS: '19' };
+  expect(() => loadConfig(set)).toThrow(/REQUEST_TIMEOUT_SECONDS: must be at least/);
+  expect(loadConfig({ ...set, REQUEST_TIMEOUT_SECONDS: '20' }).requestTimeoutSeconds).toBe(20);
 });
 
 describe('every setting', () => {
