@@ -7,7 +7,9 @@ import { authenticator } from './auth/tokens.ts';
 import { verifier } from './auth/verify.ts';
 import type { Config } from './config.ts';
 import { processClock } from './delivery/clock.ts';
+import { notLimited } from './delivery/limited.ts';
 import { Pulse } from './delivery/pulse.ts';
+import { Quota } from './delivery/quota.ts';
 import { Traffic } from './delivery/traffic.ts';
 import type { ReplaySource } from './history/replay-source.ts';
 import type { TrackSource } from './history/track-source.ts';
@@ -18,10 +20,12 @@ import { useDocumentation } from './http/documentation.ts';
 import { driverRoutes } from './http/drivers.ts';
 import { useApiHeaders } from './http/headers.ts';
 import { healthRoutes } from './http/health.ts';
+import { readJson } from './http/json-body.ts';
 import { timeRoutes } from './http/latency.ts';
 import { metricsRoutes } from './http/metrics.ts';
 import { positionRoutes } from './http/positions.ts';
 import { handleClientError, handleError, useProblems } from './http/problem.ts';
+import { useRates } from './http/rates.ts';
 import { replayRoutes } from './http/replay.ts';
 import { revocationRoutes } from './http/revocations.ts';
 import { shareRoutes } from './http/shares.ts';
@@ -82,8 +86,12 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     clientErrorHandler: handleClientError,
     // Sockets that are still idle when the server closes would hold it up.
     forceCloseConnections: 'idle',
+    ...slowLimits(config),
+    // By a number alone Fastify would trust nobody.
+    trustProxy: typeof config.trustProxy === 'number' ? firstHops(config.trustProxy) : config.trustProxy?.slice(),
   });
-  app.removeContentTypeParser('text/plain');
+  app.removeContentTypeParser(['text/plain', 'application/json']);
+  readJson(app, 'application/json');
   app.decorateRequest('principal', null);
   app.setValidatorCompiler(validatorCompiler);
   // Answers are sent as text that was encoded ahead; nothing is left to serialize.
@@ -94,7 +102,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     await app.register(cors, {
       origin: config.corsOrigins.includes('*') ? '*' : [...config.corsOrigins],
       methods: ['GET', 'HEAD', 'POST', 'DELETE'],
-      exposedHeaders: ['link', 'retry-after'],
+      exposedHeaders: ['link', 'retry-after', 'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'],
     });
   }
   const overload = deps.overload ?? watchedOverload(app, config);
@@ -114,6 +122,17 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     shareOf: (token) => access.shares.principalOf(token),
     isRevoked: access.isRevoked,
   });
+  const limited = notLimited();
+  const atHandshake = await useRates(app, {
+    requests: config.rateLimit,
+    handshakes: config.maxHandshakesPerMinute,
+    authenticate,
+    limited,
+  });
+  const quota = new Quota(
+    { connections: config.maxConnectionsPerSubject, subscriptions: config.maxSubscriptionsPerSubject },
+    limited,
+  );
   const ingest = new Ingest(tracker, config.maxFutureSeconds);
 
   await useDocumentation(app, VERSION, config.maxRadiusMeters);
@@ -133,11 +152,15 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     pulse,
     pingInterval,
     slowTime,
+    quota,
+    atHandshake,
   };
   await app.register(webSocketRoutes, {
     ingest,
     ...delivery,
     maxSubscriptions: config.maxSubscriptions,
+    rates: ratesOf(config),
+    limited,
     permessageDeflate: config.permessageDeflate,
     overload,
   });
@@ -171,10 +194,30 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       maxPendingFixes: config.maxPendingFixes,
       routes,
       overload,
+      limited,
     });
     await api.register(metricsRoutes, { authenticate, metrics });
   });
   return app;
+}
+
+/** How long a request may take to come: whoever sends a byte now and then is not to hold connections open. */
+function slowLimits({ headersTimeoutSeconds, requestTimeoutSeconds }: Config) {
+  const headersTimeout = headersTimeoutSeconds * 1000;
+  return {
+    requestTimeout: requestTimeoutSeconds * 1000,
+    http: { headersTimeout, connectionsCheckingInterval: Math.min(2_000, headersTimeout / 2) },
+  };
+}
+
+/** What a connection may send, where that is limited. */
+function ratesOf({ maxMessagesPerSecond: messages, maxBytesPerSecond: bytes }: Config) {
+  return messages === 0 && bytes === 0 ? undefined : { messages, bytes };
+}
+
+/** Believes as many proxies as there are, counted from here. */
+function firstHops(count: number) {
+  return (_address: string, hop: number): boolean => hop < count;
 }
 
 /** Names requests, no two of them alike in all that instances ever log. */

@@ -40,7 +40,9 @@ export class Visit {
   over(code: number, reason: string): void {
     const seconds = Math.round(performance.now() - this.#since) / 1000;
     const { received, sent } = this;
-    this.#log.info({ ...this.#who(), code, reason, seconds, received, sent }, 'disconnected');
+    // Of one that never said who it is there is nothing to know, and anybody can open and close thousands.
+    const level = this.#principal === undefined ? 'debug' : 'info';
+    this.#log[level]({ ...this.#who(), code, reason, seconds, received, sent }, 'disconnected');
   }
 
   #who(): Record<string, unknown> {

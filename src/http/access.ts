@@ -55,7 +55,8 @@ export function principalOf(request: FastifyRequest): Principal {
   return request.principal as Principal;
 }
 
-function tokenOf(request: FastifyRequest): string | undefined {
+/** The token that a request has, good or not. */
+export function tokenOf(request: FastifyRequest): string | undefined {
   const bearer = bearerToken(request.headers.authorization);
   if (bearer !== undefined) return bearer;
   const inQuery = (request.query as { access_token?: unknown }).access_token;

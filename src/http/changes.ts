@@ -11,6 +11,7 @@ import type { Subscription } from '../subscriptions/subscription.ts';
 import { allow, principalOf } from './access.ts';
 import { Poll } from './poll.ts';
 import { answer, responses, sendJson } from './responses.ts';
+import { takeSeat } from './seat.ts';
 import { AREAS, type DeliveryDeps } from './stream.ts';
 
 /** Seconds that a poll waits for a change: unless told otherwise, and at the most. */
@@ -25,10 +26,9 @@ const waitSchema = number(waitRule)
   .meta({ description: 'Seconds to wait for a change when nothing has changed since `cursor`.', example: 25 });
 
 /** `GET /v1/changes`: long polling. */
-export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 'pulse' | 'pingInterval'>> = async (
-  app,
-  { tracker, traffic, authenticate, doors, clock, maxRadiusMeters, slowTime },
-) => {
+export const changesRoutes: FastifyPluginAsyncZod<
+  Omit<DeliveryDeps, 'encode' | 'pulse' | 'pingInterval' | 'atHandshake'>
+> = async (app, { tracker, traffic, authenticate, doors, clock, maxRadiusMeters, slowTime, quota }) => {
   // Its cursors also tell who is inside, so that the next poll knows whether somebody left.
   const encode = messageEncoder(clock.now, (subscription) => subscription.cursor(true));
   const transport = traffic.add<Poll>('poll');
@@ -71,6 +71,7 @@ export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 
       const view = viewOfQuery(query);
       const principal = principalOf(request);
       const { sight, expiresAt, role } = principal;
+      const seat = takeSeat(quota, principal, reply);
       return new Promise<void>((resolve, reject) => {
         let isRevoked = false;
         const release = doors.hold(principal, () => {
@@ -80,6 +81,7 @@ export const changesRoutes: FastifyPluginAsyncZod<Omit<DeliveryDeps, 'encode' | 
         const onEnd = (message: string | undefined, subscription: Subscription | undefined) => {
           release();
           transport.end(poll);
+          seat.leave();
           if (subscription !== undefined) tracker.unsubscribe(subscription);
           // Kept for another request, the connection would hold the server up.
           if (closing) reply.header('connection', 'close');

@@ -16,7 +16,7 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthDeps> = async (app, { rea
   app.get(
     '/livez',
     {
-      config: { overload: 'serve' },
+      config: { overload: 'serve', rateLimit: false },
       schema: {
         operationId: 'live',
         tags: ['health'],
@@ -44,7 +44,7 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthDeps> = async (app, { rea
   app.get(
     '/readyz',
     {
-      config: { overload: 'serve' },
+      config: { overload: 'serve', rateLimit: false },
       schema: {
         operationId: 'ready',
         tags: ['health'],

@@ -1,8 +1,9 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type OpenDoors, revoked } from '../auth/open-doors.ts';
 import type { Authenticate } from '../auth/tokens.ts';
+import type { Quota } from '../delivery/quota.ts';
 import { retryAfter } from '../delivery/retry.ts';
 import type { Traffic } from '../delivery/traffic.ts';
 import { Visit } from '../delivery/visit.ts';
@@ -22,6 +23,7 @@ import { allow, principalOf } from './access.ts';
 import { EventStream, type EventStreamDeps } from './event-stream.ts';
 import { readsEvents, sendFarewell } from './farewell.ts';
 import { responses } from './responses.ts';
+import { takeSeat } from './seat.ts';
 import { AREAS } from './stream.ts';
 
 /** What replays need. */
@@ -35,6 +37,9 @@ export interface ReplayDeps extends Omit<EventStreamDeps, 'encode' | 'heartbeat'
   /** Replays that may be played at a time. */
   readonly maxReplays: number;
   readonly ttlSeconds: number;
+  readonly quota: Quota;
+  /** Refuses those that come too often; absent: nobody is. */
+  readonly atHandshake: onRequestAsyncHookHandler | undefined;
 }
 
 /** An answer without content, for the contract; opaque to the type provider, as the others are. */
@@ -56,7 +61,10 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
     {
       exposeHeadRoute: false,
       config: { isLong: true, overload: 'stream' },
-      onRequest: allow(options.authenticate, (principal) => principal.canReadHistory, 'positions:read'),
+      onRequest: [
+        options.atHandshake ?? [],
+        allow(options.authenticate, (principal) => principal.canReadHistory, 'positions:read'),
+      ].flat(),
       schema: {
         operationId: 'replay',
         tags: ['history'],
@@ -102,6 +110,7 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
       }
       const principal = principalOf(request);
       const { fleet, expiresAt } = principal;
+      const seat = takeSeat(options.quota, principal, reply);
       const replay = new Replay({
         source,
         fleet,
@@ -132,6 +141,7 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
       const free = () => {
         release();
         playing.delete(sendAway);
+        seat.leave();
         replay.stop();
       };
       playing.add(sendAway);
@@ -150,7 +160,7 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
       reply.hijack();
       // Whoever has gone meanwhile has been freed, and there is nobody to tell.
       if (!playing.has(sendAway)) return;
-      const visit = new Visit(app.log, transport.name, request.raw.socket.remoteAddress);
+      const visit = new Visit(app.log, transport.name, request.ip);
       visit.is(principal);
       const mark = () => replay.mark;
       const deps: EventStreamDeps = {

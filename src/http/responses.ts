@@ -39,9 +39,11 @@ export function responses(
   answers: Readonly<Record<number, Answer>>,
   ...problems: readonly (keyof typeof PROBLEMS)[]
 ): Record<string, unknown> {
+  // Who is known by a token may ask too often.
+  const all = problems.includes(401) ? new Set([...problems, 429 as const]) : problems;
   const content = { 'application/problem+json': { schema: problemSchema } };
   return {
-    ...Object.fromEntries(problems.map((status) => [status, { description: PROBLEMS[status], content }])),
+    ...Object.fromEntries(Array.from(all, (status) => [status, { description: PROBLEMS[status], content }])),
     ...answers,
   };
 }

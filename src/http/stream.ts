@@ -1,7 +1,9 @@
+import type { onRequestAsyncHookHandler } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { OpenDoors } from '../auth/open-doors.ts';
 import type { Authenticate } from '../auth/tokens.ts';
+import type { Quota } from '../delivery/quota.ts';
 import type { Traffic } from '../delivery/traffic.ts';
 import { Visit } from '../delivery/visit.ts';
 import { DEFAULT_SUBSCRIPTION } from '../protocol/client-messages.ts';
@@ -13,6 +15,7 @@ import type { Tracker } from '../tracker.ts';
 import { allow, principalOf } from './access.ts';
 import { EventStream, type EventStreamDeps } from './event-stream.ts';
 import { responses } from './responses.ts';
+import { takeSeat } from './seat.ts';
 
 /** What the routes that deliver changes need. */
 export interface DeliveryDeps extends EventStreamDeps {
@@ -21,6 +24,9 @@ export interface DeliveryDeps extends EventStreamDeps {
   readonly authenticate: Authenticate;
   readonly doors: Pick<OpenDoors, 'hold'>;
   readonly maxRadiusMeters: number;
+  readonly quota: Quota;
+  /** Refuses those that come too often; absent: nobody is. */
+  readonly atHandshake: onRequestAsyncHookHandler | undefined;
 }
 
 /** The areas of a subscription, for the contract. */
@@ -43,7 +49,10 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
       // What has no end has no length to ask for.
       exposeHeadRoute: false,
       config: { isLong: true, overload: 'stream' },
-      onRequest: allow(options.authenticate, (principal) => principal.canRead, 'positions:read'),
+      onRequest: [
+        options.atHandshake ?? [],
+        allow(options.authenticate, (principal) => principal.canRead, 'positions:read'),
+      ].flat(),
       schema: {
         operationId: 'stream',
         tags: ['subscriptions'],
@@ -75,7 +84,8 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
       const cursor = request.headers['last-event-id'] || query.cursor;
       const principal = principalOf(request);
       const { sight, expiresAt } = principal;
-      const visit = new Visit(app.log, transport.name, request.raw.socket.remoteAddress);
+      const seat = takeSeat(options.quota, principal, reply);
+      const visit = new Visit(app.log, transport.name, request.ip);
       const release = options.doors.hold(principal, () => stream.close(CLOSE.unauthorized, 'the token was revoked'));
       visit.is(principal);
       reply.hijack();
@@ -87,6 +97,7 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
         deps,
         (subscription) => {
           release();
+          seat.leave();
           if (subscription !== undefined) tracker.unsubscribe(subscription);
         },
         transport,

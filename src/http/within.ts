@@ -23,6 +23,7 @@ import type { Filters } from '../subscriptions/view.ts';
 import type { Tracker } from '../tracker.ts';
 import { wantsGeoJson } from './accept.ts';
 import { allow, principalOf } from './access.ts';
+import { readJson } from './json-body.ts';
 import { answer, responses, sendGeoJson, sendJson } from './responses.ts';
 import { validatorCompiler } from './validation.ts';
 
@@ -40,7 +41,7 @@ const PAGING = `In the order of their driverIds (by Unicode code point), a page 
 export const withinRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps) => {
   const { tracker, now } = deps;
   const canRead = allow(deps.authenticate, (principal: Principal) => principal.canRead, 'positions:read');
-  app.addContentTypeParser(GEOJSON, { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'));
+  readJson(app, GEOJSON);
 
   interface Asked extends Filters {
     readonly limit?: number;

@@ -1,3 +1,4 @@
+import type { Limited } from '../delivery/limited.ts';
 import type { Traffic } from '../delivery/traffic.ts';
 import type { RouteTimes } from '../http/latency.ts';
 import type { Ingest } from '../ingest.ts';
@@ -6,6 +7,7 @@ import type { Tracker } from '../tracker.ts';
 import { VERSION } from '../version.ts';
 import { fixMetrics, trackerMetrics } from './core.ts';
 import { Instruments } from './instruments.ts';
+import { limitMetrics } from './limits.ts';
 import { overloadMetrics } from './overload.ts';
 import { processMetrics } from './process.ts';
 import { storeMetrics, type WriterState } from './store.ts';
@@ -21,6 +23,7 @@ export interface Measured {
   readonly maxPendingFixes: number;
   readonly routes: readonly RouteTimes[];
   readonly overload: Overload;
+  readonly limited: Limited;
 }
 
 /** The metrics of one app and its process. No label holds what a client made up. */
@@ -28,7 +31,7 @@ export class Metrics {
   readonly #own = new Instruments();
   readonly #process = processMetrics();
 
-  constructor({ ingest, tracker, traffic, writer, maxPendingFixes, routes, overload }: Measured) {
+  constructor({ ingest, tracker, traffic, writer, maxPendingFixes, routes, overload, limited }: Measured) {
     const on = this.#own;
     on.gauge('nearcast_build_info', '1; the label tells the version.', ['version'], () => [
       { labels: { version: VERSION }, value: 1 },
@@ -39,6 +42,7 @@ export class Metrics {
     trafficMetrics(on, traffic);
     requestMetrics(on, routes);
     overloadMetrics(on, overload);
+    limitMetrics(on, limited);
   }
 
   get contentType(): string {

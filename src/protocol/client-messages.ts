@@ -3,6 +3,7 @@ import { DomainError } from '../errors.ts';
 import { oneArea } from './area.ts';
 import { parse } from './faults.ts';
 import { identifier, MAX_ID } from './fix.ts';
+import { isTooDeep, TOO_DEEP } from './nesting.ts';
 import { isPlainId } from './plain-fix.ts';
 import { refuse, when } from './refuse.ts';
 import { uncheckedPositionsSchema } from './rest.ts';
@@ -62,9 +63,12 @@ export const updateMessageSchema = (maxRadius: number) =>
 
 export const unsubscribeMessageSchema = z.object({ type: z.literal('unsubscribe'), subscription: subscriptionSchema });
 
+/** No token can be longer where it is a header: Node takes 16 kB of them. */
+const MAX_TOKEN = 16_384;
+
 export const authenticateMessageSchema = z.object({
   type: z.literal('authenticate'),
-  token: z.string({ error: 'must be a string' }),
+  token: z.string({ error: 'must be a string' }).max(MAX_TOKEN, { error: `must have at most ${MAX_TOKEN} characters` }),
 });
 
 export const pingMessageSchema = z.object({ type: z.literal('ping'), id: messageIdSchema.optional() });
@@ -74,6 +78,7 @@ export const subscribeQuerySchema = (maxRadius: number) => viewQuerySchema(maxRa
 
 /** The object that a text frame holds, not yet checked. @throws {DomainError} `invalid` */
 export function parseFrame(text: string): Record<string, unknown> {
+  if (isTooDeep(text)) throw DomainError.invalid([{ field: '', message: TOO_DEEP }]);
   let value: unknown;
   try {
     value = JSON.parse(text);

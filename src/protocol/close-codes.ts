@@ -8,6 +8,7 @@ export const CLOSE = {
   unauthorized: 4401,
   forbidden: 4403,
   authenticationTimeout: 4408,
+  limit: 4429,
   unavailable: 4503,
   slow: 4508,
   overloaded: 4513,
@@ -44,6 +45,10 @@ const OWN: Readonly<Record<keyof typeof CLOSE, Omit<CloseCode, 'code'>>> = {
   unauthorized: { why: 'No valid token, or it has ended', remedy: 'token' },
   forbidden: { why: 'The new token does not fit the connection', remedy: 'change' },
   authenticationTimeout: { why: 'No authentication in time', remedy: 'change' },
+  limit: {
+    why: 'The subject has as many connections as it may have. An `error` of code `limit` comes before it',
+    remedy: 'change',
+  },
   unavailable: {
     why: 'The token cannot be judged now. An `error` of code `unavailable` comes before it; its `retryAfter` is the least to wait',
     remedy: 'reconnect',

@@ -4,7 +4,10 @@ import type { WebSocket } from 'ws';
 import type { OpenDoors } from '../auth/open-doors.ts';
 import type { Principal, Role } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
+import { Allowance, type Rates } from '../delivery/allowance.ts';
+import type { Limited } from '../delivery/limited.ts';
 import type { Patient, Pulse } from '../delivery/pulse.ts';
+import type { Quota, Seat } from '../delivery/quota.ts';
 import { Reading } from '../delivery/reading.ts';
 import { retryAfter } from '../delivery/retry.ts';
 import type { Peer, Transport } from '../delivery/traffic.ts';
@@ -42,6 +45,10 @@ export interface ConnectionDeps {
   readonly clock: Clock;
   readonly pulse: Pulse;
   readonly maxSubscriptions: number;
+  readonly quota: Quota;
+  /** Of what one connection may send that is no gateway's; absent: any. */
+  readonly rates: Rates | undefined;
+  readonly limited: Limited;
   /** Milliseconds between two pings. */
   readonly pingInterval: number;
   /** Milliseconds for which a peer may read nothing while something waits for it. */
@@ -78,6 +85,12 @@ export class Connection implements Socket, Patient, Peer {
   readonly #session: Session;
   readonly #raw: NetSocket;
   readonly #reading: Reading;
+  /** Of what it may send; a gateway has none. */
+  #allowance: Allowance | undefined;
+  /** Ends the wait of a peer that has sent too much. */
+  #cancelWait: (() => void) | undefined;
+  /** Among the connections of its subject, once that is known. */
+  #seat: Seat | undefined;
   readonly #pulse: Set<Patient>;
   readonly #transport: Transport<Connection>;
   readonly #visit: Visit;
@@ -103,25 +116,30 @@ export class Connection implements Socket, Patient, Peer {
     deps: ConnectionDeps,
     transport: Transport<Connection>,
     log: FastifyBaseLogger,
+    address: string | undefined,
   ) {
     const now = performance.now();
     this.#socket = socket;
-    this.#hearing = new Hearing(socket);
     this.#deps = deps;
     this.#log = log;
     this.outbox = new Outbox(this, deps.encode, deps.clock, transport.tally);
     this.#session = new Session(deps.clock.now, deps.doors, (code, reason) => this.close(code, reason));
     this.#raw = raw;
     this.#reading = new Reading(raw, now);
+    this.#hearing = new Hearing(socket);
+    this.#allowance = deps.rates && new Allowance(deps.rates, now);
     this.#nextPing = now + deps.pingInterval;
     this.#pulse = deps.pulse.join(this);
     this.#transport = transport;
-    this.#visit = new Visit(log, transport.name, raw.remoteAddress);
+    this.#visit = new Visit(log, transport.name, address);
     transport.begin(this);
     socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary));
-    socket.on('pong', () => {
+    socket.on('pong', (data) => {
       this.#missedPings = 0;
+      this.#spend(data.length);
     });
+    // Answered by the socket itself.
+    socket.on('ping', (data) => this.#spend(data.length));
     // The close that follows says all there is to say; without a listener it would be thrown.
     socket.on('error', (error) => {
       this.#fault = error.message;
@@ -168,10 +186,12 @@ export class Connection implements Socket, Patient, Peer {
     if (this.#closed) return;
     try {
       this.#session.admit(principal, this.#subscriptions.size > 0);
+      this.#seat ??= this.#deps.quota.enter(principal);
     } catch (error) {
       this.#turnDown(error, about);
       return;
     }
+    if (principal.canWriteAny) this.#allowance = undefined;
     this.#visit.is(principal);
     if (about !== undefined) {
       this.#answer(JSON.stringify({ type: 'authenticated', expiresAt: principal.statedExpiry, id: about.id }));
@@ -185,7 +205,7 @@ export class Connection implements Socket, Patient, Peer {
     const { code, message, faults } = error;
     if (code !== 'unavailable') {
       this.#answer(errorMessage(code, message, faults, {}));
-      this.close(code === 'forbidden' ? CLOSE.forbidden : CLOSE.unauthorized, message);
+      this.close(code === 'forbidden' || code === 'limit' ? CLOSE[code] : CLOSE.unauthorized, message);
       return;
     }
     this.#answer(JSON.stringify({ type: 'error', code, message, id: about.id, retryAfter: retryAfter() }));
@@ -216,8 +236,9 @@ export class Connection implements Socket, Patient, Peer {
     if (known !== undefined) this.#drop(known);
     else if (this.#subscriptions.size >= this.#deps.maxSubscriptions) {
       throw new DomainError('limit', `A connection may have at most ${this.#deps.maxSubscriptions} subscriptions.`);
-    }
+    } else this.#seat?.mayAdd();
     this.#subscriptions.set(id, this.#deps.tracker.subscribe(sight, id, this.outbox, view, cursor));
+    this.#seat?.has(this.#subscriptions.size);
   }
 
   /** Runs what a message or URL asks for; what is wrong with it is told to the client, and the connection goes on. */
@@ -244,7 +265,7 @@ export class Connection implements Socket, Patient, Peer {
     this.#nextPing = now + this.#deps.pingInterval;
     // A ping goes behind what waits: until that is read, which is looked at above, an answer is not to be expected. Nor is
     // one that is not read here.
-    if (this.#socket.bufferedAmount > 0 || this.#hearing.isStopped()) this.#missedPings = 0;
+    if (this.#socket.bufferedAmount > 0 || this.#hearing.stopped) this.#missedPings = 0;
     if (this.#missedPings >= MAX_MISSED_PINGS) {
       this.#fault = 'pings stayed unanswered';
       this.#socket.terminate();
@@ -278,6 +299,7 @@ export class Connection implements Socket, Patient, Peer {
     }
     this.#visit.received++;
     this.#missedPings = 0;
+    this.#spend(data.length);
     const about: { id?: string | number; subscription?: string } = {};
     this.attempt(() => {
       if (isBinary) throw DomainError.invalid([{ field: '', message: 'Send text frames; this one is binary' }]);
@@ -379,6 +401,7 @@ export class Connection implements Socket, Patient, Peer {
     this.#deps.tracker.unsubscribe(subscription);
     this.outbox.forget(subscription);
     this.#subscriptions.delete(subscription.id);
+    this.#seat?.has(this.#subscriptions.size);
   }
 
   #refuse(error: DomainError, about: About): void {
@@ -400,6 +423,24 @@ export class Connection implements Socket, Patient, Peer {
       if (this.#unread <= MAX_UNREAD / 2) this.#hearing.resume(DEAF.unread);
       this.outbox.drained();
     });
+  }
+
+  /** Counts what it has sent. Who has sent too much is not heard for a while. */
+  #spend(bytes: number): void {
+    if (this.#allowance === undefined || this.#allowance.spend(bytes) || this.#cancelWait !== undefined) return;
+    const wait = this.#allowance.wait(performance.now());
+    if (wait === 0 || this.#closed) return;
+    this.#deps.limited[this.#allowance.short]++;
+    this.#hearing.stop(DEAF.rate);
+    this.#cancelWait = this.#deps.clock.after(wait, () => this.#hearAgain());
+  }
+
+  /** Looks once more: of what was read before the wait, more may have been spent since. */
+  #hearAgain(): void {
+    this.#cancelWait = undefined;
+    const wait = this.#allowance?.wait(performance.now()) ?? 0;
+    if (wait === 0) this.#hearing.resume(DEAF.rate);
+    else this.#cancelWait = this.#deps.clock.after(wait, () => this.#hearAgain());
   }
 
   /** Has all answers of this turn leave in one write: the store lets go of many acknowledgements at once. */
@@ -434,6 +475,10 @@ export class Connection implements Socket, Patient, Peer {
     this.#visit.over(code, reason);
     this.#pulse.delete(this);
     this.#session.end();
+    this.#seat?.leave();
+    this.#cancelWait?.();
+    // Else its own close frame would not be read.
+    this.#hearing.resume(DEAF.rate);
     this.outbox.close();
     for (const subscription of this.#subscriptions.values()) this.#deps.tracker.unsubscribe(subscription);
     this.#subscriptions.clear();

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import websocket from '@fastify/websocket';
-import type { FastifyPluginAsync } from 'fastify';
+import type { FastifyPluginAsync, onRequestAsyncHookHandler } from 'fastify';
 import type { WebSocket } from 'ws';
 import { OVERLOADED, retryAfter } from '../delivery/retry.ts';
 import type { Traffic } from '../delivery/traffic.ts';
@@ -26,6 +26,8 @@ export interface WebSocketDeps extends Omit<ConnectionDeps, 'subscribeSchema' | 
   readonly maxRadiusMeters: number;
   readonly permessageDeflate: boolean;
   readonly overload: Overload;
+  /** Refuses those that come too often; absent: nobody is. */
+  readonly atHandshake: onRequestAsyncHookHandler | undefined;
 }
 
 /** How long a peer has to answer a close frame before the connection is cut, milliseconds. */
@@ -39,7 +41,7 @@ const DEFLATE = { threshold: 1024, serverNoContextTakeover: true, clientNoContex
 /** `/ws`: one endpoint for drivers and watchers. */
 export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
   app,
-  { traffic, maxRadiusMeters, permessageDeflate, overload, ...shared },
+  { traffic, maxRadiusMeters, permessageDeflate, overload, atHandshake, ...shared },
 ) => {
   const transport = traffic.add<Connection>('websocket');
   const deps: ConnectionDeps = {
@@ -74,13 +76,15 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
 
   // Listeners are attached before anything else happens, so that no early message is missed. Here, so that none of them
   // shares a scope with the request, which would last as long as they.
-  const open = (socket: WebSocket, raw: Socket): Connection => new Connection(socket, raw, deps, transport, app.log);
+  const open = (socket: WebSocket, raw: Socket, address: string): Connection =>
+    new Connection(socket, raw, deps, transport, app.log, address);
 
   app.route({
     method: 'GET',
     url: '/ws',
     schema: { hide: true },
-    config: { overload: 'serve' },
+    config: { overload: 'serve', rateLimit: false },
+    onRequest: atHandshake ?? [],
     handler: (_request, reply) => {
       reply.header('upgrade', 'websocket');
       throw Object.assign(new Error('This is a WebSocket endpoint: connect to it with ws:// or wss://.'), {
@@ -100,7 +104,7 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
         turnAway(socket);
         return;
       }
-      const connection = open(socket, request.raw.socket);
+      const connection = open(socket, request.raw.socket, request.ip);
       const query = request.query as Record<string, unknown>;
       const token = tokenOf(request.headers, query);
       if (token !== undefined) connection.authenticate(token);
