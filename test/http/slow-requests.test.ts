@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { rawSocket, upgrade } from '../support/raw.ts';
+import { startServer, token } from '../support/server.ts';
+
+/** All that comes until the other side ends it, and how long that took, milliseconds. */
+async function toTheEnd(socket: Socket): Promise<{ answer: string; time: number }> {
+  const start = performance.now();
+  let answer = '';
+  socket.setEncoding('utf8').on('data', (more) => {
+    answer += more;
+  });
+  await once(socket, 'close');
+  return { answer, time: performance.now() - start };
+}
+
+/** Sends a byte now and then, until there is nobody to send it to. */
+function drip(socket: Socket, bytes: string): void {
+  let i = 0;
+  const timer = setInterval(() => socket.write(bytes[i++ % bytes.length]), 50);
+  socket.on('close', () => clearInterval(timer));
+}
+
+describe('who sends a request slowly is cut off', () => {
+  const ENV = { HEADERS_TIMEOUT_SECONDS: '1', REQUEST_TIMEOUT_SECONDS: '2' };
+  const body = [
+    'POST /v1/positions HTTP/1.1',
+    'Host: x',
+    `Authorization: Bearer ${token()}`,
+    'Content-Type: application/json',
+    'Content-Length: 100000',
+    '\r\n',
+  ].join('\r\n');
+
+  test('in the head, in the body, and before the first byte; who is connected stays so', async () => {
+    const server = await startServer({ env: ENV });
+    const watcher = await server.connect('/ws?latitude=1&longitude=2&radius=3');
+    await watcher.next('snapshot');
+    const slow = async (first: string, then: string) => {
+      const socket = await rawSocket(server.port);
+      socket.write(first);
+      if (then !== '') drip(socket, then);
+      return toTheEnd(socket);
+    };
+    const [head, handshake, whole, nothing] = await Promise.all([
+      slow('GET /livez HTTP/1.1\r\nHost: x\r\n', 'X-A: b\r\n'),
+      slow(upgrade('/ws', token()).slice(0, -2), 'X-A: b\r\n'),
+      slow(body, ' '),
+      slow('', ''),
+    ]);
+    for (const { answer } of [head, handshake, whole]) {
+      expect(answer).toMatch(/^HTTP\/1.1 408 /);
+      expect(answer).toMatch(/did not arrive in time/);
+    }
+    for (const { time } of [head, handshake, nothing]) expect(time).toBeLessThan(3_000);
+    expect(whole.time).toBeGreaterThan(1_500);
+    expect(whole.time).toBeLessThan(5_000);
+    // Longer than any request may take.
+    expect(await watcher.ask({ type: 'ping' }, 'pong')).toMatchObject({ type: 'pong' });
+  });
+});
+
+describe('a request with a head that is', () => {
+  test.each([
+    ['too long in one field', `X-A: ${'b'.repeat(20_000)}\r\n`],
+    ['too long in all fields', 'X-A: bbbbbbbbbbbbbbbb\r\n'.repeat(1_000)],
+    ['of a token that is too long', `Authorization: Bearer ${'b'.repeat(20_000)}\r\n`],
+  ])('%s is refused, and the connection closed', async (_what, fields) => {
+    const server = await startServer();
+    for (const line of ['GET /v1/drivers HTTP/1.1', 'GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket']) {
+      const socket = await rawSocket(server.port);
+      socket.write(`${line}\r\nHost: x\r\n${fields}\r\n`);
+      const { answer } = await toTheEnd(socket);
+      expect(answer).toMatch(/^HTTP\/1.1 431 /);
+      expect(answer).toMatch(/"code":"too_large"/);
+    }
+  });
+});
+
+test('a body that is nested deep is refused before it is parsed', async () => {
+  const server = await startServer();
+  const deep = (depth: number) =>
+    `{"driverId":"d","latitude":1,"longitude":2,"x":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+  expect((await server.post('/v1/positions', deep(31))).status).toBe(200);
+  for (const depth of [32, 500_000]) {
+    const refused = await server.post('/v1/positions', deep(depth));
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toMatchObject({
+      code: 'invalid',
+      detail: expect.stringMatching(/nested more than 32/),
+    });
+  }
+  const search = await server.post('/v1/drivers/search', deep(32), {
+    'content-type': 'application/geo+json',
+    authorization: `Bearer ${token()}`,
+  });
+  expect(search.status).toBe(400);
+  expect(await search.text()).toMatch(/nested more than 32/);
+});
