@@ -43,6 +43,8 @@ async function demo(argv: readonly string[]): Promise<number> {
     DATABASE_URL: options.databaseUrl,
     JWT_ISSUER: undefined,
     JWT_AUDIENCE: undefined,
+    // All its drivers come from one address.
+    MAX_HANDSHAKES_PER_MINUTE: process.env.MAX_HANDSHAKES_PER_MINUTE || '0',
     ...(options.port === undefined ? {} : { PORT: options.port }),
   };
   const config = loadConfig(env);
