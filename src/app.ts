@@ -102,6 +102,10 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     await app.register(cors, {
       origin: config.corsOrigins.includes('*') ? '*' : [...config.corsOrigins],
       methods: ['GET', 'HEAD', 'POST', 'DELETE'],
+      allowedHeaders: ['authorization', 'content-type', 'last-event-id'],
+      maxAge: 600,
+      // What is no preflight after all is no plain text either.
+      strictPreflight: false,
       exposedHeaders: ['link', 'retry-after', 'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'],
     });
   }
@@ -135,7 +139,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   );
   const ingest = new Ingest(tracker, config.maxFutureSeconds);
 
-  await useDocumentation(app, VERSION, config.maxRadiusMeters);
+  await useDocumentation(app, VERSION, config.maxRadiusMeters, config.docs);
   const pingInterval = config.pingSeconds * 1000;
   const slowTime = config.slowSeconds * 1000;
   const pulse = new Pulse(Math.min(1000, pingInterval, slowTime));
@@ -163,6 +167,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     limited,
     permessageDeflate: config.permessageDeflate,
     overload,
+    origins: config.corsOrigins,
   });
   const queries = { tracker, authenticate, now, maxRadiusMeters: config.maxRadiusMeters };
   await app.register(async (api) => {

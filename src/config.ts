@@ -49,8 +49,10 @@ export interface Config {
   readonly slowSeconds: number;
   /** Whether a WebSocket that offers compression gets it. */
   readonly permessageDeflate: boolean;
-  /** Origins that browsers may call from; `*` is any. */
+  /** Origins that browsers may call and connect from; `*` is any. */
   readonly corsOrigins: readonly string[];
+  /** Whether contracts and API reference are served. */
+  readonly docs: boolean;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
   readonly production: boolean;
   /** Settings of other versions that are set, and that this one does not know. */
@@ -115,6 +117,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     slowSeconds: settings.SLOW_SECONDS,
     permessageDeflate: settings.PERMESSAGE_DEFLATE === 'on',
     corsOrigins: Object.freeze(settings.CORS_ORIGINS),
+    docs: settings.DOCS === 'on',
     logLevel: settings.LOG_LEVEL,
     production: settings.NODE_ENV === 'production',
     unknown: Object.freeze(ELSEWHERE.filter((name) => Object.hasOwn(set, name))),

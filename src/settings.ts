@@ -33,6 +33,14 @@ function isNetwork(text: string): boolean {
   return version !== 0 && Number(bits ?? 0) <= (version === 4 ? 32 : 128);
 }
 
+/** An origin as browsers write it: in small letters, with no slash and no port that goes without saying. */
+function asOrigin(text: string): string {
+  const origin = text.trim();
+  const url = /^https?:/i.test(origin) ? URL.parse(origin) : null;
+  // With more to it than an origin has, it is left for its rule to refuse.
+  return url !== null && url.href === `${url.origin}/` ? url.origin : origin;
+}
+
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 const shape = {
@@ -204,18 +212,26 @@ const shape = {
   ),
   CORS_ORIGINS: z
     .string()
-    .transform((list) => list.split(',').map((origin) => origin.trim()))
+    .transform((list) => list.split(',').map(asOrigin))
     .pipe(
       z.array(
-        z.string().regex(/^(\*|https?:\/\/[^/\s]+)$/, {
+        z.string().regex(/^(\*|[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+)$/, {
           error: 'must be origins such as https://example.com, separated by commas, or *',
         }),
       ),
     )
     .default([])
     .meta({
-      description: 'Web pages of these origins may call the API from a browser. * is any, absent is none.',
+      description:
+        'Web pages of these origins may call the API and connect to /ws from a browser. * is any, absent is none but its own.',
       values: 'origins such as https://example.com, separated by commas',
+    } satisfies About),
+  DOCS: z
+    .enum(['on', 'off'], { error: 'must be on or off' })
+    .default('on')
+    .meta({
+      description: 'off: neither the API reference at /docs nor openapi.yaml and asyncapi.yaml are served.',
+      values: 'on, off',
     } satisfies About),
   LOG_LEVEL: z
     .enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` })

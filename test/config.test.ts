@@ -36,6 +36,7 @@ test('without any setting the defaults hold; an empty variable counts as absent'
     headersTimeoutSeconds: 10,
     requestTimeoutSeconds: 60,
     corsOrigins: [],
+    docs: true,
     logLevel: 'info',
     production: false,
     slowSeconds: 60,
@@ -52,6 +53,7 @@ test('every problem is listed at once', () => {
     MAX_FUTURE_SECONDS: '-1',
     MAX_RADIUS_METERS: '1e9',
     CORS_ORIGINS: 'https://a.example,b',
+    DOCS: 'no',
     LOG_LEVEL: 'loud',
   };
   expect(() => loadConfig(wrong)).toThrow(ConfigError);
@@ -60,6 +62,31 @@ test('every problem is listed at once', () => {
   } catch (error) {
     const { problems } = error as ConfigError;
     expect(problems.map((problem) => problem.split(':', 1)[0])).toEqual(Object.keys(wrong));
+  }
+});
+
+test('origins are taken as browsers write them, and what is more than an origin is none', () => {
+  const origins = (CORS_ORIGINS: string) => loadConfig({ CORS_ORIGINS }).corsOrigins;
+  expect(origins('https://A.example:443/, HTTP://b.example:80,http://c.example:8080')).toEqual([
+    'https://a.example',
+    'http://b.example',
+    'http://c.example:8080',
+  ]);
+  expect(origins('capacitor://localhost,https://xn--bcher-kva.example')).toEqual([
+    'capacitor://localhost',
+    'https://xn--bcher-kva.example',
+  ]);
+  expect(origins('https://b\u00fccher.example')).toEqual(['https://xn--bcher-kva.example']);
+  for (const wrong of [
+    'https://a.example/path',
+    'https://a.example?x',
+    'https://me@a.example',
+    'https://',
+    'null',
+    'a',
+    ''.padEnd(3, ','),
+  ]) {
+    expect(() => origins(wrong), wrong).toThrow(/CORS_ORIGINS: must be origins/);
   }
 });
 

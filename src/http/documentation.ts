@@ -4,6 +4,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { asyncApi } from '../asyncapi/document.ts';
+import { useApiHeaders } from './headers.ts';
 
 const DESCRIPTION = `Who is near, now? Drivers send positions; this API says who is near a point, or within an area.
 
@@ -12,12 +13,37 @@ be sent over HTTP. Every call but health, contracts and documentation needs a to
 \`?access_token=TOKEN\` with GET. Errors are \`application/problem+json\` (RFC 9457) with a stable \`code\`.`;
 
 /**
- * Serves the contracts, generated from the zod schemas of routes and messages: `/openapi.yaml`, with a page for it at `/docs`,
- * and `/asyncapi.yaml` of the WebSocket.
+ * What the page may do: load its own scripts, styles and pictures (a few of which are in its style sheet), and call this
+ * server. Nothing else is loaded, called, framed, framed by, or sent to; and no script or style that got into the page
+ * itself is run. A browser passes `upgrade-insecure-requests` over on no host but localhost, so that it would break plain HTTP.
+ */
+const PAGE_POLICY = {
+  useDefaults: false,
+  directives: {
+    defaultSrc: ["'none'"],
+    scriptSrc: ["'self'"],
+    styleSrc: ["'self'"],
+    imgSrc: ["'self'", 'data:'],
+    connectSrc: ["'self'"],
+    baseUri: ["'none'"],
+    formAction: ["'none'"],
+    frameAncestors: ["'none'"],
+  },
+};
+
+/**
+ * Makes the contracts of the zod schemas of routes and messages, and serves them unless told otherwise: `/openapi.yaml`, with
+ * a page for it at `/docs`, and `/asyncapi.yaml` of the WebSocket.
  *
  * @param maxRadius MAX_RADIUS_METERS
+ * @param served DOCS
  */
-export async function useDocumentation(app: FastifyInstance, version: string, maxRadius: number): Promise<void> {
+export async function useDocumentation(
+  app: FastifyInstance,
+  version: string,
+  maxRadius: number,
+  served: boolean,
+): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -46,12 +72,12 @@ export async function useDocumentation(app: FastifyInstance, version: string, ma
     transform: jsonSchemaTransform,
     transformObject: (document) => tidy(jsonSchemaTransformObject(document)),
   });
+  if (!served) return;
   await app.register(async (pages) => {
     await pages.register(helmet, {
-      contentSecurityPolicy: {
-        // `upgrade-insecure-requests` would break plain HTTP on any host but localhost; the page styles inline.
-        directives: { upgradeInsecureRequests: null, styleSrc: ["'self'", "'unsafe-inline'"] },
-      },
+      contentSecurityPolicy: PAGE_POLICY,
+      // For whoever ends TLS to say, of what names it knows.
+      strictTransportSecurity: false,
     });
     await pages.register(swaggerUi, {
       routePrefix: '/docs',
@@ -60,18 +86,20 @@ export async function useDocumentation(app: FastifyInstance, version: string, ma
       uiConfig: { layout: 'BaseLayout' },
     });
   });
-
-  let contract: string | undefined;
-  app.get('/openapi.yaml', { schema: { hide: true } }, (_request, reply) => {
-    contract ??= app.swagger({ yaml: true });
-    return reply.type('application/yaml').send(contract);
+  await app.register(async (contracts) => {
+    useApiHeaders(contracts);
+    let contract: string | undefined;
+    contracts.get('/openapi.yaml', { schema: { hide: true } }, (_request, reply) => {
+      contract ??= app.swagger({ yaml: true });
+      return reply.type('application/yaml').send(contract);
+    });
+    let webSocketContract: string | undefined;
+    contracts.get('/asyncapi.yaml', { schema: { hide: true } }, (_request, reply) => {
+      webSocketContract ??= asyncApi(version, maxRadius);
+      return reply.type('application/yaml').send(webSocketContract);
+    });
+    contracts.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/docs'));
   });
-  let webSocketContract: string | undefined;
-  app.get('/asyncapi.yaml', { schema: { hide: true } }, (_request, reply) => {
-    webSocketContract ??= asyncApi(version, maxRadius);
-    return reply.type('application/yaml').send(webSocketContract);
-  });
-  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/docs'));
 }
 
 const REFERENCE = /"#\/components\/schemas\/([^"]+)"/g;

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { ErrorCode, Fault } from '../errors.ts';
+import { DATA_HEADERS } from './data-headers.ts';
 
 /** The HTTP status of each error. */
 export const STATUS: Readonly<Record<ErrorCode, number>> = {
@@ -34,6 +35,7 @@ export function rawProblem(code: ErrorCode, detail: string, status: number = STA
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'Content-Type: application/problem+json',
     `Content-Length: ${Buffer.byteLength(body)}`,
+    ...Object.entries(DATA_HEADERS).map(([name, value]) => `${name}: ${value}`),
     'Connection: close',
     '',
     body,

@@ -19,6 +19,7 @@ import { MAX_BYTES } from '../protocol/rest.ts';
 import { viewOfQuery } from '../protocol/view.ts';
 import { Connection, type ConnectionDeps } from './connection.ts';
 import { chooseProtocol, tokenOf } from './handshake.ts';
+import { refuseForeignOrigins } from './origin.ts';
 
 /** What the WebSocket endpoint needs. */
 export interface WebSocketDeps extends Omit<ConnectionDeps, 'subscribeSchema' | 'updateSchema'> {
@@ -28,6 +29,8 @@ export interface WebSocketDeps extends Omit<ConnectionDeps, 'subscribeSchema' | 
   readonly overload: Overload;
   /** Refuses those that come too often; absent: nobody is. */
   readonly atHandshake: onRequestAsyncHookHandler | undefined;
+  /** Whose pages may connect, beside the server's own; `*` is anybody's. */
+  readonly origins: readonly string[];
 }
 
 /** How long a peer has to answer a close frame before the connection is cut, milliseconds. */
@@ -41,7 +44,7 @@ const DEFLATE = { threshold: 1024, serverNoContextTakeover: true, clientNoContex
 /** `/ws`: one endpoint for drivers and watchers. */
 export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
   app,
-  { traffic, maxRadiusMeters, permessageDeflate, overload, atHandshake, ...shared },
+  { traffic, maxRadiusMeters, permessageDeflate, overload, atHandshake, origins, ...shared },
 ) => {
   const transport = traffic.add<Connection>('websocket');
   const deps: ConnectionDeps = {
@@ -84,7 +87,7 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
     url: '/ws',
     schema: { hide: true },
     config: { overload: 'serve', rateLimit: false },
-    onRequest: atHandshake ?? [],
+    onRequest: [atHandshake ?? [], refuseForeignOrigins(origins)].flat(),
     handler: (_request, reply) => {
       reply.header('upgrade', 'websocket');
       throw Object.assign(new Error('This is a WebSocket endpoint: connect to it with ws:// or wss://.'), {

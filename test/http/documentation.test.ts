@@ -25,6 +25,25 @@ test('the contract and its page are served, with nothing from elsewhere', async 
   expect(page.match(/(src|href)="(https?:)?\/\//g)).toBeNull();
 });
 
+test('with DOCS=off there is neither contract nor page, and all else is as ever', async () => {
+  const server = await startServer({ env: { DOCS: 'off' } });
+  for (const path of [
+    '/',
+    '/docs',
+    '/docs/',
+    '/docs/json',
+    '/docs/yaml',
+    '/docs/static/swagger-ui-bundle.js',
+    '/openapi.yaml',
+    '/asyncapi.yaml',
+  ]) {
+    const answer = await server.get(path, {});
+    expect(answer.status, path).toBe(404);
+    expect(await answer.json()).toMatchObject({ code: 'not_found' });
+  }
+  expect((await server.get('/v1/drivers/nearby?latitude=1&longitude=2')).status).toBe(200);
+});
+
 test('every route of the API is in the contract, and every reference in it resolves', async () => {
   const document = await contract();
   const paths = [
@@ -57,14 +76,33 @@ test('readiness does not wait for a store that hangs', async () => {
 test('security headers are set, and cross-origin calls are closed unless opened by setting', async () => {
   const closed = await startServer();
   const headers = (await closed.get('/livez', { origin: 'https://a.example' })).headers;
-  const page = (await closed.get('/docs/', {})).headers;
-  expect(page.get('content-security-policy')).toContain("default-src 'self'");
-  expect(page.get('x-content-type-options')).toBe('nosniff');
-  for (const path of ['/livez', '/v1/drivers', '/v1/drivers/nearby', '/nowhere']) {
+  for (const path of ['/docs', '/docs/', '/docs/static/swagger-ui-bundle.js', '/docs/static/index.css']) {
+    const page = (await closed.get(path, {})).headers;
+    expect(page.get('content-security-policy')?.split(/ *; */)).toEqual(
+      expect.arrayContaining(["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"]),
+    );
+    expect(page.get('content-security-policy')).not.toMatch(/unsafe|\*|https?:/);
+    expect(page.get('x-content-type-options')).toBe('nosniff');
+    expect(page.get('referrer-policy')).toBe('no-referrer');
+    expect(page.get('strict-transport-security')).toBeNull();
+  }
+  for (const path of [
+    '/livez',
+    '/metrics',
+    '/v1/drivers',
+    '/v1/drivers/nearby',
+    '/v1/drivers/%zz',
+    '/v1/stream?access_token=no',
+    '/ws',
+    '/openapi.yaml',
+    '/asyncapi.yaml',
+    '/nowhere',
+  ]) {
     const data = (await closed.get(path, {})).headers;
     expect(data.get('content-security-policy')).toBe("default-src 'none'; frame-ancestors 'none'");
     expect(data.get('x-content-type-options')).toBe('nosniff');
     expect(data.get('cache-control')).toBe('no-store');
+    expect(data.get('referrer-policy')).toBe('no-referrer');
   }
   expect(headers.get('access-control-allow-origin')).toBeNull();
   const open = await startServer({ env: { CORS_ORIGINS: 'https://a.example,https://b.example' } });
@@ -73,4 +111,33 @@ test('security headers are set, and cross-origin calls are closed unless opened 
   expect(
     (await open.get('/livez', { origin: 'https://c.example' })).headers.get('access-control-allow-origin'),
   ).toBeNull();
+});
+
+test('a preflight is answered for the origins that are open, with the methods and headers of the API and no others', async () => {
+  const ask = async (env: Record<string, string>, origin: string) => {
+    const { port } = await startServer({ env });
+    const answer = await fetch(`http://127.0.0.1:${port}/v1/positions`, {
+      method: 'OPTIONS',
+      headers: {
+        origin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,x-anything',
+      },
+    });
+    return [
+      answer.status,
+      ...['origin', 'methods', 'headers', 'credentials'].map((what) =>
+        answer.headers.get(`access-control-allow-${what}`),
+      ),
+    ];
+  };
+  const open = ['GET, HEAD, POST, DELETE', 'authorization, content-type, last-event-id', null];
+  expect(await ask({}, 'https://a.example')).toEqual([404, null, null, null, null]);
+  expect(await ask({ CORS_ORIGINS: 'https://a.example' }, 'https://a.example')).toEqual([
+    204,
+    'https://a.example',
+    ...open,
+  ]);
+  expect((await ask({ CORS_ORIGINS: 'https://a.example' }, 'https://b.example'))[1]).toBeNull();
+  expect(await ask({ CORS_ORIGINS: '*' }, 'null')).toEqual([204, '*', ...open]);
 });

@@ -110,7 +110,8 @@ describeWith('Chromium', findChromium(), 'the EventSource and WebSocket of a bro
 
   test('[1.3, 6.8] a WebSocket brings its token as a subprotocol, is told what is so, and hears why it is closed', async () => {
     const random = seeded('browser socket');
-    const server = await startServer();
+    // The page is another server's.
+    const server = await startServer({ env: { CORS_ORIGINS: '*' } });
     const traffic = new Traffic(server, random, 50, [30, -97]);
     const { page, heard } = await openPage(browser);
     await page.evaluate(
