@@ -102,7 +102,7 @@ export async function useDocumentation(
   });
 }
 
-const REFERENCE = /"#\/components\/schemas\/([^"]+)"/g;
+const REFERENCE = /"#\/components\/schemas\/(\w{1,64})"/g;
 
 /**
  * Every zod schema with an id comes as two components, for what is sent and for what is answered. This keeps those that
