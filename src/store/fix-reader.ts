@@ -1,32 +1,48 @@
 import { Kysely, PostgresDialect, type RawBuilder, sql } from 'kysely';
 import type pg from 'pg';
 import { DomainError } from '../errors.ts';
+import { beginAsFleet } from './fleet-role.ts';
 import type { StorePool } from './pool.ts';
 import type { Schema } from './schema.ts';
 import { StoreUnavailable } from './store.ts';
 import { toStoreError } from './store-error.ts';
 
-/** Reads the table of fixes, for whoever asks over the wire. */
+/** Reads the fixes of one fleet, for whoever asks over the wire. */
 export class FixReader {
   readonly #pool: StorePool;
+  readonly #asFleet: boolean;
   readonly #db: Kysely<Schema>;
 
-  /** @param pool reaches a migrated database; whoever made it ends it */
-  constructor(pool: StorePool) {
+  /**
+   * @param pool reaches a migrated database; whoever made it ends it
+   * @param asFleet reads as a role that sees no other fleet, whatever the statement asks for; see `ensureFleetRole`
+   */
+  constructor(pool: StorePool, asFleet: boolean) {
     this.#pool = pool;
+    this.#asFleet = asFleet;
     this.#db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
   }
 
   /**
-   * The rows of a statement. It goes through the pool itself, which discards a connection after an error; see `PostgisStore`.
+   * The rows of a statement about a fleet. After an error the connection is discarded, and with it all that was set; see
+   * `PostgisStore`.
    *
    * @throws {DomainError} `unavailable` when the store does not answer
    */
-  async read<Row>(statement: RawBuilder<Row>): Promise<readonly Row[]> {
-    const query = statement.compile(this.#db);
+  async read<Row>(fleet: string, statement: RawBuilder<Row>): Promise<readonly Row[]> {
+    const { sql: text, parameters } = statement.compile(this.#db);
     try {
-      const result = await this.#pool.query<Row & pg.QueryResultRow>(query.sql, [...query.parameters]);
-      return result.rows;
+      const client = await this.#pool.connect();
+      try {
+        if (this.#asFleet) await client.query(beginAsFleet(fleet));
+        const { rows } = await client.query<Row & pg.QueryResultRow>(text, [...parameters]);
+        if (this.#asFleet) await client.query('COMMIT');
+        client.release();
+        return rows;
+      } catch (error) {
+        client.release(true);
+        throw error;
+      }
     } catch (error) {
       const cause = toStoreError(error);
       if (!(cause instanceof StoreUnavailable)) throw cause;

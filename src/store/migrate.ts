@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import * as positions from '../../migrations/001-positions.ts';
 import * as fixes from '../../migrations/002-fixes.ts';
+import * as rowSecurity from '../../migrations/003-row-security.ts';
 import * as access from '../../migrations/004-access.ts';
 import { type Connection, StorePool } from './pool.ts';
 import { toStoreError } from './store-error.ts';
@@ -10,6 +11,7 @@ import { toStoreError } from './store-error.ts';
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '001-positions': positions,
   '002-fixes': fixes,
+  '003-row-security': rowSecurity,
   '004-access': access,
 };
 

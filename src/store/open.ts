@@ -4,6 +4,7 @@ import type { TrackSource } from '../history/track-source.ts';
 import type { DiskRoom } from './disk-room.ts';
 import { EmbeddedDatabase } from './embedded.ts';
 import { FixReader } from './fix-reader.ts';
+import { ensureFleetRole } from './fleet-role.ts';
 import { migrate } from './migrate.ts';
 import { Partitions } from './partitions.ts';
 import { type Connection, StorePool } from './pool.ts';
@@ -80,12 +81,15 @@ async function connect(
   { staleAfter, retentionDays = 0, onProgress, log }: OpenOptions,
   room?: DiskRoom,
 ): Promise<OpenedStore> {
+  let insecurity: string | undefined;
   const waiting = setTimeout(() => onProgress?.('Waiting for the database to bring its tables up to date …'), LONG);
   try {
     await migrate(connection);
+    if (retentionDays > 0) insecurity = await ensureFleetRole(connection);
   } finally {
     clearTimeout(waiting);
   }
+  if (insecurity !== undefined) log?.(insecurity);
   // The embedded one has no other users to wait for.
   const pool = new StorePool(connection, { serverTimeouts: room === undefined });
   // A crowd that reads the past must not be in the queue before what is to be stored.
@@ -93,7 +97,7 @@ async function connect(
     retentionDays > 0
       ? new StorePool(connection, { serverTimeouts: room === undefined, max: 2, queryTimeout: READ_TIMEOUT })
       : undefined;
-  const fixes = reading && new FixReader(reading);
+  const fixes = reading && new FixReader(reading, insecurity === undefined);
   const partitions = new Partitions(pool, retentionDays);
   const upkeep = room && new Upkeep((statement) => pool.query(statement), { room });
   const store = new PostgisStore(pool, { partitions, upkeep, staleAfter });

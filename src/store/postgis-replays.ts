@@ -18,7 +18,9 @@ export class PostgisReplays implements ReplaySource {
     const { fleet, from, to, cells } = span;
     if (cells?.length === 0) return [];
     const drivers = cells === undefined ? driversOfDays(span, after) : driversOfCells(span, cells, after, limit);
-    const rows = await this.#fixes.read(sql<FixRow>`
+    const rows = await this.#fixes.read(
+      fleet,
+      sql<FixRow>`
       WITH RECURSIVE driver AS (${drivers})
       SELECT fix.* FROM driver CROSS JOIN LATERAL (
         SELECT ${FIX_COLUMNS} FROM fixes
@@ -26,7 +28,8 @@ export class PostgisReplays implements ReplaySource {
         ORDER BY recorded_at DESC
         LIMIT 1
       ) AS fix
-      LIMIT ${limit}`);
+      LIMIT ${limit}`,
+    );
     // They come in this order by the way in which they are found; no statement promises it that does not sort.
     return rows.map(toFix).sort((a, b) => compareIds(a.driverId, b.driverId));
   }
@@ -40,12 +43,15 @@ export class PostgisReplays implements ReplaySource {
     const { fleet, from, to, cells } = span;
     const isAfter =
       after === undefined ? sql`` : sql`AND (recorded_at, driver_id) > (${moment(after.timestamp)}, ${after.driverId})`;
-    const rows = await this.#fixes.read(sql<FixRow>`
+    const rows = await this.#fixes.read(
+      fleet,
+      sql<FixRow>`
       SELECT ${FIX_COLUMNS} FROM fixes
       WHERE fleet = ${fleet} AND recorded_at BETWEEN ${moment(from)} AND ${moment(to)} ${isAfter}
         ${cells === undefined ? sql`` : sql`AND driver_id = ANY(${driversOf(span, cells, drivers)})`}
       ORDER BY recorded_at, driver_id
-      LIMIT ${limit}`);
+      LIMIT ${limit}`,
+    );
     return rows.map(toFix);
   }
 }

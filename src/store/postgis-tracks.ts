@@ -13,21 +13,27 @@ export class PostgisTracks implements TrackSource {
   }
 
   async track(fleet: string, driverId: string, from: number, to: number, limit: number): Promise<readonly Position[]> {
-    const rows = await this.#fixes.read(sql<FixRow>`
+    const rows = await this.#fixes.read(
+      fleet,
+      sql<FixRow>`
       SELECT ${FIX_COLUMNS} FROM fixes
       WHERE fleet = ${fleet} AND driver_id = ${driverId} AND recorded_at BETWEEN ${moment(from)} AND ${moment(to)}
       ORDER BY recorded_at
-      LIMIT ${limit}`);
+      LIMIT ${limit}`,
+    );
     return rows.map(toFix);
   }
 
   async knows(fleet: string, driverId: string): Promise<boolean> {
     // Any would do; but were it not for the order, the planner might look for one through the whole table.
-    const rows = await this.#fixes.read(sql`
+    const rows = await this.#fixes.read(
+      fleet,
+      sql`
       SELECT 1 FROM fixes
       WHERE fleet = ${fleet} AND driver_id = ${driverId}
       ORDER BY recorded_at DESC
-      LIMIT 1`);
+      LIMIT 1`,
+    );
     return rows.length > 0;
   }
 }

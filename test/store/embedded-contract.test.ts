@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { EmbeddedDatabase } from '../../src/store/embedded.ts';
 import { FixReader } from '../../src/store/fix-reader.ts';
+import { ensureFleetRole } from '../../src/store/fleet-role.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { Partitions } from '../../src/store/partitions.ts';
 import { StorePool } from '../../src/store/pool.ts';
@@ -15,6 +16,7 @@ import { accessContract } from './access-contract.ts';
 import { RETENTION_DAYS, STALE_AFTER, storeContract } from './contract.ts';
 import { keepBySql, makePartitions } from './kept-in-sql.ts';
 import { REPLAYS_NOW, replaysContract } from './replays-contract.ts';
+import { rowSecurityContract } from './row-security-contract.ts';
 import { T0 } from './rows.ts';
 import { tracksContract } from './tracks-contract.ts';
 import { Truth } from './truth.ts';
@@ -26,6 +28,7 @@ beforeAll(async () => {
   scratch = mkdtempSync(join(tmpdir(), 'nearcast-test-'));
   database = await EmbeddedDatabase.start({ dataDir: join(scratch, 'contract') });
   await migrate(database.connection);
+  expect(await ensureFleetRole(database.connection)).toBeUndefined();
 }, 60_000);
 afterAll(async () => {
   await database?.stop();
@@ -57,7 +60,7 @@ tracksContract('the embedded database', async () => {
   const truth = await Truth.connect(database.connection);
   await makePartitions(truth);
   return {
-    tracks: new PostgisTracks(new FixReader(pool)),
+    tracks: new PostgisTracks(new FixReader(pool, true)),
     keep: (fixes) => keepBySql(truth, fixes),
     close: async () => {
       await truth.close();
@@ -70,7 +73,7 @@ replaysContract('embedded', async () => {
   const pool = new StorePool(database.connection);
   await pool.query('TRUNCATE fixes');
   const store = new PostgisStore(pool, { partitions: new Partitions(pool, 1, () => REPLAYS_NOW) });
-  return { store, source: new PostgisReplays(new FixReader(pool)), close: () => store.close() };
+  return { store, source: new PostgisReplays(new FixReader(pool, true)), close: () => store.close() };
 });
 
 accessContract('the embedded database', async () => {
@@ -81,3 +84,5 @@ accessContract('the embedded database', async () => {
     close: () => pool.finish(),
   };
 });
+
+rowSecurityContract('the embedded database', async () => database.connection);

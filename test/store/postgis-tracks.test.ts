@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FixReader } from '../../src/store/fix-reader.ts';
+import { ensureFleetRole } from '../../src/store/fleet-role.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/open.ts';
 import { StorePool } from '../../src/store/pool.ts';
@@ -7,6 +8,7 @@ import { PostgisTracks } from '../../src/store/postgis-tracks.ts';
 import { createDatabase, findPostgres, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { startServer } from '../support/server.ts';
 import { describeWith } from '../support/services.ts';
+import { heardPool } from './heard-pool.ts';
 import { keepBySql, makePartitions } from './kept-in-sql.ts';
 import { MIDNIGHT, tracksContract } from './tracks-contract.ts';
 import { Truth } from './truth.ts';
@@ -23,6 +25,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'tracks on a PostgreSQL 
   const open = async (name: string) => {
     const connectionString = await createDatabase(postgres, name);
     await migrate({ connectionString });
+    expect(await ensureFleetRole({ connectionString })).toBeUndefined();
     const truth = await Truth.connect({ connectionString });
     await makePartitions(truth);
     return { connectionString, truth, pool: new StorePool({ connectionString }, { connectTimeout: 2_000 }) };
@@ -31,7 +34,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'tracks on a PostgreSQL 
   tracksContract('PostGIS', async () => {
     const { truth, pool } = await open('tracks');
     return {
-      tracks: new PostgisTracks(new FixReader(pool)),
+      tracks: new PostgisTracks(new FixReader(pool, true)),
       keep: (fixes) => keepBySql(truth, fixes),
       close: async () => {
         await truth.close();
@@ -53,21 +56,14 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'tracks on a PostgreSQL 
     await keepBySql(truth, fixes);
     await truth.sql('ANALYZE fixes');
     // The very statement, with its parameters, as it goes to the server.
-    const sent: { text: string; values: unknown[] }[] = [];
-    const spy = Object.assign(Object.create(pool), {
-      query: (text: string, values: unknown[]) => {
-        sent.push({ text, values });
-        return pool.query(text, values);
-      },
-    }) as StorePool;
-    const tracks = new PostgisTracks(new FixReader(spy));
+    const sent: [text: string, values: unknown[]][] = [];
+    const spy = heardPool(pool, (...statement) => void sent.push(statement));
+    const tracks = new PostgisTracks(new FixReader(spy, true));
     await tracks.track('default', 'd7', MIDNIGHT + 3_600_000, MIDNIGHT + 7_200_000, 1_001);
     await tracks.track('default', 'd7', 0, 253_402_300_799_999, 11);
     await tracks.knows('default', 'nobody');
-    const explain = async ({ text, values }: { text: string; values: unknown[] }) => {
-      const rows = await truth.sql(`EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ${text}`, values);
-      return rows.map((row) => row['QUERY PLAN']).join('\n');
-    };
+    const explain = (statement: [string, unknown[]]) =>
+      truth.plan('default', ...statement, 'ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF');
     const [part, whole, known] = [await explain(sent[0]), await explain(sent[1]), await explain(sent[2])];
     expect(part).toMatch(/Index Scan using fixes_20260131_pkey/);
     expect(part).not.toMatch(/fixes_20260130|fixes_20260201|Subplans Removed|Sort/);
@@ -83,7 +79,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'tracks on a PostgreSQL 
     const databaseUrl = await createDatabase(postgres, 'written');
     const pool = new StorePool({ connectionString: databaseUrl });
     const none = async () => [];
-    const history = { tracks: new PostgisTracks(new FixReader(pool)), replays: { latest: none, fixes: none } };
+    const history = { tracks: new PostgisTracks(new FixReader(pool, true)), replays: { latest: none, fixes: none } };
     const today = Math.floor(Date.now() / DAY) * DAY;
     // From the evening of yesterday to the morning of today, in no order.
     const moments = [3, -2, 1, -1, -3, 2, 0].map((seconds) => today + seconds * 1_000);
@@ -113,7 +109,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'tracks on a PostgreSQL 
     const { truth, connectionString } = await open('away');
     await truth.close();
     const pool = new StorePool({ connectionString }, { connectTimeout: 300, queryTimeout: 300 });
-    const tracks = new PostgisTracks(new FixReader(pool));
+    const tracks = new PostgisTracks(new FixReader(pool, true));
     const unavailable = { name: 'DomainError', code: 'unavailable' };
     expect(await tracks.knows('default', 'd')).toBe(false);
     const none = async () => [];

@@ -50,6 +50,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server'
       expect(await truth.sql('SELECT name FROM kysely_migration')).toEqual([
         { name: '001-positions' },
         { name: '002-fixes' },
+        { name: '003-row-security' },
         { name: '004-access' },
       ]);
       await truth.close();

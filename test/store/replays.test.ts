@@ -1,7 +1,7 @@
 import { cellToParent, latLngToCell } from 'h3-js';
-import type pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { FixReader } from '../../src/store/fix-reader.ts';
+import { ensureFleetRole } from '../../src/store/fleet-role.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { MemoryReplays } from '../../src/store/memory-replays.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -11,15 +11,17 @@ import { PostgisStore } from '../../src/store/postgis.ts';
 import { PostgisReplays } from '../../src/store/postgis-replays.ts';
 import { createDatabase, findPostgres, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { describeWith } from '../support/services.ts';
+import { heardPool } from './heard-pool.ts';
 import { REPLAYS_NOW, replaysContract } from './replays-contract.ts';
 import { late, row } from './rows.ts';
 import { Truth } from './truth.ts';
 
 async function open(connection: Connection) {
   await migrate(connection);
+  expect(await ensureFleetRole(connection)).toBeUndefined();
   const pool = new StorePool(connection);
   const store = new PostgisStore(pool, { partitions: new Partitions(pool, 1, () => REPLAYS_NOW) });
-  return { store, source: new PostgisReplays(new FixReader(pool)) };
+  return { store, source: new PostgisReplays(new FixReader(pool, true)) };
 }
 
 replaysContract('memory', async () => {
@@ -52,13 +54,10 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server'
     const plans: string[] = [];
     // The very statements, with their parameters, as they go to the server.
     const pool = new StorePool(connection);
-    const query = pool.query.bind(pool) as (text: string, values: unknown[]) => Promise<pg.QueryResult>;
-    const explaining = async (text: string, values: unknown[]) => {
-      const lines = await truth.sql(`EXPLAIN ${text}`, values);
-      plans.push(lines.map((line) => line['QUERY PLAN']).join('\n'));
-      return query(text, values);
-    };
-    const source = new PostgisReplays(new FixReader(Object.assign(Object.create(pool), { query: explaining })));
+    const explaining = heardPool(pool, async (...statement) => {
+      plans.push(await truth.plan('default', ...statement));
+    });
+    const source = new PostgisReplays(new FixReader(explaining, true));
     const span = { fleet: 'default', from: day + 3_600_000, to: day + 3_660_000 };
     const cells = [cellToParent(latLngToCell(0, 0, 15), 6)];
     expect((await source.latest({ ...span, cells }, 10)).length).toBe(1);
@@ -78,7 +77,8 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server'
   it('says that the history is unavailable when the server is gone', async () => {
     const pool = new StorePool({ connectionString: await createDatabase(postgres, 'away') });
     await migrate({ connectionString: postgres.urlOf('away') });
-    const source = new PostgisReplays(new FixReader(pool));
+    await ensureFleetRole({ connectionString: postgres.urlOf('away') });
+    const source = new PostgisReplays(new FixReader(pool, true));
     const span = { fleet: 'default', from: 0, to: 1 };
     expect(await source.latest(span, 1)).toEqual([]);
     await postgres.crash();

@@ -23,6 +23,17 @@ export class Truth {
     return (await this.#client.query(text, values)).rows;
   }
 
+  /** How the server would go about a statement of a fleet: as the role that sees no other. */
+  async plan(fleet: string, text: string, values: unknown[], options = 'COSTS OFF'): Promise<string> {
+    await this.sql('BEGIN');
+    await this.sql("SELECT set_config('role', 'nearcast_fleet', true), set_config('nearcast.fleet', $1, true)", [
+      fleet,
+    ]);
+    const lines = await this.sql(`EXPLAIN (${options}) ${text}`, values);
+    await this.sql('ROLLBACK');
+    return lines.map((line) => line['QUERY PLAN']).join('\n');
+  }
+
   /** The table of positions as text, which hides nothing of a number, a time or a place. */
   positions(): Promise<StoredFix[]> {
     return this.#rows('positions', 15);
