@@ -4,14 +4,13 @@ import type { Principal } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
 import { DomainError } from '../errors.ts';
 import { simplify } from '../geo/simplify.ts';
-import { readPage } from '../history/track-page.ts';
-import type { TrackSource } from '../history/track-source.ts';
+import { isKnown, readPage } from '../history/track-page.ts';
+import { END_OF_TIME, type TrackSource } from '../history/track-source.ts';
 import { driverIdSchema } from '../protocol/fix.ts';
 import { GEOJSON } from '../protocol/geojson.ts';
 import { nextPath } from '../protocol/query.ts';
 import {
   DEFAULT_FIXES,
-  END_OF_TIME,
   TRACK_PARAMETERS,
   type Track,
   trackFeatureSchema,
@@ -82,15 +81,15 @@ export const trackRoutes: FastifyPluginAsyncZod<TrackDeps> = async (app, { track
     },
     async (request, reply) => {
       if (tracks === undefined) throw new DomainError('not_found', 'This server keeps no history.');
-      const { fleet } = principalOf(request);
+      const { sight } = principalOf(request);
       const { driverId } = request.params;
       const { from = 0, to = END_OF_TIME, after = -1, limit = DEFAULT_FIXES, simplify: tolerance } = request.query;
-      const page = await readPage(tracks, fleet, driverId, Math.max(from, after + 1), to, limit);
+      const page = await readPage(tracks, sight, driverId, Math.max(from, after + 1), to, limit);
       const last = page.fixes.at(-1);
       if (
         last === undefined &&
-        tracker.driver(principalOf(request).sight, driverId) === undefined &&
-        !(await tracks.knows(fleet, driverId))
+        tracker.driver(sight, driverId) === undefined &&
+        !(await isKnown(tracks, sight, driverId))
       ) {
         throw new DomainError('not_found', 'There is no such driver, or nothing that it sent is kept.');
       }

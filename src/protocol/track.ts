@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Position } from '../fix.ts';
+import { END_OF_TIME } from '../history/track-source.ts';
 import { attributesSchema, number, timestampSchema, toTimestamp } from './fix.ts';
 import { inQuery, isDecimal, isFilter } from './query.ts';
 import { refuse, when } from './refuse.ts';
@@ -9,9 +10,6 @@ import { limitSchema, serverTime } from './rest.ts';
 export const DEFAULT_FIXES = 1000;
 export const MAX_FIXES = 10_000;
 const MAX_TOLERANCE = 10_000;
-
-/** No fix is dated later: the end of the year 9999, epoch milliseconds, which every database and format can name. */
-export const END_OF_TIME = 253_402_300_799_999;
 
 /** A page of the track of one driver. */
 export interface Track {

@@ -1,4 +1,5 @@
 import { cellToLatLng, latLngToCell } from 'h3-js';
+import { cellBounds } from './cell.ts';
 
 /**
  * The centre of the H3 cell, of a resolution, that a point is in: all that is told of a place to whoever may not know it
@@ -11,4 +12,16 @@ import { cellToLatLng, latLngToCell } from 'h3-js';
  */
 export function coarsened(lat: number, lng: number, resolution: number): [lat: number, lng: number] {
   return cellToLatLng(latLngToCell(lat, lng, resolution));
+}
+
+/** A chord as long as the bound of a base cell, 1500 km, is 0.3 % shorter than the way along the ground. */
+const ARC = 1.01;
+
+/**
+ * Metres along the ellipsoid: no place is further from where it is told.
+ *
+ * @param resolution 0 … 15
+ */
+export function coarseReach(resolution: number): number {
+  return ARC * cellBounds[resolution];
 }

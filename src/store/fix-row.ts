@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Attributes, Position } from '../fix.ts';
 
 /**
@@ -35,4 +35,9 @@ export function toFix(row: FixRow): Position {
   if (row.speed !== null) fix.speed = row.speed;
   if (Object.keys(row.attributes).length > 0) fix.attributes = row.attributes;
   return fix;
+}
+
+/** H3 cells as the numbers that they are, for the column `cell`. */
+export function cellNumbers(cells: readonly string[]): RawBuilder<unknown> {
+  return sql`${cells.map((cell) => BigInt(`0x${cell}`).toString())}::bigint[]`;
 }

@@ -1,4 +1,6 @@
 import type { Position } from '../fix.ts';
+import type { Circle } from '../geo/circle.ts';
+import { distance } from '../geo/distance.ts';
 import type { TrackSource } from '../history/track-source.ts';
 
 /** Where fixes are kept in memory, of a fleet in no stated order. */
@@ -14,9 +16,17 @@ export class MemoryTracks implements TrackSource {
     this.#fixes = fixes;
   }
 
-  async track(fleet: string, driverId: string, from: number, to: number, limit: number): Promise<readonly Position[]> {
+  async track(
+    fleet: string,
+    driverId: string,
+    from: number,
+    to: number,
+    limit: number,
+    within?: Circle,
+  ): Promise<readonly Position[]> {
     return this.#of(fleet, driverId)
       .filter(({ timestamp }) => timestamp >= from && timestamp <= to)
+      .filter(({ lat, lng }) => within === undefined || distance(within.lat, within.lng, lat, lng) <= within.radius)
       .sort((a, b) => a.timestamp - b.timestamp)
       .slice(0, limit)
       .map(toPosition);

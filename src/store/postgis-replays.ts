@@ -3,7 +3,7 @@ import { compareIds } from '../compare-ids.ts';
 import type { Position } from '../fix.ts';
 import type { ReplaySource, Span } from '../history/replay-source.ts';
 import { type FixReader, moment } from './fix-reader.ts';
-import { FIX_COLUMNS, type FixRow, toFix } from './fix-row.ts';
+import { cellNumbers, FIX_COLUMNS, type FixRow, toFix } from './fix-row.ts';
 import { DAY } from './partitions.ts';
 
 /** Replays out of the table of fixes: by cell and time who is asked about, then along the primary key. */
@@ -60,7 +60,7 @@ export class PostgisReplays implements ReplaySource {
 function driversOfCells({ fleet, from, to }: Span, cells: readonly string[], after: string, limit: number) {
   return sql`
     SELECT DISTINCT driver_id AS id FROM fixes
-    WHERE fleet = ${fleet} AND cell = ANY(${numbers(cells)}) AND recorded_at BETWEEN ${moment(from)} AND ${moment(to)}
+    WHERE fleet = ${fleet} AND cell = ANY(${cellNumbers(cells)}) AND recorded_at BETWEEN ${moment(from)} AND ${moment(to)}
       AND driver_id > ${after}
     ORDER BY id
     LIMIT ${limit}`;
@@ -86,12 +86,7 @@ function driversOf({ fleet, from, to }: Span, cells: readonly string[], named: r
   if (cells.length === 0) return sql`${named}::text[]`;
   return sql`ARRAY(
     SELECT driver_id FROM fixes
-    WHERE fleet = ${fleet} AND cell = ANY(${numbers(cells)}) AND recorded_at BETWEEN ${moment(from)} AND ${moment(to)}
+    WHERE fleet = ${fleet} AND cell = ANY(${cellNumbers(cells)}) AND recorded_at BETWEEN ${moment(from)} AND ${moment(to)}
     UNION SELECT unnest(${named}::text[])
   )`;
-}
-
-/** Cells as the numbers that they are. */
-function numbers(cells: readonly string[]) {
-  return sql`${cells.map((cell) => BigInt(`0x${cell}`).toString())}::bigint[]`;
 }

@@ -1,8 +1,14 @@
 import { sql } from 'kysely';
 import type { Position } from '../fix.ts';
+import { Circle } from '../geo/circle.ts';
+import { historyCells } from '../history/cells.ts';
+import { MAX_CELLS } from '../history/past-cover.ts';
 import type { TrackSource } from '../history/track-source.ts';
 import { type FixReader, moment } from './fix-reader.ts';
-import { FIX_COLUMNS, type FixRow, toFix } from './fix-row.ts';
+import { cellNumbers, FIX_COLUMNS, type FixRow, toFix } from './fix-row.ts';
+
+/** Metres, more than PostGIS and we may differ about a distance. */
+const ROUNDING = 0.01;
 
 /** Tracks out of the table of fixes, along its primary key. */
 export class PostgisTracks implements TrackSource {
@@ -12,12 +18,20 @@ export class PostgisTracks implements TrackSource {
     this.#fixes = fixes;
   }
 
-  async track(fleet: string, driverId: string, from: number, to: number, limit: number): Promise<readonly Position[]> {
+  async track(
+    fleet: string,
+    driverId: string,
+    from: number,
+    to: number,
+    limit: number,
+    within?: Circle,
+  ): Promise<readonly Position[]> {
     const rows = await this.#fixes.read(
       fleet,
       sql<FixRow>`
       SELECT ${FIX_COLUMNS} FROM fixes
       WHERE fleet = ${fleet} AND driver_id = ${driverId} AND recorded_at BETWEEN ${moment(from)} AND ${moment(to)}
+        ${within === undefined ? sql`` : isWithin(within)}
       ORDER BY recorded_at
       LIMIT ${limit}`,
     );
@@ -36,4 +50,16 @@ export class PostgisTracks implements TrackSource {
     );
     return rows.length > 0;
   }
+}
+
+/**
+ * The condition that a fix is in a circle. What its cell can tell is asked first, a hundred times as quickly as a distance.
+ * The planner takes next to none to be within any distance, and would look at a whole span to sort what is left; of a CASE
+ * it thinks nothing, and goes along the key.
+ */
+function isWithin({ lat, lng, radius }: Circle) {
+  const cells = historyCells(new Circle(lat, lng, radius + ROUNDING), MAX_CELLS);
+  return sql`
+    ${cells === undefined ? sql`` : sql`AND cell = ANY(${cellNumbers(cells)})`}
+    AND CASE WHEN ST_DWithin(location, ST_MakePoint(${lng}, ${lat})::geography, ${radius}) THEN true ELSE false END`;
 }

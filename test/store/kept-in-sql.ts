@@ -1,3 +1,4 @@
+import { cellToParent, latLngToCell } from 'h3-js';
 import { DAYS, type KeptFix, MIDNIGHT } from './tracks-contract.ts';
 import type { Truth } from './truth.ts';
 
@@ -20,11 +21,12 @@ export async function keepBySql(truth: Truth, fixes: readonly KeptFix[]): Promis
     recorded: new Date(it.timestamp).toISOString(),
     received: new Date(it.receivedAt).toISOString(),
     attributes: it.attributes ?? {},
+    cell: BigInt(`0x${cellToParent(latLngToCell(it.lat, it.lng, 15), 6)}`).toString(),
   }));
   await truth.sql(
     `INSERT INTO fixes (fleet, driver_id, recorded_at, received_at, location, cell, accuracy, altitude, heading, speed, attributes)
      SELECT r->>'fleet', r->>'driverId', (r->>'recorded')::timestamptz, (r->>'received')::timestamptz,
-       ST_SetSRID(ST_MakePoint((r->>'lng')::float8, (r->>'lat')::float8), 4326)::geography, 0, (r->>'accuracy')::float8,
+       ST_SetSRID(ST_MakePoint((r->>'lng')::float8, (r->>'lat')::float8), 4326)::geography, (r->>'cell')::bigint, (r->>'accuracy')::float8,
        (r->>'altitude')::float8, (r->>'heading')::float8, (r->>'speed')::float8, r->'attributes'
      FROM jsonb_array_elements($1::jsonb) AS r`,
     [JSON.stringify(rows)],

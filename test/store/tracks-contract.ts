@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Position } from '../../src/fix.ts';
+import { Circle } from '../../src/geo/circle.ts';
 import type { TrackSource } from '../../src/history/track-source.ts';
+import { destination, type Place, trueDistance } from '../support/geodesic.ts';
 import { seeded } from '../support/random.ts';
 
 /** A fix that is kept, and whose. */
@@ -101,6 +103,41 @@ export function tracksContract(name: string, open: () => Promise<TracksSubject>)
           .slice(0, limit);
         const track = await subject.tracks.track('default', driverId, from, to, limit);
         expect(track.map(({ timestamp }) => timestamp)).toEqual(expected);
+      }
+    });
+
+    it('gives what was taken in a circle alone, wherever that is', async () => {
+      const random = seeded(`tracks in circles out of ${name}`);
+      const centres: Place[] = [
+        [40.7, -74],
+        [-17, 179.999],
+        [89.99, 10],
+        [0, 0],
+      ];
+      for (const centre of centres) {
+        const scale = 10 ** random.between(1, 6);
+        const all = Array.from({ length: 200 }, (_, i) => {
+          const [lat, lng] = destination(centre, random.between(0, 360), scale * random.next());
+          return fix('d', MIDNIGHT + i, { lat, lng });
+        });
+        await subject.keep(all);
+        for (let i = 0; i < 5; i++) {
+          const radius = scale * random.next();
+          const limit = random.pick([3, 1_000]);
+          const sure = (slack: number) =>
+            all.filter(({ lat, lng }) => trueDistance(...centre, lat, lng) <= radius + slack);
+          const circle = new Circle(...centre, radius);
+          const track = await subject.tracks.track('default', 'd', ...ALWAYS, limit, circle);
+          // On the rim, to the centimetre, either answer would do.
+          if (sure(-0.01).length !== sure(0.01).length) continue;
+          expect(track.map(({ timestamp }) => timestamp)).toEqual(
+            sure(0)
+              .map(({ timestamp }) => timestamp)
+              .slice(0, limit),
+          );
+        }
+        const everywhere = new Circle(...centre, 20_040_000);
+        expect((await subject.tracks.track('default', 'd', ...ALWAYS, 1_000, everywhere)).length).toBe(200);
       }
     });
 
