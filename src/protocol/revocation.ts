@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Revocation } from '../auth/access-store.ts';
+import { END_OF_TIME } from '../history/track-source.ts';
 import { isStorable, timestampSchema, toTimestamp } from './fix.ts';
 import { serverTime } from './rest.ts';
-import { END_OF_TIME } from './track.ts';
 
 const MAX_JTI = 128;
 /** In 1973; what is less is the `exp` of a token as it stands, in seconds, and would be forgotten at once. */
