@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { doors } from './doors.ts';
-import { makeScene } from './scene.ts';
+import { COARSE, makeScene, RED } from './scene.ts';
 import { badTokens, claims, jwt } from './tokens.ts';
 
 /** Who comes to the doors: what its token says beside what is good here. All are of the reds, but for one. */
@@ -12,6 +12,9 @@ const VISITORS = {
   gateway: () => jwt(claims({ scope: 'positions:write:any' })),
   metrics: () => jwt(claims({ scope: 'metrics:read' })),
   blue: () => jwt(claims({ fleet: 'blue' })),
+  afar: () => jwt(claims({ area: { latitude: -30, longitude: 97, radius: 5000 } })),
+  near: () => jwt(claims({ area: { latitude: RED.lat, longitude: RED.lng, radius: 1 } })),
+  coarse: () => jwt(claims({ precision: COARSE })),
   boss: () => jwt(claims()),
 };
 
@@ -20,62 +23,62 @@ const VISITORS = {
  * visitors above.
  *
  * 401, 403, 404, 426: refused by a problem of that status and its code; on a WebSocket, which goes on, by an `error` of
- * that code. 4401, 4403: the WebSocket is closed. sees: is told of the reds. apart: is told of the blues, or changes
+ * that code. 4401, 4403: the WebSocket is closed. sees: is told of the reds. coarse: likewise, but for where they are. apart: is told of the blues, or changes
  * them, and nothing of the reds. blind: is answered, and told of nobody. done: has changed the reds. refused: is answered
  * with that verdict and `forbidden`, and has changed nothing; invalid: likewise. open: is answered.
  */
 const TABLE = `
-                              nobody bad  none  reader driver other gateway metrics blue  boss
-GET /v1/drivers/nearby           401 401  403   sees   403    403   403     403     apart sees
-GET /v1/drivers/:driverId        401 401  403   sees   403    403   403     403     apart sees
-GET /v1/drivers/:driverId/track  401 401  403   sees   403    403   403     403     apart sees
-GET /v1/drivers                  401 401  403   sees   403    403   403     403     apart sees
-GET /v1/drivers bbox             401 401  403   sees   403    403   403     403     apart sees
-GET /v1/drivers around           401 401  403   sees   403    403   403     403     apart sees
-POST /v1/drivers/search          401 401  403   sees   403    403   403     403     apart sees
-GET /v1/cells                    401 401  403   sees   403    403   403     403     apart sees
-GET /v1/changes                  401 401  403   sees   403    403   403     403     apart sees
-GET /v1/changes around           401 401  403   sees   403    403   403     403     apart sees
-GET /v1/stream                   401 401  403   sees   403    403   403     403     apart sees
-GET /v1/stream around            401 401  403   sees   403    403   403     403     apart sees
-GET /v1/replay                   401 401  403   sees   403    403   403     403     apart sees
-GET /v1/replay around            401 401  403   sees   403    403   403     403     apart sees
-POST /v1/positions d1            401 401  403   403    done   refused done  403     apart done
-POST /v1/positions d2            401 401  403   403    refused done done    403     apart done
-POST /v1/positions [d2]          401 401  403   403    refused done done    403     apart done
-DELETE /v1/drivers/:driverId d1  401 401  403   403    done   403   done    403     apart done
-DELETE /v1/drivers/:driverId d2  401 401  403   403    403    done  done    403     apart done
-GET /metrics                     401 401  403   403    403    403   403     open    open  open
-ws by header                     401 4401 403   sees   403    403   403     403     apart sees
-ws by subprotocol                401 4401 403   sees   403    403   403     403     apart sees
-ws by query                      401 4401 403   sees   403    403   403     403     apart sees
-ws by authenticate               401 4401 403   sees   403    403   403     403     apart sees
-ws ?area                         blind 4401 403  sees   403    403   403     403     apart sees
-ws ?around                       blind 4401 403  sees   403    403   403     403     apart sees
-ws subscribe around              401 4401 403   sees   403    403   403     403     apart sees
-ws update                        401 4401 403   sees   403    403   403     403     apart sees
-ws unsubscribe                   401 4401 403   open   403    403   403     403     open  open
-ws ping                          401 4401 open  open   open   open  open    open    open  open
-ws fix d1                        401 4401 403   403    done   refused done  403     apart done
-ws fix d2                        401 4401 403   403    refused done done    403     apart done
-ws fix of no driverId            401 4401 403   403    done   done  invalid 403     invalid invalid
-ws position d2                   401 4401 403   403    refused done done    403     apart done
-ws positions [d1]                401 4401 403   403    done   refused done  403     apart done
-ws positions [d2]                401 4401 403   403    refused done done    403     apart done
-ws refresh                       -   4401 open  open   open   4403  open    open    4403  open
-ws refresh while watching        -   4401 4403  open   4403   4403  4403    4403    4403  open
-GET /ws                          426 426  426   426    426    426   426     426     426   426
-GET /                            open open open open   open   open  open    open    open  open
-GET /livez                       open open open open   open   open  open    open    open  open
-GET /readyz                      open open open open   open   open  open    open    open  open
-GET /openapi.yaml                open open open open   open   open  open    open    open  open
-GET /asyncapi.yaml               open open open open   open   open  open    open    open  open
-GET /docs                        open open open open   open   open  open    open    open  open
-GET /docs/json                   open open open open   open   open  open    open    open  open
-GET /docs/yaml                   open open open open   open   open  open    open    open  open
-GET /docs/static/*               open open open open   open   open  open    open    open  open
-GET /docs/static/index.html      open open open open   open   open  open    open    open  open
-GET /docs/static/swagger-initializer.js open open open open open open open  open    open  open
+                              nobody bad  none  reader driver other gateway metrics blue  afar  near  coarse boss
+GET /v1/drivers/nearby           401 401  403   sees   403    403   403     403     apart blind sees  coarse sees
+GET /v1/drivers/:driverId        401 401  403   sees   403    403   403     403     apart 404   sees  coarse sees
+GET /v1/drivers/:driverId/track  401 401  403   sees   403    403   403     403     apart -     -     -      sees
+GET /v1/drivers                  401 401  403   sees   403    403   403     403     apart blind sees  coarse sees
+GET /v1/drivers bbox             401 401  403   sees   403    403   403     403     apart blind sees  coarse sees
+GET /v1/drivers around           401 401  403   sees   403    403   403     403     apart 404   sees  coarse sees
+POST /v1/drivers/search          401 401  403   sees   403    403   403     403     apart blind sees  coarse sees
+GET /v1/cells                    401 401  403   sees   403    403   403     403     apart blind sees  coarse sees
+GET /v1/changes                  401 401  403   sees   403    403   403     403     apart blind sees  coarse sees
+GET /v1/changes around           401 401  403   sees   403    403   403     403     apart blind sees  coarse sees
+GET /v1/stream                   401 401  403   sees   403    403   403     403     apart blind sees  coarse sees
+GET /v1/stream around            401 401  403   sees   403    403   403     403     apart blind sees  coarse sees
+GET /v1/replay                   401 401  403   sees   403    403   403     403     apart -     -     -      sees
+GET /v1/replay around            401 401  403   sees   403    403   403     403     apart -     -     -      sees
+POST /v1/positions d1            401 401  403   403    done   refused done  403     apart done  done  done   done
+POST /v1/positions d2            401 401  403   403    refused done done    403     apart done  done  done   done
+POST /v1/positions [d2]          401 401  403   403    refused done done    403     apart done  done  done   done
+DELETE /v1/drivers/:driverId d1  401 401  403   403    done   403   done    403     apart done  done  done   done
+DELETE /v1/drivers/:driverId d2  401 401  403   403    403    done  done    403     apart done  done  done   done
+GET /metrics                     401 401  403   403    403    403   403     open    open  open  open  open   open
+ws by header                     401 4401 403   sees   403    403   403     403     apart blind sees  coarse sees
+ws by subprotocol                401 4401 403   sees   403    403   403     403     apart blind sees  coarse sees
+ws by query                      401 4401 403   sees   403    403   403     403     apart blind sees  coarse sees
+ws by authenticate               401 4401 403   sees   403    403   403     403     apart blind sees  coarse sees
+ws ?area                         blind 4401 403 sees   403    403   403     403     apart blind sees  coarse sees
+ws ?around                       blind 4401 403 sees   403    403   403     403     apart blind sees  coarse sees
+ws subscribe around              401 4401 403   sees   403    403   403     403     apart blind sees  coarse sees
+ws update                        401 4401 403   sees   403    403   403     403     apart blind sees  coarse sees
+ws unsubscribe                   401 4401 403   open   403    403   403     403     open  open  open  open   open
+ws ping                          401 4401 open  open   open   open  open    open    open  open  open  open   open
+ws fix d1                        401 4401 403   403    done   refused done  403     apart done  done  done   done
+ws fix d2                        401 4401 403   403    refused done done    403     apart done  done  done   done
+ws fix of no driverId            401 4401 403   403    done   done  invalid 403     invalid invalid invalid invalid invalid
+ws position d2                   401 4401 403   403    refused done done    403     apart done  done  done   done
+ws positions [d1]                401 4401 403   403    done   refused done  403     apart done  done  done   done
+ws positions [d2]                401 4401 403   403    refused done done    403     apart done  done  done   done
+ws refresh                       -   4401 open  open   open   4403  open    open    4403  open  open  open   open
+ws refresh while watching        -   4401 4403  open   4403   4403  4403    4403    4403  4403  4403  4403   open
+GET /ws                          426 to all
+GET /                            open to all
+GET /livez                       open to all
+GET /readyz                      open to all
+GET /openapi.yaml                open to all
+GET /asyncapi.yaml               open to all
+GET /docs                        open to all
+GET /docs/json                   open to all
+GET /docs/yaml                   open to all
+GET /docs/static/*               open to all
+GET /docs/static/index.html      open to all
+GET /docs/static/swagger-initializer.js open to all
 `;
 
 const [HEAD, ...ROWS] = TABLE.trim().split('\n');
@@ -84,6 +87,7 @@ const COLUMNS = HEAD.trim().split(/ +/);
 /** The name of a row, and its cells. */
 function readRow(row: string): { door: string; cells: string[] } {
   const words = row.split(/ +/);
+  if (row.endsWith(' to all')) return { door: words.slice(0, 2).join(' '), cells: COLUMNS.map(() => words[2]) };
   return { door: words.slice(0, -COLUMNS.length).join(' '), cells: words.slice(-COLUMNS.length) };
 }
 

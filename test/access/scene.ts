@@ -1,4 +1,4 @@
-import { latLngToCell } from 'h3-js';
+import { cellToLatLng, latLngToCell } from 'h3-js';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { MemoryReplays } from '../../src/store/memory-replays.ts';
 import { MemoryTracks } from '../../src/store/memory-tracks.ts';
@@ -7,15 +7,25 @@ import { withRoutes } from './routes.ts';
 import { AUDIENCE, ISSUER } from './tokens.ts';
 
 /** Where the fleets are: so near that only what keeps fleets apart tells one from the other, yet not in one cell. */
-export const RED = { lat: 30, lng: -97 };
-export const BLUE = { lat: 30.005, lng: -97 };
+export const RED = { lat: 30.0012345, lng: -97.0054321 };
+export const BLUE = { lat: 30.0015432, lng: -97.0154321 };
+/** The resolution at which drivers are counted, and the one that a token for coarse places has. */
 export const CELLS = 9;
+export const COARSE = 7;
 
-/** What nobody but its fleet may be told. */
+/** The cell in which somebody is counted. */
+const cellOf = ({ lat, lng }: typeof RED) => latLngToCell(lat, lng, CELLS);
+
+const [lat, lng] = cellToLatLng(latLngToCell(RED.lat, RED.lng, COARSE));
+
+/** What nobody but its fleet may be told: its name for itself, and where it is. */
 const MARKS = {
-  red: ['of the reds', latLngToCell(RED.lat, RED.lng, CELLS)],
-  blue: ['of the blues', latLngToCell(BLUE.lat, BLUE.lng, CELLS)],
+  red: ['of the reds', cellOf({ lat, lng }), String(RED.lat), cellOf(RED)],
+  blue: ['of the blues', String(BLUE.lat), cellOf(BLUE)],
 } as const;
+
+/** Those of them that say exactly where. */
+const EXACTLY = MARKS.red.slice(2);
 
 export type FleetName = keyof typeof MARKS;
 
@@ -24,7 +34,7 @@ export interface Scene extends TestServer {
   readonly routes: ReadonlySet<string>;
   /** When their first fixes were taken, epoch milliseconds. */
   readonly since: number;
-  /** Puts drivers who went, back. */
+  /** Puts drivers who moved or went, back. */
   restore(): void;
   /** Where everybody of a fleet is, as text that tells any change. */
   stateOf(fleet: FleetName): string;
@@ -44,7 +54,8 @@ export async function makeScene(): Promise<Scene> {
   const restore = () => {
     for (const [fleet, place] of [['red', RED] as const, ['blue', BLUE] as const]) {
       for (const driverId of ['d1', 'd2']) {
-        if (tracker.driver(fleet, driverId) !== undefined) continue;
+        if (tracker.driver({ fleet }, driverId)?.position.timestamp === since) continue;
+        tracker.goOffDuty(fleet, driverId, () => {});
         tracker.accept(fleet, { driverId, ...place, timestamp: since, attributes: { mark: MARKS[fleet][0] } });
       }
     }
@@ -53,13 +64,17 @@ export async function makeScene(): Promise<Scene> {
   // What is read of the past has been written.
   await new Promise<void>((resolve) => tracker.whenStored(() => resolve()));
   const stateOf = (fleet: FleetName) =>
-    JSON.stringify(['d1', 'd2'].map((driverId) => tracker.driver(fleet, driverId)?.position));
+    JSON.stringify(['d1', 'd2'].map((driverId) => tracker.driver({ fleet }, driverId)?.position));
   return { ...server, routes, since, restore, stateOf };
 }
 
-/** Whose marks a text has: `sees`, the reds’; `apart`, the blues’; `blind`, nobody’s. */
+/**
+ * Whose marks a text has: `sees`, the reds’; `coarse`, theirs, yet not where exactly they are; `apart`, the blues’; `blind`,
+ * nobody’s.
+ */
 export function seen(text: string): string {
-  const [reds, blues] = [MARKS.red, MARKS.blue].map((marks) => marks.some((mark) => text.includes(mark)));
-  if (reds) return blues ? 'sees both fleets' : 'sees';
-  return blues ? 'apart' : 'blind';
+  const has = (marks: readonly string[]) => marks.some((mark) => text.includes(mark));
+  if (has(MARKS.blue)) return has(MARKS.red) ? 'sees both fleets' : 'apart';
+  if (has(EXACTLY)) return 'sees';
+  return has(MARKS.red) ? 'coarse' : 'blind';
 }

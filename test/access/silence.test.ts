@@ -10,8 +10,8 @@ const HIDDEN = 'hidden-1';
 /** Says all that somebody is answered when it asks about an id. */
 type Probe = (scene: Scene, token: string, id: string) => Promise<unknown>;
 
-/** What tells one request from another, whoever it is about. */
-const PASSING = /"(serverTime|receivedAt)":\d+|"requestId":"[^"]+"/g;
+/** What tells one moment or request from another, whoever it is about. */
+const PASSING = /"(serverTime|receivedAt)":\d+|"requestId":"[^"]+"|"cursor":"test-[^~]+~/g;
 
 /** An answer over HTTP: its status, all its headers but those of the moment, and every byte but those. */
 function http(
@@ -71,6 +71,8 @@ const READING: Readonly<Record<string, Probe>> = {
   ),
 };
 
+const { 'GET /v1/drivers/:driverId/track': _track, ...LIVE } = READING;
+
 const WRITING: Readonly<Record<string, Probe>> = {
   'DELETE /v1/drivers/:driverId': http('DELETE', (id) => `/v1/drivers/${id}`),
   'POST /v1/positions': http('POST', () => '/v1/positions', fix),
@@ -96,6 +98,10 @@ const VISITORS: Readonly<Record<string, { token: () => string; probes: Readonly<
   'a boss of a fleet of which nothing is known': {
     token: () => jwt(claims({ fleet: 'green' })),
     probes: { ...READING },
+  },
+  'a boss who may look elsewhere': {
+    token: () => jwt(claims({ area: { latitude: -30, longitude: 97, radius: 5000 } })),
+    probes: LIVE,
   },
   'a driver who asks': { token: () => jwt(claims({ scope: 'positions:write' })), probes: READING },
   'a driver who sends as another': { token: () => jwt(claims({ scope: 'positions:write' })), probes: WRITING },
