@@ -10,7 +10,7 @@ import { BLUE, CELLS, RED, type Scene, seen } from './scene.ts';
  */
 export type Door = (scene: Scene, token: string | undefined, alsoElsewhere: boolean) => Promise<string>;
 
-const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+const agent = new Agent({ keepAlive: true });
 const CODES: Readonly<Record<number, string>> = {
   401: 'unauthorized',
   403: 'forbidden',
