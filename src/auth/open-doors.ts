@@ -10,8 +10,7 @@ export type Release = () => void;
 /** What is held open by whom (sockets, streams, polls, replays), so that it can be closed when that ends before its time. */
 export class OpenDoors {
   readonly #isRevoked: (principal: Principal) => boolean;
-  readonly #byToken = new Map<string, Set<Close>>();
-  readonly #byShare = new Map<string, Set<Close>>();
+  readonly #doors = new Map<string, Set<Close>>();
 
   constructor(isRevoked: (principal: Principal) => boolean) {
     this.#isRevoked = isRevoked;
@@ -25,22 +24,47 @@ export class OpenDoors {
   hold(principal: Principal, close: Close): Release {
     if (this.#isRevoked(principal)) throw revoked();
     const { fleet, tokenId, shareId } = principal;
-    const byToken = tokenId === undefined ? undefined : join(this.#byToken, tokenKey(fleet, tokenId), close);
-    const byShare = shareId === undefined ? undefined : join(this.#byShare, shareId, close);
-    return () => {
-      byToken?.();
-      byShare?.();
+    const keys = [
+      ...(tokenId === undefined ? [] : [tokenKey(fleet, tokenId)]),
+      ...(shareId === undefined ? [] : [shareKey(shareId)]),
+    ];
+    const release = () => {
+      for (const key of keys) this.#letGo(key, door);
     };
+    // Once, though it may be held open by both.
+    const door = () => {
+      release();
+      close();
+    };
+    for (const key of keys) this.#open(key, door);
+    return release;
   }
 
   /** Closes what is held open by tokens of this `jti`, and by shares that were made with them. */
   closeToken(fleet: string, tokenId: string): void {
-    closeAll(this.#byToken.get(tokenKey(fleet, tokenId)));
+    this.#close(tokenKey(fleet, tokenId));
   }
 
   /** Closes what is held open by a share. */
   closeShare(id: string): void {
-    closeAll(this.#byShare.get(id));
+    this.#close(shareKey(id));
+  }
+
+  #open(key: string, door: Close): void {
+    const doors = this.#doors.get(key);
+    if (doors === undefined) this.#doors.set(key, new Set([door]));
+    else doors.add(door);
+  }
+
+  #letGo(key: string, door: Close): void {
+    const doors = this.#doors.get(key);
+    doors?.delete(door);
+    if (doors?.size === 0) this.#doors.delete(key);
+  }
+
+  /** Of a copy, as whoever is closed lets go. */
+  #close(key: string): void {
+    for (const door of [...(this.#doors.get(key) ?? [])]) door();
   }
 }
 
@@ -49,25 +73,11 @@ export function revoked(): DomainError {
   return new DomainError('unauthorized', 'The token was revoked.');
 }
 
-/** No fleet's name has a space. */
+/** No fleet's name has a space, and none begins with one. */
 function tokenKey(fleet: string, tokenId: string): string {
   return `${fleet} ${tokenId}`;
 }
 
-function join(doors: Map<string, Set<Close>>, key: string, close: Close): Release {
-  let set = doors.get(key);
-  if (set === undefined) {
-    set = new Set();
-    doors.set(key, set);
-  }
-  set.add(close);
-  return () => {
-    set.delete(close);
-    if (set.size === 0 && doors.get(key) === set) doors.delete(key);
-  };
-}
-
-/** Of a copy, as whoever is closed lets go. */
-function closeAll(doors: ReadonlySet<Close> | undefined): void {
-  for (const close of [...(doors ?? [])]) close();
+function shareKey(id: string): string {
+  return ` ${id}`;
 }

@@ -12,7 +12,7 @@ export const when = () => true;
 export function refuse<T extends z.ZodType>(schema: T, faults: Readonly<Record<string, string>>): T {
   let checked = schema;
   for (const [field, error] of Object.entries(faults)) {
-    const isAbsent = (value: unknown) => (value as Record<string, unknown>)[field] === undefined;
+    const isAbsent = (value: unknown) => (value as Record<string, unknown> | null)?.[field] === undefined;
     checked = checked.refine(isAbsent, { path: [field], error, when });
   }
   return checked;

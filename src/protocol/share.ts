@@ -54,7 +54,7 @@ export const shareBodySchema = (maxRadius: number, maxSeconds: number) => {
         const given = (field: string) => (value as Record<string, unknown> | undefined)?.[field] !== undefined;
         const fault = (field: string, message: string) =>
           context.addIssue({ code: 'custom', path: [field], message, input: value });
-        if (typeof value !== 'object' || value === null) return;
+        if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
         const some = CIRCLE.filter(given);
         if (given('driverId')) {
           for (const field of some) fault(field, 'must not come with driverId: a share is of a driver or of a circle');

@@ -6,8 +6,9 @@ export class MemoryAccess implements AccessStore {
   #revocations: readonly Revocation[] = [];
 
   async saveShare(share: Share): Promise<void> {
-    await this.deleteShare(share.sight.fleet, share.id);
-    this.#shares = [...this.#shares, share];
+    const { fleet } = share.sight;
+    const others = this.#shares.filter((other) => other.sight.fleet !== fleet || other.id !== share.id);
+    this.#shares = [...others, share];
   }
 
   async deleteShare(fleet: string, id: string): Promise<void> {
