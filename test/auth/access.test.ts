@@ -191,22 +191,22 @@ test('a token that was verified and is remembered is looked at again at every us
   const { access, clock } = await open();
   const claims = { sub: 'anna', jti: 'j', exp: 4e9, scope: 'positions:read' };
   let verified = 0;
-  const verify = () => {
+  const verify = async () => {
     verified++;
     return claims;
   };
-  const authenticate = authenticator(verify, () => clock.now, {
-    shareOf: (token) => access.shares.principalOf(token),
-    isRevoked: access.isRevoked,
-  });
-  const who = authenticate('a token');
+  const { isRevoked } = access;
+  const shareOf = (token: string) => access.shares.principalOf(token);
+  const authenticate = authenticator({ verify, now: () => clock.now, shareOf, isRevoked });
+  const who = await authenticate('a token');
   expect([authenticate('a token') === who, verified]).toEqual([true, 1]);
   await access.revocations.revoke('default', 'j', 4e12);
   expect(() => authenticate('a token')).toThrow(/was revoked/);
-  expect(verified).toBe(1);
+  await expect(authenticate('another of that jti')).rejects.toThrow(/was revoked/);
+  expect(verified).toBe(2);
   // What begins like a share is never taken for a JWT.
   expect(() => authenticate('share_x')).toThrow(/no such share/);
-  expect(verified).toBe(1);
+  expect(verified).toBe(2);
 });
 
 test('what is over is forgotten, a revocation a day after its token; both in memory and in the store', async () => {

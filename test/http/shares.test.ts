@@ -139,7 +139,7 @@ test('[18.3] a share reads what is, and does nothing else', async () => {
   expect((await socket.closed).code).toBe(4403);
 });
 
-test.each<[string, unknown, string[], RegExp]>([
+const WRONG: [what: string, wish: unknown, fields: string[], rule: RegExp][] = [
   ['nothing', {}, ['driverId'], /is required, or latitude/],
   ['a driver and a circle', { driverId: 'd', ...CIRCLE }, ['latitude', 'longitude', 'radius'], /driver or of a circle/],
   ['half a circle', { latitude: 1, radius: 5 }, ['longitude'], /is required/],
@@ -158,13 +158,17 @@ test.each<[string, unknown, string[], RegExp]>([
   ['a long label', { driverId: 'd', label: 'x'.repeat(129) }, ['label'], /at most 128/],
   ['a list', [], [''], /must be an object/],
   ['null', 'null', [''], /must be an object/],
-])('a share of %s is a problem that names the field', async (_what, wish, fields, rule) => {
+];
+
+test('what is wrong with a share is a problem that names the fields, and makes none', async () => {
   const server = await startServer();
-  const answer = await server.post('/v1/shares', wish, anna());
-  expect(answer.status).toBe(400);
-  const { code, errors } = await answer.json();
-  expect([code, errors.map(({ field }: Message) => field).sort()]).toEqual(['invalid', [...fields].sort()]);
-  for (const { message } of errors) expect(message).toMatch(rule);
+  for (const [what, wish, fields, rule] of WRONG) {
+    const answer = await server.post('/v1/shares', wish, anna());
+    expect(answer.status, what).toBe(400);
+    const { code, errors } = await answer.json();
+    expect([code, errors.map(({ field }: Message) => field).sort()], what).toEqual(['invalid', [...fields].sort()]);
+    for (const { message } of errors) expect(message, what).toMatch(rule);
+  }
   expect((await (await server.get('/v1/shares', anna())).json()).shares).toEqual([]);
 });
 
