@@ -44,6 +44,7 @@ import { MAX_BYTES } from './protocol/rest.ts';
 import { MemoryAccess } from './store/memory-access.ts';
 import type { Tracker } from './tracker.ts';
 import { VERSION } from './version.ts';
+import { isHandshake } from './ws/handshake.ts';
 import { webSocketRoutes } from './ws/routes.ts';
 
 /** What the app is made of; whoever builds it owns these and ends them. */
@@ -75,6 +76,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const { config, tracker, now } = deps;
   const app = Fastify({
     loggerInstance: deps.log,
+    http: { shouldUpgradeCallback: isHandshake },
     // Two lines a request would drown everything else.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BYTES,

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { endWith } from '../delivery/last-words.ts';
 import { DomainError, type ErrorCode, type Fault } from '../errors.ts';
 import { encodeProblem, rawProblem, STATUS } from '../protocol/problem.ts';
 import { setApiHeaders } from './headers.ts';
@@ -46,7 +47,13 @@ export function handleError(error: FastifyError | DomainError, request: FastifyR
     sendProblem(reply, codeOf(status), 'The server failed. Quote the requestId when you report it.', [], status);
     return;
   }
-  sendProblem(reply, codeOf(status), status === 415 ? wantedTypes(request) : error.message, [], status);
+  sendProblem(reply, codeOf(status), detailOf(error, request, status), [], status);
+}
+
+/** Says what was wrong in Fastify's words, where they quote nothing: a URL may hold a token. */
+function detailOf(error: FastifyError, request: FastifyRequest, status: number): string {
+  if (status === 415) return wantedTypes(request);
+  return error.code === 'FST_ERR_BAD_URL' ? 'The path is not percent-encoded as it must be.' : error.message;
 }
 
 /** What a route that was sent another content type takes. */
@@ -65,7 +72,7 @@ export function handleClientError(error: NodeJS.ErrnoException, socket: Socket):
     HPE_HEADER_OVERFLOW: rawProblem('too_large', 'The header fields are too large.', 431),
     ERR_HTTP_REQUEST_TIMEOUT: rawProblem('invalid', 'The request did not arrive in time.', 408),
   };
-  socket.end(answers[error.code ?? ''] ?? rawProblem('invalid', 'This is not HTTP.'));
+  endWith(socket, answers[error.code ?? ''] ?? rawProblem('invalid', 'This is not HTTP.'));
 }
 
 /** Makes every error of the app a problem, 404 and 500 included. */

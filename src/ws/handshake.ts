@@ -1,9 +1,19 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { bearerToken } from '../auth/bearer.ts';
 
 /** The subprotocol that the server speaks. */
 export const SUBPROTOCOL = 'nearcast.v1';
 const BEARER = 'bearer.';
+/** Where the endpoint is. */
+export const PATH = '/ws';
+
+/**
+ * Whether a request that asks for an upgrade is one for a WebSocket. Any other is answered as if it did not ask (RFC 9110,
+ * 7.8), as for `curl --http2`: a connection that is given up for an upgrade is read by nobody else, and nobody else ends it.
+ */
+export function isHandshake({ method, url = '', headers }: IncomingMessage): boolean {
+  return method === 'GET' && url.split('?', 1)[0] === PATH && headers.upgrade?.toLowerCase() === 'websocket';
+}
 
 /**
  * The token that a handshake carries, in the order of precedence: `Authorization: Bearer`, the subprotocol

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import websocket from '@fastify/websocket';
 import type { FastifyPluginAsync, onRequestAsyncHookHandler } from 'fastify';
 import type { WebSocket } from 'ws';
+import { endWith } from '../delivery/last-words.ts';
 import { OVERLOADED, retryAfter } from '../delivery/retry.ts';
 import type { Traffic } from '../delivery/traffic.ts';
 import type { Overload } from '../overload/overload.ts';
@@ -18,7 +19,7 @@ import { rawProblem } from '../protocol/problem.ts';
 import { MAX_BYTES } from '../protocol/rest.ts';
 import { viewOfQuery } from '../protocol/view.ts';
 import { Connection, type ConnectionDeps } from './connection.ts';
-import { chooseProtocol, tokenOf } from './handshake.ts';
+import { chooseProtocol, PATH, tokenOf } from './handshake.ts';
 import { refuseForeignOrigins } from './origin.ts';
 
 /** What the WebSocket endpoint needs. */
@@ -74,7 +75,7 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
     },
   });
   app.websocketServer.on('wsClientError', (error, socket) => {
-    socket.end(rawProblem('invalid', `This is no WebSocket handshake: ${error.message}.`));
+    endWith(socket as Socket, rawProblem('invalid', `This is no WebSocket handshake: ${error.message}.`));
   });
 
   // Listeners are attached before anything else happens, so that no early message is missed. Here, so that none of them
@@ -84,7 +85,7 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
 
   app.route({
     method: 'GET',
-    url: '/ws',
+    url: PATH,
     schema: { hide: true },
     config: { overload: 'serve', rateLimit: false },
     onRequest: [atHandshake ?? [], refuseForeignOrigins(origins)].flat(),
