@@ -6,14 +6,19 @@ const MAX_WAITING = 4 * 1024 * 1024;
 /** How long the lines that still wait are tried for when the process ends, milliseconds. */
 const LAST_WORDS = 500;
 
+/** What a token looks like, or stands behind: a JWT, that of a share, whatever a URL gives as one. */
+const TOKEN = /\beyJ[\w-]{8,}(\.[\w-]*)*|\bshare_[\w-]{16,}|(?<=\baccess_token=)[^&\s"\\]+/g;
+
 /**
  * The log, on standard error: lines of JSON, or readable ones on a terminal. Standard output is for what the start says.
- * No token and no position is logged at `info` or above.
+ * No token is logged at all, and no position at `info` or above. Nothing of ours logs a token; but errors of libraries may
+ * quote a URL, so whatever looks like one is taken out of every line.
  */
 export function createLog(level: string, destination: DestinationStream = standardError()): Logger {
   return pino(
     {
       level,
+      hooks: { streamWrite: (line) => line.replace(TOKEN, '[token]') },
       serializers: {
         // The query may hold a token.
         req: ({ method, url }: { method: string; url: string }) => ({ method, path: url.split('?', 1)[0] }),

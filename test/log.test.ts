@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, onTestFinished, test } from 'vitest';
+import { createLog } from '../src/log.ts';
+import { token } from './support/server.ts';
 
 /** A process that logs by `createLog` to a pipe. */
 function logging(code: string) {
@@ -52,4 +54,19 @@ test('what was logged last is there, however the process ends', async () => {
     expect(text.match(/"msg":"line"/g)).toHaveLength(1000);
     expect(text.match(/"msg":"the last word"/g)).toHaveLength(1);
   }
+});
+
+test('a token is taken out of a line, wherever it stands, and the line is as it was', () => {
+  const lines: string[] = [];
+  const log = createLog('trace', { write: (line) => void lines.push(line) });
+  const jwt = token();
+  const share = `share_${'x-_4'.repeat(10)}`;
+  const cause = new Error(`cannot GET /v1/stream?access_token=${jwt}&radius=5`);
+  log.trace({ err: new Error(`no ${share}`, { cause }), [jwt]: jwt }, `Bearer ${jwt}, ?access_token=a%20b&x=1`);
+  expect(lines.join('')).not.toContain(jwt.slice(0, 12));
+  for (const part of jwt.split('.')) expect(lines.join('')).not.toContain(part);
+  expect(lines.join('')).not.toContain(share.slice(6));
+  const line = JSON.parse(lines[0]);
+  expect(line).toMatchObject({ level: 10, msg: 'Bearer [token], ?access_token=[token]&x=1' });
+  expect(line.err.message).toBe('no [token]: cannot GET /v1/stream?access_token=[token]&radius=5');
 });

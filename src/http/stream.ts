@@ -7,7 +7,7 @@ import type { Quota } from '../delivery/quota.ts';
 import type { Traffic } from '../delivery/traffic.ts';
 import { Visit } from '../delivery/visit.ts';
 import { DEFAULT_SUBSCRIPTION } from '../protocol/client-messages.ts';
-import { CLOSE } from '../protocol/close-codes.ts';
+import { CLOSE, REPLAY_CLOSE } from '../protocol/close-codes.ts';
 import { eventEncoder } from '../protocol/event-stream.ts';
 import { FILTERS } from '../protocol/query.ts';
 import { viewOfQuery, viewQuerySchema } from '../protocol/view.ts';
@@ -103,7 +103,13 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
         transport,
         visit,
       );
-      stream.subscription = tracker.subscribe(sight, DEFAULT_SUBSCRIPTION, stream.outbox, view, cursor);
+      try {
+        stream.subscription = tracker.subscribe(sight, DEFAULT_SUBSCRIPTION, stream.outbox, view, cursor);
+      } catch (error) {
+        // Nobody else would end a response that has begun; and Fastify's own complaint of it would quote the URL.
+        app.log.error({ err: error, reqId: request.id }, 'request failed');
+        stream.close(REPLAY_CLOSE.failed, 'the server failed');
+      }
     },
   );
 };

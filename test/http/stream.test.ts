@@ -208,6 +208,16 @@ test.each([
   expect(await response.json()).toMatchObject({ code });
 });
 
+test('[14.4] a stream that the server fails to begin is ended, and says so', async () => {
+  const server = await startServer();
+  server.tracker.subscribe = () => {
+    throw new Error('it broke');
+  };
+  const stream = await open(server, CIRCLE);
+  expect(await stream.next('close')).toMatchObject({ data: { code: 1011, retryAfter: expect.any(Number) } });
+  expect(await stream.ended).toBe(true);
+});
+
 test('[1.2, 14.5] a token is needed, of a reader; with GET it may be in the query string', async () => {
   const server = await startServer();
   expect((await server.get('/v1/stream', {})).status).toBe(401);
