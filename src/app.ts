@@ -76,7 +76,6 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const { config, tracker, now } = deps;
   const app = Fastify({
     loggerInstance: deps.log,
-    http: { shouldUpgradeCallback: isHandshake },
     // Two lines a request would drown everything else.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BYTES,
@@ -213,7 +212,11 @@ function slowLimits({ headersTimeoutSeconds, requestTimeoutSeconds }: Config) {
   const headersTimeout = headersTimeoutSeconds * 1000;
   return {
     requestTimeout: requestTimeoutSeconds * 1000,
-    http: { headersTimeout, connectionsCheckingInterval: Math.min(2_000, headersTimeout / 2) },
+    http: {
+      headersTimeout,
+      connectionsCheckingInterval: Math.min(2_000, headersTimeout / 2),
+      shouldUpgradeCallback: isHandshake,
+    },
   };
 }
 

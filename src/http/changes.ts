@@ -71,17 +71,15 @@ export const changesRoutes: FastifyPluginAsyncZod<
       const view = viewOfQuery(query);
       const principal = principalOf(request);
       const { sight, expiresAt, role } = principal;
-      const seat = takeSeat(quota, principal, reply);
       return new Promise<void>((resolve, reject) => {
         let isRevoked = false;
-        const release = doors.hold(principal, () => {
+        const leave = takeSeat({ quota, doors }, principal, reply, () => {
           isRevoked = true;
           poll.close();
         });
         const onEnd = (message: string | undefined, subscription: Subscription | undefined) => {
-          release();
+          leave();
           transport.end(poll);
-          seat.leave();
           if (subscription !== undefined) tracker.unsubscribe(subscription);
           // Kept for another request, the connection would hold the server up.
           if (closing) reply.header('connection', 'close');

@@ -110,7 +110,6 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
       }
       const principal = principalOf(request);
       const { fleet, expiresAt } = principal;
-      const seat = takeSeat(options.quota, principal, reply);
       const replay = new Replay({
         source,
         fleet,
@@ -132,16 +131,15 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
         away.reject(new DomainError('unavailable', 'The server is going away; ask again.'));
       };
       let isRevoked = false;
-      const release = options.doors.hold(principal, () => {
+      const leave = takeSeat(options, principal, reply, () => {
         isRevoked = true;
         stream?.close(CLOSE.unauthorized, 'the token was revoked');
         replay.stop();
         away.reject(revoked());
       });
       const free = () => {
-        release();
+        leave();
         playing.delete(sendAway);
-        seat.leave();
         replay.stop();
       };
       playing.add(sendAway);

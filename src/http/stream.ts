@@ -84,9 +84,10 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
       const cursor = request.headers['last-event-id'] || query.cursor;
       const principal = principalOf(request);
       const { sight, expiresAt } = principal;
-      const seat = takeSeat(options.quota, principal, reply);
+      const leave = takeSeat(options, principal, reply, () =>
+        stream.close(CLOSE.unauthorized, 'the token was revoked'),
+      );
       const visit = new Visit(app.log, transport.name, request.ip);
-      const release = options.doors.hold(principal, () => stream.close(CLOSE.unauthorized, 'the token was revoked'));
       visit.is(principal);
       reply.hijack();
       const stream = new EventStream(
@@ -96,8 +97,7 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
         expiresAt,
         deps,
         (subscription) => {
-          release();
-          seat.leave();
+          leave();
           if (subscription !== undefined) tracker.unsubscribe(subscription);
         },
         transport,
