@@ -1,8 +1,10 @@
 import { once } from 'node:events';
-import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
-import { text as textOf } from 'node:stream/consumers';
+import { type IncomingMessage, request } from 'node:http';
 import { Client, type Message } from '../support/client.ts';
+import { type Answer, ask, bearer } from './ask.ts';
 import { BLUE, CELLS, RED, type Scene, seen } from './scene.ts';
+import { type MadeShare, makeShare } from './shares.ts';
+import { claims, jwt } from './tokens.ts';
 
 /**
  * What a door says to somebody, in a word; see the table of `matrix.test.ts`. It is asked with the token where that belongs,
@@ -10,7 +12,6 @@ import { BLUE, CELLS, RED, type Scene, seen } from './scene.ts';
  */
 export type Door = (scene: Scene, token: string | undefined, alsoElsewhere: boolean) => Promise<string>;
 
-const agent = new Agent({ keepAlive: true });
 const CODES: Readonly<Record<number, string>> = {
   401: 'unauthorized',
   403: 'forbidden',
@@ -18,33 +19,8 @@ const CODES: Readonly<Record<number, string>> = {
   426: 'invalid',
 };
 
-export interface Answer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly text: string;
-}
-
-/** One request, and the whole answer. */
-export async function ask(
-  { port }: Pick<Scene, 'port'>,
-  method: string,
-  path: string,
-  headers: Readonly<Record<string, string>> = {},
-  body?: unknown,
-): Promise<Answer> {
-  const content = body === undefined ? undefined : JSON.stringify(body);
-  const type = content === undefined ? {} : { 'content-type': 'application/json', 'content-length': content.length };
-  const asked = request({ host: '127.0.0.1', port, method, path, agent, headers: { ...headers, ...type } });
-  asked.end(content);
-  const [response] = (await once(asked, 'response')) as [IncomingMessage];
-  return { status: response.statusCode ?? 0, headers: response.headers, text: await textOf(response) };
-}
-
 /** What a good answer means. */
 type Judge = (text: string, status: number) => string;
-
-const bearer = (token: string | undefined): Record<string, string> =>
-  token === undefined ? {} : { authorization: `Bearer ${token}` };
 
 /** The word for an answer. A refusal must be a problem of the fitting code that says nothing of the token or of anybody. */
 function wordOf({ status, headers, text }: Answer, token: string | undefined, judge: Judge): string {
@@ -67,17 +43,17 @@ function wordOf({ status, headers, text }: Answer, token: string | undefined, ju
 function http(method: string, path: string | ((scene: Scene) => string), judge: Judge, body?: unknown): Door {
   return async (scene, token, alsoElsewhere) => {
     const to = typeof path === 'string' ? path : path(scene);
-    const answer = await ask(scene, method, to, bearer(token), body);
+    const answer = await ask(scene, method, to, token, body);
     const word = wordOf(answer, token, judge);
     if (!alsoElsewhere) return word;
     if (method === 'GET') {
-      const { status, text } = await ask(scene, 'HEAD', to, bearer(token));
+      const { status, text } = await ask(scene, 'HEAD', to, token);
       const like = isLong(to) ? 404 : answer.status;
       if (text !== '' || status !== like) return `${word}, but HEAD ${status} ${text}`;
     }
     if (token === undefined) return word;
     const inQuery = `${to}${to.includes('?') ? '&' : '?'}access_token=${encodeURIComponent(token)}`;
-    const other = wordOf(await ask(scene, method, inQuery, {}, body), token, judge);
+    const other = wordOf(await ask(scene, method, inQuery, undefined, body), token, judge);
     const expected = method === 'GET' ? word : '401';
     return other === expected ? word : `${word}, but ${other} by the URL`;
   };
@@ -151,7 +127,7 @@ function stream(pathOf: (scene: Scene) => string): Door {
     const path = pathOf(scene);
     const word = await open(scene, token, path, bearer(token));
     if (!alsoElsewhere) return word;
-    const { status } = await ask(scene, 'HEAD', path, bearer(token));
+    const { status } = await ask(scene, 'HEAD', path, token);
     if (status !== 404) return `${word}, but HEAD ${status}`;
     if (token === undefined) return word;
     const other = await open(scene, token, `${path}&access_token=${encodeURIComponent(token)}`, {});
@@ -174,8 +150,16 @@ type Listen = (answers: readonly Message[]) => string;
 /**
  * A WebSocket on which messages are sent: the word for what is heard until all of them have been handled. A close is its
  * code; an `error`, after which the connection goes on, the status that HTTP has for its code.
+ *
+ * @param hasSeen whether the peer had another token before, by which it was told of somebody
  */
-function socket(way: Way, query: string, messages: (token: string | undefined) => Message[], listen: Listen): Door {
+function socket(
+  way: Way,
+  query: string,
+  messages: (token: string | undefined) => Message[],
+  listen: Listen,
+  hasSeen = false,
+): Door {
   return async ({ port }, token) => {
     const [inUrl, protocols, headers] = token === undefined ? [''] : way(token);
     const url = `ws://127.0.0.1:${port}/ws?${[query, inUrl].filter((part) => part !== '').join('&')}`;
@@ -199,7 +183,8 @@ function socket(way: Way, query: string, messages: (token: string | undefined) =
     } catch {
       const { code } = await client.closed;
       const { code: why } = said.findLast(({ type }) => type === 'error') ?? {};
-      return seen(JSON.stringify(said)) === 'blind' && `44${statusOf(why).slice(1)}` === String(code)
+      const isFitting = hasSeen || seen(JSON.stringify(said)) === 'blind';
+      return isFitting && `44${statusOf(why).slice(1)}` === String(code)
         ? String(code)
         : `${code} after ${JSON.stringify(said)}`;
     } finally {
@@ -229,6 +214,45 @@ const heard =
   (answers) =>
     answers.some((answer) => answer.type === type) ? 'open' : JSON.stringify(answers);
 
+/** A share is made: what whoever gets it is told. */
+function sharing(wish: object, path: string): Door {
+  return async (scene, token, alsoElsewhere) => {
+    let made: MadeShare | undefined;
+    const judge: Judge = (text) => {
+      made = JSON.parse(text);
+      return 'made';
+    };
+    const word = await http('POST', '/v1/shares', judge, wish)(scene, token, alsoElsewhere);
+    if (word !== 'made' || made === undefined) return word;
+    const shown = await http('GET', path, seen)(scene, made.token, false);
+    await ask(scene, 'DELETE', `/v1/shares/${made.id}`, token);
+    return shown;
+  };
+}
+
+/** A share of the reds is ended, which then lets nobody in. */
+const endingShare: Door = async (scene, token, alsoElsewhere) => {
+  const share = await makeShare(scene, jwt(claims({ sub: 'maker' })), { driverId: 'd1' });
+  const word = await http('DELETE', `/v1/shares/${share.id}`, () => 'done')(scene, token, alsoElsewhere);
+  const { status } = await ask(scene, 'GET', '/v1/drivers/d1', share.token);
+  return status === (word === 'done' ? 401 : 200) ? word : `${word}, and the share says ${status}`;
+};
+
+let revocations = 0;
+
+/** Tokens of a name are revoked: `done`, those of the reds; `apart`, those of the blues. */
+const revoking: Door = async (scene, token, alsoElsewhere) => {
+  const jti = `token ${++revocations}`;
+  const body = { jti, expiresAt: Date.now() + 60_000 };
+  const word = await http('POST', '/v1/revocations', () => 'done', body)(scene, token, alsoElsewhere);
+  const [red, blue] = await Promise.all(
+    ['red', 'blue'].map((fleet) => ask(scene, 'GET', '/v1/drivers/d1', jwt(claims({ fleet, jti })))),
+  );
+  const after = `${red.status} ${blue.status}`;
+  if (word === 'done' && after === '200 401') return 'apart';
+  return after === (word === 'done' ? '401 200' : '200 200') ? word : `${word}, and then ${after}`;
+};
+
 const EVERYBODY = { type: 'subscribe', subscription: 's' };
 const header = (messages: Message[], listen: Listen) => socket(WAYS.header, '', () => messages, listen);
 const send = (message: Message) => changing(header([message], acknowledged), () => 'nothing');
@@ -240,6 +264,7 @@ const refreshed = (boss: () => string, first: Message[]): Door =>
     '',
     (token) => [...first, { type: 'authenticate', token, id: 'refresh' }],
     heard('authenticated'),
+    first.length > 0,
   );
 
 /** What anybody may read. */
@@ -275,6 +300,12 @@ export function doors(boss: () => string): Readonly<Record<string, Door>> {
     'POST /v1/positions [d2]': write('POST', '/v1/positions', verdicts, { positions: [fix('d2')] }),
     'DELETE /v1/drivers/:driverId d1': write('DELETE', '/v1/drivers/d1', () => 'sent'),
     'DELETE /v1/drivers/:driverId d2': write('DELETE', '/v1/drivers/d2', () => 'sent'),
+    'POST /v1/shares d1': sharing({ driverId: 'd1' }, '/v1/drivers/d1'),
+    'POST /v1/shares circle': sharing({ latitude: RED.lat, longitude: RED.lng, radius: 0.5 }, '/v1/drivers'),
+    'GET /v1/shares': http('GET', '/v1/shares', seen),
+    'DELETE /v1/shares/:id': endingShare,
+    'POST /v1/revocations': revoking,
+    'GET /v1/revocations': http('GET', '/v1/revocations', seen),
     'GET /metrics': http('GET', '/metrics', (text) => (seen(text) === 'blind' ? 'open' : text)),
 
     'ws by header': header([EVERYBODY], told),

@@ -3,8 +3,10 @@ import { MemoryStore } from '../../src/store/memory.ts';
 import { MemoryReplays } from '../../src/store/memory-replays.ts';
 import { MemoryTracks } from '../../src/store/memory-tracks.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { ask } from './ask.ts';
 import { withRoutes } from './routes.ts';
-import { AUDIENCE, ISSUER } from './tokens.ts';
+import { makeShare, revoke } from './shares.ts';
+import { AUDIENCE, claims, ISSUER, jwt } from './tokens.ts';
 
 /** Where the fleets are: so near that only what keeps fleets apart tells one from the other, yet not in one cell. */
 export const RED = { lat: 30.0012345, lng: -97.0054321 };
@@ -32,6 +34,10 @@ export type FleetName = keyof typeof MARKS;
 /** A server with two fleets that have the same drivers, `d1` and `d2`. */
 export interface Scene extends TestServer {
   readonly routes: ReadonlySet<string>;
+  /** Tokens of shares that show `d1`, and who is where the reds are; made by one of the reds whose subject is `maker`. */
+  readonly shares: { readonly driver: string; readonly circle: string };
+  /** Tokens that were good, or might have been, by why they are no more. */
+  readonly bad: Readonly<Record<string, string>>;
   /** When their first fixes were taken, epoch milliseconds. */
   readonly since: number;
   /** Puts drivers who moved or went, back. */
@@ -42,10 +48,12 @@ export interface Scene extends TestServer {
 
 export async function makeScene(): Promise<Scene> {
   const since = Date.now() - 60_000;
+  let ahead = 0;
   const store = new MemoryStore(undefined, 0);
   const { made: server, routes } = await withRoutes(() =>
     startServer({
       env: { JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE },
+      now: () => Date.now() + ahead,
       store,
       history: { tracks: new MemoryTracks(store), replays: new MemoryReplays(store) },
     }),
@@ -65,7 +73,31 @@ export async function makeScene(): Promise<Scene> {
   await new Promise<void>((resolve) => tracker.whenStored(() => resolve()));
   const stateOf = (fleet: FleetName) =>
     JSON.stringify(['d1', 'd2'].map((driverId) => tracker.driver({ fleet }, driverId)?.position));
-  return { ...server, routes, since, restore, stateOf };
+
+  const maker = jwt(claims({ sub: 'maker' }));
+  const circle = { latitude: RED.lat, longitude: RED.lng, radius: 1 };
+  const shares = {
+    driver: (await makeShare(server, maker, { driverId: 'd1' })).token,
+    circle: (await makeShare(server, maker, { ...circle, label: MARKS.red[0] })).token,
+  };
+  await makeShare(server, jwt(claims({ fleet: 'blue', sub: 'maker' })), { driverId: 'd1', label: MARKS.blue[0] });
+  const ended = await makeShare(server, maker, { driverId: 'd1' });
+  await ask(server, 'DELETE', `/v1/shares/${ended.id}`, maker);
+  const revoked = jwt(claims({ jti: `${MARKS.red[0]}, who were near ${RED.lat}` }));
+  const orphan = await makeShare(server, revoked, { driverId: 'd1' });
+  await revoke(server, maker, `${MARKS.red[0]}, who were near ${RED.lat}`);
+  await revoke(server, jwt(claims({ fleet: 'blue' })), MARKS.blue[0]);
+  const brief = await makeShare(server, maker, { driverId: 'd1', expiresIn: 1 });
+  ahead = 1_500;
+  const bad = {
+    'that was revoked': revoked,
+    'of a share that was ended': ended.token,
+    'of a share made with a token that was revoked': orphan.token,
+    'of a share that has expired': brief.token,
+    'of a share that never was': `${brief.token.slice(0, -8)}AAAAAAAA`,
+    'of a share, cut': shares.driver.slice(0, -1),
+  };
+  return { ...server, routes, since, shares, bad, restore, stateOf };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Client, type Message } from '../support/client.ts';
-import { ask } from './doors.ts';
+import { ask } from './ask.ts';
 import { makeScene, RED, type Scene } from './scene.ts';
 import { claims, jwt } from './tokens.ts';
 
@@ -20,8 +20,7 @@ function http(
   bodyOf: (id: string) => unknown = () => undefined,
 ): Probe {
   return async (scene, token, id) => {
-    const authorization = `Bearer ${token}`;
-    const { status, headers, text } = await ask(scene, method, pathOf(id), { authorization }, bodyOf(id));
+    const { status, headers, text } = await ask(scene, method, pathOf(id), token, bodyOf(id));
     const { date: _, ...lasting } = headers;
     return { status, headers: lasting, text: text.replaceAll(PASSING, '') };
   };

@@ -2,7 +2,7 @@ import { Belief, type Message } from '../support/belief.ts';
 import { Client } from '../support/client.ts';
 import type { Random } from '../support/random.ts';
 import type { TestServer } from '../support/server.ts';
-import { type Answer, ask } from './doors.ts';
+import { type Answer, ask } from './ask.ts';
 import { Ear, type Marks } from './ear.ts';
 import { RawStream } from './raw-stream.ts';
 import { claims, EVERYTHING, jwt } from './tokens.ts';
@@ -141,7 +141,7 @@ export class Tenant {
 
   /** Asks, and hears the whole answer. */
   async #ask(method: string, path: string, token = this.#tokens[0], headers = {}, body?: unknown): Promise<Answer> {
-    const answer = await ask(this.#server, method, path, { authorization: `Bearer ${token}`, ...headers }, body);
+    const answer = await ask(this.#server, method, path, token, body, headers);
     const [, door = path] = /^(\/v1\/[^/?]+)/.exec(path) ?? [];
     const asked = path + JSON.stringify(body ?? '') + JSON.stringify(headers);
     if (path !== '/metrics') this.ear.hear(`${method} ${door}`, JSON.stringify(answer.headers) + answer.text, asked);

@@ -9,7 +9,7 @@ const HASHES: Readonly<Record<string, string>> = { HS256: 'sha256', HS384: 'sha3
 type Claims = Readonly<Record<string, unknown>>;
 
 /** What every scope together allows. */
-export const EVERYTHING = 'positions:read positions:write positions:write:any metrics:read';
+export const EVERYTHING = 'positions:read positions:write positions:write:any metrics:read access:manage';
 
 /** The claims of a token that is good here; undefined takes one away. */
 export function claims(own: Claims = {}): Claims {
