@@ -22,9 +22,15 @@ export function historyCell(lat: number, lng: number): string {
 /**
  * Every cell of {@link HISTORY_RESOLUTION} under which a fix in a region may be kept, and perhaps some more about its edge;
  * `undefined` when there are more than `max`. O(max).
+ *
+ * @param leeway metres that a fix may be outside of the region
  */
-export function historyCells(region: Region, max: number): string[] | undefined {
-  const { high, low, resolution } = cover(region, max, HISTORY_RESOLUTION);
+export function historyCells(region: Region, max: number, leeway = 0): string[] | undefined {
+  const about = {
+    // What is so far from a ball is outside of one that is larger by it.
+    side: (x: number, y: number, z: number, bound: number) => region.side(x, y, z, bound + leeway),
+  };
+  const { high, low, resolution } = cover(about, max, HISTORY_RESOLUTION);
   // A pentagon has fewer children than this, and then there are a few cells less than are counted.
   const count = resolution.reduce((sum, own) => sum + 7 ** (HISTORY_RESOLUTION - own), 0);
   if (count > max) return undefined;

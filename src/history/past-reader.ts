@@ -1,8 +1,11 @@
 import type { Position } from '../fix.ts';
+import { overlap } from '../geo/overlap.ts';
+import type { Sight } from '../sight.ts';
 import { type Area, Around } from '../subscriptions/area.ts';
 import { historyCell, historyCells } from './cells.ts';
 import { MAX_CELLS, PastCover } from './past-cover.ts';
 import type { ReplaySource, Span } from './replay-source.ts';
+import { leeway, roughBounds } from './seen.ts';
 
 /** Fixes read at a time. */
 export const PAGE = 1_000;
@@ -18,7 +21,8 @@ const LOOK_BACK = 60_000;
 
 /** A part of the past of an area. Times are epoch milliseconds. */
 export interface PastQuestion {
-  readonly fleet: string;
+  /** Who asks is told of what it may see, as it is shown; what is read is more. */
+  readonly sight: Sight;
   readonly area: Area;
   /** All until then is there at the beginning. */
   readonly from: number;
@@ -64,10 +68,10 @@ export class PastReader {
     this.#question = question;
     this.#through = question.from;
     this.#window = Math.min(FIRST_WINDOW, question.window);
-    const { area } = question;
+    const { sight, area } = question;
     if (area instanceof Around) this.#cells = new Set();
     else {
-      const cells = historyCells(area, MAX_CELLS);
+      const cells = historyCells(overlap(area, sight.bounds), MAX_CELLS, leeway(sight.precision));
       this.#cells = cells === undefined ? undefined : new Set(cells);
     }
   }
@@ -92,7 +96,7 @@ export class PastReader {
     if (!(area instanceof Around)) return this.#present(this.#cells, from);
     this.#followed = await this.#lastOf(area.driverId, from);
     if (this.#followed === undefined) return [];
-    const cover = new PastCover(area.radius);
+    const cover = this.#coverOf(area);
     this.#cells = cover.reach(this.#followed.lat, this.#followed.lng) ? cover.cells : undefined;
     const present = await this.#present(this.#cells, from);
     if (present.every(({ driverId }) => driverId !== area.driverId)) present.push(this.#followed);
@@ -107,7 +111,7 @@ export class PastReader {
    * @throws {DomainError} as for {@link begin}
    */
   async next(): Promise<Position[]> {
-    const { fleet, area, to, ttl } = this.#question;
+    const { sight, area, to, ttl } = this.#question;
     const from = this.#after?.timestamp ?? this.#through + 1;
     let end = Math.min(from + this.#window, to);
     let arrived: Position[] = [];
@@ -120,7 +124,12 @@ export class PastReader {
     const isCrowded = this.#near.size > MAX_NAMED;
     const named = this.#cells === undefined || isCrowded ? [] : [...this.#near.keys()];
     if (area instanceof Around) named.push(area.driverId);
-    const span: Span = { fleet, from, to: end, ...(!isCrowded && this.#cells && { cells: [...this.#cells] }) };
+    const span: Span = {
+      fleet: sight.fleet,
+      from,
+      to: end,
+      ...(!isCrowded && this.#cells && { cells: [...this.#cells] }),
+    };
     const fixes = await this.#source.fixes(span, named, PAGE, this.#after);
     for (const fix of fixes) this.#note(fix);
     this.#turnPage(fixes, from, end);
@@ -153,9 +162,9 @@ export class PastReader {
 
   /** Of each driver that was in one of the cells lately, where it is at a time; by timestamp. */
   async #present(cells: ReadonlySet<string> | undefined, at: number): Promise<Position[]> {
-    const { fleet, ttl } = this.#question;
+    const { sight, ttl } = this.#question;
     if (cells?.size === 0) return [];
-    const span: Span = { fleet, from: at - ttl, to: at, ...(cells && { cells: [...cells] }) };
+    const span: Span = { fleet: sight.fleet, from: at - ttl, to: at, ...(cells && { cells: [...cells] }) };
     const present: Position[] = [];
     let after: string | undefined;
     for (;;) {
@@ -171,7 +180,8 @@ export class PastReader {
 
   /** The last fix of a driver until a time, if it was there then. */
   async #lastOf(driverId: string, at: number): Promise<Position | undefined> {
-    const { fleet, ttl } = this.#question;
+    const { ttl } = this.#question;
+    const { fleet } = this.#question.sight;
     // Nearly always it is among the last ones, and there may be very many.
     let to = at;
     for (let back = LOOK_BACK; to >= at - ttl; back *= 2) {
@@ -192,9 +202,10 @@ export class PastReader {
    * The cells that an area around a driver touches from one time to another, or to an earlier one where they would be too
    * many; `undefined` where even one place has too many.
    */
-  async #wayOf({ driverId, radius }: Around, from: number, to: number): Promise<{ cells?: Set<string>; end: number }> {
-    const { fleet } = this.#question;
-    const cover = new PastCover(radius);
+  async #wayOf(area: Around, from: number, to: number): Promise<{ cells?: Set<string>; end: number }> {
+    const { fleet } = this.#question.sight;
+    const { driverId } = area;
+    const cover = this.#coverOf(area);
     const { cells } = cover;
     if (this.#followed !== undefined && !cover.reach(this.#followed.lat, this.#followed.lng)) return { end: to };
     let after = this.#after;
@@ -207,6 +218,12 @@ export class PastReader {
       if (page.length < PAGE) return { cells, end: to };
       after = page[page.length - 1];
     }
+  }
+
+  /** For the cells in which whoever is shown in an area around a driver may be: it and they are shown elsewhere. */
+  #coverOf({ radius }: Around): PastCover {
+    const { sight } = this.#question;
+    return new PastCover(radius + 2 * leeway(sight.precision), roughBounds(sight));
   }
 
   /** Looks at other cells from now on. @returns who is in those that are new */

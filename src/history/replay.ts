@@ -1,6 +1,7 @@
 import { DomainError } from '../errors.ts';
 import type { Position } from '../fix.ts';
 import { Fleet } from '../fleet.ts';
+import type { Sight } from '../sight.ts';
 import type { EncodePosition } from '../subscriptions/driver.ts';
 import type { Clock } from '../subscriptions/outbox.ts';
 import type { Recipient, Subscription } from '../subscriptions/subscription.ts';
@@ -10,6 +11,7 @@ import { Gate } from './gate.ts';
 import { writeMark } from './mark.ts';
 import { PAGE, PastReader } from './past-reader.ts';
 import type { ReplaySource } from './replay-source.ts';
+import { told } from './seen.ts';
 
 /** Milliseconds between two steps of the virtual clock. */
 export const TICK = 50;
@@ -31,7 +33,8 @@ const MAX_DRIVERS = 100_000;
 /** What is to be played. Times are epoch milliseconds. */
 export interface ReplayOptions {
   readonly source: ReplaySource;
-  readonly fleet: string;
+  /** What whoever asks may see. */
+  readonly sight: Sight;
   readonly view: View;
   readonly from: number;
   readonly to: number;
@@ -96,14 +99,14 @@ export class Replay {
   #cancel: (() => void) | undefined;
 
   constructor(options: ReplayOptions) {
-    const { source, fleet, view, from, to, speed, ttl, encode, clock, maxDrivers = MAX_DRIVERS } = options;
+    const { source, sight, view, from, to, speed, ttl, encode, clock, maxDrivers = MAX_DRIVERS } = options;
     this.#options = options;
     this.#maxDrivers = maxDrivers;
     this.#now = from;
     this.#virtual = from;
     this.#ahead = Math.min(Math.max(AHEAD * speed, MIN_AHEAD), MAX_AHEAD);
     this.#reader = new PastReader(this.#whileWanted(source), {
-      fleet,
+      sight,
       area: view.area,
       from,
       to,
@@ -150,7 +153,8 @@ export class Replay {
    * @param id of the subscription
    */
   play(id: string, audience: Audience): Subscription {
-    const subscription = this.#fleet.watch(id, audience.recipient, this.#options.view);
+    const { view, sight } = this.#options;
+    const subscription = this.#fleet.watch(id, audience.recipient, view, undefined, sight.bounds);
     this.#subscription = subscription;
     this.#audience = audience;
     this.#steppedAt = this.clock.now();
@@ -258,12 +262,14 @@ export class Replay {
     for (let i = 0; i < SLICE; i++) {
       const fix = this.#queue.take(this.#now);
       if (fix === undefined) return false;
+      const shown = told(fix, this.#options.sight);
+      if (shown === undefined) continue;
       const { driverId, timestamp, receivedAt } = fix;
       const known = this.#fleet.drivers.get(driverId);
       // Who is met where the area comes to may be known, and read again.
       if (known !== undefined && known.position.timestamp >= timestamp) continue;
       if (known === undefined) this.#limit(this.#fleet.drivers.size + 1);
-      const position: PastPosition = { ...fix, receivedAt: timestamp, arrivedAt: receivedAt };
+      const position: PastPosition = { ...shown, receivedAt: timestamp, arrivedAt: receivedAt };
       this.#fleet.place(position);
       // The fleet finds those that are to go by the order in which they were placed.
       if (timestamp < this.#latest) this.#isDisordered = true;

@@ -8,11 +8,17 @@ import { coarseReach } from '../spatial/coarse.ts';
 /** Metres, more than any two ways to reckon a distance differ by. */
 const ROUNDING = 1;
 
-/** A fix as it is shown to somebody; `undefined` where it is not. */
-export function seen(fix: Position, { bounds, precision, driverId }: Sight): Position | undefined {
+/** A fix as it is told to somebody, wherever it may be; `undefined` of a driver that is none of theirs. */
+export function told(fix: Position, { precision, driverId }: Sight): Position | undefined {
   if (driverId !== undefined && fix.driverId !== driverId) return undefined;
-  const shown = precision === undefined ? fix : coarsePosition(fix, precision);
-  if (bounds === undefined) return shown;
+  return precision === undefined ? fix : coarsePosition(fix, precision);
+}
+
+/** A fix as it is shown to somebody; `undefined` where it is not. */
+export function seen(fix: Position, sight: Sight): Position | undefined {
+  const shown = told(fix, sight);
+  const { bounds } = sight;
+  if (shown === undefined || bounds === undefined) return shown;
   return distance(bounds.lat, bounds.lng, shown.lat, shown.lng) <= bounds.radius ? shown : undefined;
 }
 

@@ -109,10 +109,10 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
         return refuse(request, reply, full);
       }
       const principal = principalOf(request);
-      const { fleet, expiresAt } = principal;
+      const { sight, expiresAt } = principal;
       const replay = new Replay({
         source,
-        fleet,
+        sight,
         view,
         ...period,
         speed: query.speed,

@@ -28,7 +28,7 @@ interface Candidate {
  *
  * @param maxCells how many cells are enough; where the coarsest cover has more (at most 122), it is kept
  */
-export function cover(region: Region, maxCells: number, maxResolution: number): Cover {
+export function cover(region: Pick<Region, 'side'>, maxCells: number, maxResolution: number): Cover {
   const result: Cover = { high: [], low: [], resolution: [], inside: [] };
   const add = (cell: Candidate, inside: boolean) => {
     result.high.push(cell.high);

@@ -1,34 +1,10 @@
 import { expect, test } from 'vitest';
-import type { z } from 'zod';
-import { encodePosition } from '../../src/protocol/position.ts';
-import { viewOfQuery, viewQuerySchema } from '../../src/protocol/view.ts';
-import type { View } from '../../src/subscriptions/view.ts';
-import { type AskedArea, areasIn } from '../support/areas.ts';
-import type { Message } from '../support/belief.ts';
+import { areasIn } from '../support/areas.ts';
 import type { Place } from '../support/geodesic.ts';
 import { seeded } from '../support/random.ts';
-import { type Asked, DAWN, type Kept, madeUpDay, sourceOf, Truth } from './past.ts';
+import { agree, viewOf } from './agree.ts';
+import { type Asked, DAWN, madeUpDay, sourceOf, Truth } from './past.ts';
 import { Stage } from './stage.ts';
-
-const querySchema = viewQuerySchema(100_000, {});
-
-/** The view that a query string means. */
-function viewOf(area: AskedArea, more: Record<string, string> = {}): View {
-  const query = { ...Object.fromEntries(new URLSearchParams(area.query)), ...more };
-  return viewOfQuery(querySchema.parse(query) as z.output<typeof querySchema>);
-}
-
-/** Asserts that what is believed is what was so. */
-function agree(stage: Stage, truth: Truth, asked: Asked, time: number): void {
-  const inside = truth.inside(asked, time);
-  const believed = stage.belief.drivers;
-  const where = `${asked.area.kind} at ${new Date(time).toISOString()}`;
-  expect(stage.belief.inside, where).toEqual([...inside.keys()].sort());
-  for (const [id, fix] of inside) expect(believed.get(id), where).toEqual(told(fix));
-  expect(stage.belief.contradictions).toEqual([]);
-}
-
-const told = (fix: Kept): Message => JSON.parse(`${encodePosition(fix)}}`);
 
 const CITY: Place = [30, -97];
 const DATELINE: Place = [-17, 179.99];

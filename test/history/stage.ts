@@ -7,7 +7,7 @@ import { FakeClock } from '../subscriptions/fake-clock.ts';
 import { Belief, type Message } from '../support/belief.ts';
 import { TTL } from './past.ts';
 
-type Play = Omit<ReplayOptions, 'encode' | 'clock' | 'fleet' | 'ttl'> & Partial<Pick<ReplayOptions, 'fleet' | 'ttl'>>;
+type Play = Omit<ReplayOptions, 'encode' | 'clock' | 'sight' | 'ttl'> & Partial<Pick<ReplayOptions, 'sight' | 'ttl'>>;
 
 /** A replay by a clock that goes when the test says, and somebody who believes what it tells. */
 export class Stage {
@@ -25,7 +25,7 @@ export class Stage {
 
   constructor(play: Play) {
     this.replay = new Replay({
-      fleet: 'default',
+      sight: { fleet: 'default' },
       ttl: TTL,
       ...play,
       encode: encodePosition,

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:http';
+import { cellToLatLng, latLngToCell } from 'h3-js';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { DomainError } from '../../src/errors.ts';
 import type { ReplaySource } from '../../src/history/replay-source.ts';
@@ -11,7 +12,7 @@ import { HIGH_WATER } from '../../src/subscriptions/outbox.ts';
 import { type Kept, kept, madeUpDay, sourceOf, Truth } from '../history/past.ts';
 import { areasIn, circle } from '../support/areas.ts';
 import { EventStreamReader } from '../support/event-stream.ts';
-import type { Place } from '../support/geodesic.ts';
+import { destination, type Place } from '../support/geodesic.ts';
 import { serverSockets } from '../support/pressure.ts';
 import { seeded } from '../support/random.ts';
 import { startServer, type TestServer, token } from '../support/server.ts';
@@ -405,4 +406,42 @@ test('[17.1] what a server took in it plays', async () => {
   const told = stream.heard.flatMap(({ data: { enter = [], move = [] } }) => [...enter, ...move]);
   expect(told.map(({ speed }) => speed)).toEqual([0, 1, 2]);
   expect(ids(told)).toEqual(['a', 'a', 'a']);
+});
+
+test('[17.8] who may see an area and cells alone is told of nothing else, and of who is outside as of who never was', async () => {
+  const far = destination(HERE, 90, 3_000);
+  const server = await start(
+    sourceOf([
+      kept('in', destination(HERE, 10, 300), FROM, { speed: 9, heading: 10, accuracy: 3, altitude: 7 }),
+      kept('far', far, FROM),
+      kept('far', destination(far, 90, 50), FROM + 300_000),
+      kept('theirs', HERE, FROM, { fleet: 'another' }),
+    ]),
+  );
+  const area = { latitude: 30, longitude: -97, radius: 1_000 };
+  const narrow = { authorization: `Bearer ${token({ area, precision: 9 })}` };
+  const play = async (query: string) => {
+    const stream = await open(server, `${query}&from=${FROM}&to=${FROM + 400_000}&speed=3600`, narrow);
+    expect([stream.status, await stream.ended]).toEqual([200, true]);
+    return stream;
+  };
+  const [latitude, longitude] = cellToLatLng(latLngToCell(...destination(HERE, 10, 300), 9));
+  const seen = { driverId: 'in', latitude, longitude, timestamp: FROM, receivedAt: FROM + 200 };
+  for (const query of [
+    '',
+    CIRCLE,
+    'latitude=30&longitude=-97&radius=90000',
+    'bbox=-98,29,-96,31',
+    'around=in&radius=9000',
+  ]) {
+    const { heard } = await play(query);
+    expect(heard[0].data.drivers, query).toEqual([seen]);
+    expect(JSON.stringify(heard)).not.toMatch(/far|theirs|speed|heading|accuracy|altitude/);
+  }
+  const toldOf = async (driverId: string) => {
+    const { heard } = await play(`around=${driverId}&radius=5000`);
+    return JSON.stringify(heard).replaceAll(driverId, 'ID');
+  };
+  const nobody = await toldOf('nobody');
+  for (const driverId of ['far', 'theirs']) expect(await toldOf(driverId)).toBe(nobody);
 });
