@@ -167,7 +167,7 @@ test('of a key that comes twice the last counts, on every door alike: also for w
     });
     expect(await ask('{"latitude":1,"longitude":2,"latitude":99}')).toMatchObject({ code: 'invalid' });
   }
-  expect(server.tracker.driver('default', 'other')).toBeUndefined();
+  expect(server.tracker.driver({ fleet: 'default' }, 'other')).toBeUndefined();
   expect(await (await server.get('/v1/drivers/me')).json()).toMatchObject({ latitude: 3, longitude: 2 });
   expect(await client.ask('{"type":"ping","type":"subscribe","subscription":"s"}')).toMatchObject({
     code: 'forbidden',

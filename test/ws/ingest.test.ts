@@ -104,7 +104,7 @@ test.each(['30', '0'])(
 
 test('a subject that is no driverId does not become one', async () => {
   const server = await startServer();
-  const client = await server.connect(`/ws?access_token=${token({ sub: 'a\u0000b', scope: 'positions:write' })}`);
+  const client = await server.connect(`/ws?access_token=${token({ sub: 'a\u0007b', scope: 'positions:write' })}`);
   expect(await client.ask({ latitude: 1, longitude: 2, id: 1 })).toMatchObject({ verdict: 'refused', code: 'invalid' });
   expect(server.tracker.size).toBe(0);
 });
