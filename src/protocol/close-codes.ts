@@ -42,7 +42,7 @@ const OWN: Readonly<Record<keyof typeof CLOSE, Omit<CloseCode, 'code'>>> = {
     remedy: 'reconnect',
   },
   badMessages: { why: 'Only bad messages', remedy: 'change' },
-  unauthorized: { why: 'No valid token, or it has ended', remedy: 'token' },
+  unauthorized: { why: 'No valid token, or it has ended or was revoked', remedy: 'token' },
   forbidden: { why: 'The new token does not fit the connection', remedy: 'change' },
   authenticationTimeout: { why: 'No authentication in time', remedy: 'change' },
   limit: {
