@@ -141,7 +141,8 @@ export class Shares {
 
   /** Forgets those that have ended. */
   prune(): void {
-    for (const { share } of this.#byDigest.values()) if (!this.#isLive(share)) this.#forget(share);
+    const now = this.#deps.now();
+    for (const { share } of this.#byDigest.values()) if (share.expiresAt <= now) this.#forget(share);
   }
 
   #forgetEnded(subject: string): void {
