@@ -3,6 +3,7 @@ import cors from '@fastify/cors';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { Access } from './auth/access.ts';
 import type { AccessStore } from './auth/access-store.ts';
+import { IssuerKeys } from './auth/jwks.ts';
 import { authenticator } from './auth/tokens.ts';
 import { verifier } from './auth/verify.ts';
 import type { Config } from './config.ts';
@@ -50,8 +51,8 @@ import { webSocketRoutes } from './ws/routes.ts';
 /** What the app is made of; whoever builds it owns these and ends them. */
 export interface AppDeps {
   readonly config: Config;
-  /** The secret that tokens are signed with. */
-  readonly secret: string;
+  /** The secret that tokens are signed with; absent where an issuer's keys alone are trusted (JWKS_URL). */
+  readonly secret?: string;
   readonly tracker: Tracker;
   /** Where the past is kept; absent when none is. */
   readonly history?: { readonly tracks: TrackSource; readonly replays: ReplaySource };
@@ -113,17 +114,15 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const overload = deps.overload ?? watchedOverload(app, config);
   // Behind CORS, so that a page of another origin may read when to come back.
   shedNewcomers(app, overload);
-  const verify = verifier({
-    secret: deps.secret,
-    issuer: config.jwtIssuer,
-    audience: config.jwtAudience,
-    tolerance: 0,
-    now,
-  });
+  const keys = config.jwksUrl === undefined ? undefined : new IssuerKeys(config.jwksUrl, app.log);
+  app.addHook('onClose', async () => keys?.close());
+  const { jwtIssuer: issuer, jwtAudience: audience, jwtClockToleranceSeconds: tolerance } = config;
   const access = await accessOf(app, deps);
   const authenticate = authenticator({
-    verify,
+    verify: verifier({ secret: deps.secret, keys, issuer, audience, tolerance, now }),
     now,
+    tolerance,
+    withdrawals: keys && (() => keys.withdrawals),
     shareOf: (token) => access.shares.principalOf(token),
     isRevoked: access.isRevoked,
   });

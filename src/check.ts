@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
+import { fetchKeys } from './auth/fetch-keys.ts';
 import { readArguments, UsageError } from './command-line.ts';
 import { type Config, loadConfig } from './config.ts';
 import { explain } from './explain.ts';
@@ -23,6 +24,7 @@ export async function checkCommand(argv: readonly string[]): Promise<number> {
     ['DATABASE_URL', checkDatabase],
     ['DATA_DIR', checkDataDir],
     ['HOST, PORT', checkAddress],
+    ...(config.jwksUrl === undefined ? [] : [['JWKS_URL', checkKeys] as (typeof steps)[number]]),
   ];
   let failed = 0;
   for (const [what, look] of steps) {
@@ -50,8 +52,9 @@ async function checkDatabase({ databaseUrl }: Config): Promise<string> {
 }
 
 /** It holds the embedded database and the development secret: where both are elsewhere, it is not used. */
-function checkDataDir({ databaseUrl, jwtSecret, dataDir }: Config): string {
-  if (databaseUrl !== undefined && jwtSecret !== undefined) return 'not used';
+function checkDataDir({ databaseUrl, jwtSecret, jwksUrl, dataDir }: Config): string {
+  const holdsSecret = jwtSecret === undefined && jwksUrl === undefined;
+  if (databaseUrl !== undefined && !holdsSecret) return 'not used';
   const dir = resolve(dataDir);
   if (!existsSync(dir)) {
     assertWritable(nearest(dir));
@@ -59,7 +62,7 @@ function checkDataDir({ databaseUrl, jwtSecret, dataDir }: Config): string {
   }
   assertWritable(dir);
   const secret = join(dir, 'jwt-secret');
-  if (jwtSecret === undefined && existsSync(secret)) accessSync(secret, constants.R_OK);
+  if (holdsSecret && existsSync(secret)) accessSync(secret, constants.R_OK);
   if (databaseUrl !== undefined) return `${dir} can be written to`;
   assertDataDirFree(dir);
   const database = join(dir, 'postgres');
@@ -78,6 +81,13 @@ function assertWritable(dir: string): void {
     throw Object.assign(new Error(`'${dir}' is not a directory`), { path: dir });
   }
   accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK);
+}
+
+/** A start goes on without them; but then it takes no tokens. */
+async function checkKeys({ jwksUrl }: Config): Promise<string> {
+  const keys = await fetchKeys(jwksUrl as string);
+  if (keys.length === 0) throw new Error('there is no key for RS256, ES256 or EdDSA');
+  return `${keys.length} ${keys.length === 1 ? 'key' : 'keys'} that tokens may be signed with`;
 }
 
 /** Listens, and stops at once: nothing else tells for sure. */

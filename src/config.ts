@@ -10,8 +10,12 @@ export interface Config {
   readonly dataDir: string;
   /** Absent, outside production: one is made and kept in the data directory. */
   readonly jwtSecret: string | undefined;
+  /** Where the public keys of an issuer of tokens are; absent: there is none. */
+  readonly jwksUrl: string | undefined;
   readonly jwtIssuer: string | undefined;
   readonly jwtAudience: string | undefined;
+  /** By how much the clocks of issuers may differ. */
+  readonly jwtClockToleranceSeconds: number;
   readonly driverTtlSeconds: number;
   /** For how many days fixes are kept; 0: not at all. */
   readonly historyRetentionDays: number;
@@ -71,7 +75,7 @@ export class ConfigError extends Error {
 }
 
 /** Settings that would change who may do what, or what instances share, if this version knew them: not to be passed over. */
-const ELSEWHERE = ['JWKS_URL', 'REDIS_URL'] as const;
+const ELSEWHERE = ['REDIS_URL'] as const;
 
 /**
  * The settings that an environment means. An empty variable counts as absent.
@@ -91,8 +95,10 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     databaseUrl: settings.DATABASE_URL,
     dataDir: settings.DATA_DIR,
     jwtSecret: settings.JWT_SECRET,
+    jwksUrl: settings.JWKS_URL,
     jwtIssuer: settings.JWT_ISSUER,
     jwtAudience: settings.JWT_AUDIENCE,
+    jwtClockToleranceSeconds: settings.JWT_CLOCK_TOLERANCE_SECONDS,
     driverTtlSeconds: settings.DRIVER_TTL_SECONDS,
     historyRetentionDays: settings.HISTORY_RETENTION_DAYS,
     maxPendingFixes: settings.MAX_PENDING_FIXES,

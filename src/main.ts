@@ -71,6 +71,11 @@ try {
 
 /** Serves until a signal says stop; resolves when nothing is left. */
 async function run(config: Config, log: Logger): Promise<void> {
+  if (config.jwksUrl !== undefined && (config.jwtAudience ?? config.jwtIssuer) === undefined) {
+    log.warn(
+      'JWKS_URL is set without JWT_AUDIENCE and JWT_ISSUER: any token of the issuer is taken, whatever it is for',
+    );
+  }
   for (const name of config.unknown) log.warn(`${name} is set, but this version does not know it`);
   // The app is loaded while the database starts: each takes a second or two.
   const [{ buildApp }, opened] = await Promise.all([
@@ -118,7 +123,8 @@ async function run(config: Config, log: Logger): Promise<void> {
     if (recovery === undefined) return;
     if (recovery.drivers > 0)
       log.info(`${recovery.drivers} drivers restored in ${(recovery.milliseconds / 1000).toFixed(1)} s`);
-    const secret = config.jwtSecret ?? developmentSecret(config.dataDir);
+    const isDevelopment = config.jwtSecret === undefined && config.jwksUrl === undefined;
+    const secret = isDevelopment ? developmentSecret(config.dataDir) : config.jwtSecret;
     app = await buildApp({
       config,
       secret,
@@ -143,7 +149,7 @@ async function run(config: Config, log: Logger): Promise<void> {
     const expiry = setInterval(expire, EXPIRY_INTERVAL);
     const { port } = app.server.address() as AddressInfo;
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
-    if (config.jwtSecret === undefined) console.log(welcome(reachable(url), secret));
+    if (isDevelopment && secret !== undefined) console.log(welcome(reachable(url), secret));
     console.log(`Nearcast is ready at ${url}`);
     await new Promise((resolve) => {
       if (stopping.signal.aborted) resolve(undefined);

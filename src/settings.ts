@@ -41,6 +41,11 @@ function asOrigin(text: string): string {
   return url !== null && url.href === `${url.origin}/` ? url.origin : origin;
 }
 
+function isKeysAddress(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
+}
+
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 const shape = {
@@ -64,12 +69,28 @@ const shape = {
     .optional()
     .meta({
       description:
-        'Signs and verifies tokens (HS256): openssl rand -base64 32. Absent: one is made and kept in DATA_DIR; with NODE_ENV=production the start is refused.',
+        'Signs and verifies tokens (HS256): openssl rand -base64 32. Absent: one is made and kept in DATA_DIR, unless there is a JWKS_URL; with NODE_ENV=production and neither the start is refused.',
       values: 'at least 32 bytes',
+    } satisfies About),
+  JWKS_URL: z
+    .string()
+    .refine(isKeysAddress, { error: 'must be a URL such as https://issuer.example/jwks.json, without credentials' })
+    .optional()
+    .meta({
+      description:
+        'The public keys of an issuer of tokens (RS256, ES256, EdDSA), fetched every ten minutes. Set JWT_AUDIENCE and JWT_ISSUER with it, or its tokens for other services are taken too. Absent: there is none.',
+      values: 'https://issuer.example/jwks.json',
     } satisfies About),
   JWT_ISSUER: text('Tokens must have this iss. Absent: not checked.').optional(),
   JWT_AUDIENCE: text('Tokens must have this aud. Absent: not checked.').optional(),
-  NODE_ENV: text('production: the start is refused without a JWT_SECRET.').optional(),
+  JWT_CLOCK_TOLERANCE_SECONDS: integer(
+    0,
+    600,
+    0,
+    'seconds',
+    'By how much the clocks of issuers may differ: tokens hold so much longer, and from so much earlier. 0: not at all.',
+  ),
+  NODE_ENV: text('production: the start is refused without a JWT_SECRET or a JWKS_URL.').optional(),
   DRIVER_TTL_SECONDS: integer(
     1,
     31_536_000,
@@ -242,9 +263,9 @@ const shape = {
 /** The settings as they are given: text by name; see {@link shape} for each. */
 export const settingsSchema = z
   .object(shape)
-  .refine(({ NODE_ENV, JWT_SECRET }) => NODE_ENV !== 'production' || JWT_SECRET !== undefined, {
+  .refine(({ NODE_ENV, JWT_SECRET, JWKS_URL }) => NODE_ENV !== 'production' || (JWT_SECRET ?? JWKS_URL) !== undefined, {
     path: ['JWT_SECRET'],
-    error: 'is required when NODE_ENV is production',
+    error: 'is required when NODE_ENV is production and there is no JWKS_URL',
     // Reported together with whatever else is wrong.
     when: ({ value }) => typeof value === 'object',
   })

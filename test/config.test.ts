@@ -13,8 +13,10 @@ test('without any setting the defaults hold; an empty variable counts as absent'
     databaseUrl: undefined,
     dataDir: './data',
     jwtSecret: undefined,
+    jwksUrl: undefined,
     jwtIssuer: undefined,
     jwtAudience: undefined,
+    jwtClockToleranceSeconds: 0,
     driverTtlSeconds: 300,
     historyRetentionDays: 7,
     maxPendingFixes: 200_000,
@@ -49,6 +51,8 @@ test('every problem is listed at once', () => {
     PORT: '65536',
     DATABASE_URL: 'mysql://x',
     JWT_SECRET: 'short',
+    JWKS_URL: 'ftp://x/keys',
+    JWT_CLOCK_TOLERANCE_SECONDS: '601',
     DRIVER_TTL_SECONDS: '0',
     MAX_FUTURE_SECONDS: '-1',
     MAX_RADIUS_METERS: '1e9',
@@ -90,9 +94,14 @@ test('origins are taken as browsers write them, and what is more than an origin 
   }
 });
 
-test('production needs a secret', () => {
+test('production needs a secret, or an issuer', () => {
   expect(() => loadConfig({ NODE_ENV: 'production' })).toThrow(/JWT_SECRET: is required/);
   expect(loadConfig({ NODE_ENV: 'production', JWT_SECRET: 'x'.repeat(32) }).production).toBe(true);
+  expect(loadConfig({ NODE_ENV: 'production', JWKS_URL: 'https://issuer.example/keys' }).production).toBe(true);
+});
+
+test.each(['issuer', 'file:///keys', 'https://me:secret@issuer.example/'])('%s is no address of keys', (JWKS_URL) => {
+  expect(() => loadConfig({ JWKS_URL })).toThrow(/JWKS_URL: must be a URL/);
 });
 
 test('the rate limit is off or a number; the proxies are so many, or at these places', () => {

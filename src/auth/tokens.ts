@@ -15,6 +15,8 @@ export interface TokenClaims {
   /** H3 resolution that positions are coarsened to. */
   readonly precision?: number;
   readonly jti?: string;
+  readonly iss?: string;
+  readonly aud?: string;
   readonly ttlSeconds: number;
 }
 
@@ -45,6 +47,8 @@ export interface AuthenticatorDeps {
   readonly now: () => number;
   /** So many seconds after its `exp` a token still holds. */
   readonly tolerance?: number;
+  /** Counts how often keys were taken back: tokens that were verified before are verified once more. */
+  readonly withdrawals?: () => number;
   /** Who comes with the token of a share. @throws {DomainError} `unauthorized` */
   readonly shareOf?: (token: string) => Principal;
   /** Whether a token that was good, or a share, has been taken back; asked at every use. */
@@ -60,9 +64,11 @@ const MAX_LENGTH = 8192;
  * Tokens that were verified are remembered until they end, so that a client that asks again and again is not verified
  * again: that takes longer than to answer. One that comes again while it is verified waits for the same.
  */
-export function authenticator({ verify, now, tolerance = 0, shareOf, isRevoked }: AuthenticatorDeps): Authenticate {
+export function authenticator(deps: AuthenticatorDeps): Authenticate {
+  const { verify, now, tolerance = 0, withdrawals, shareOf, isRevoked } = deps;
   const remembered = new Map<string, Principal>();
   const verifying = new Map<string, Promise<Principal>>();
+  let withdrawn = 0;
 
   const unlessRevoked = (principal: Principal): Principal => {
     if (isRevoked?.(principal)) throw revoked();
@@ -81,6 +87,10 @@ export function authenticator({ verify, now, tolerance = 0, shareOf, isRevoked }
   };
 
   return (token) => {
+    if (withdrawals !== undefined && withdrawn !== withdrawals()) {
+      withdrawn = withdrawals();
+      remembered.clear();
+    }
     const known = remembered.get(token);
     if (known !== undefined) {
       if (now() < known.expiresAt) return unlessRevoked(known);

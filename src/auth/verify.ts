@@ -1,18 +1,21 @@
 import { createSecretKey } from 'node:crypto';
-import { errors, jwtVerify } from 'jose';
+import { errors, type JWSHeaderParameters, jwtVerify } from 'jose';
 import { DomainError } from '../errors.ts';
+import type { IssuerKeys } from './jwks.ts';
 
 /**
  * The claims of a token whose signature, algorithm, times, issuer and audience are as they must be.
  *
- * @throws {DomainError} `unauthorized`, with the reason
+ * @throws {DomainError} `unauthorized`, with the reason; `unavailable`: it cannot be judged now
  */
 export type Verify = (token: string) => Promise<unknown>;
 
 /** Whose tokens are taken. */
 export interface Trust {
-  /** HS256 tokens must be signed with it. */
-  readonly secret: string;
+  /** HS256 tokens must be signed with it. Absent: there are none. */
+  readonly secret?: string;
+  /** Tokens of every other algorithm must be signed with one of these. Absent: there are none. */
+  readonly keys?: Pick<IssuerKeys, 'find'>;
   /** Tokens must have this `iss`. Absent: not looked at. */
   readonly issuer?: string;
   /** Tokens must have this `aud`, maybe among others. Absent: not looked at. */
@@ -23,19 +26,24 @@ export interface Trust {
   readonly now: () => number;
 }
 
-/** What `jose` hands over of a token's header, which is anybody's word. */
-type Header = Readonly<Record<string, unknown>>;
+/** Signed with a secret that both sides know. */
+const SHARED = 'HS256';
+/** Signed with a key that only the issuer has. */
+const PUBLIC = ['RS256', 'ES256', 'EdDSA'];
 
 /** Verifies tokens. Which key a token is held against is decided by its algorithm alone, and never by what it brings. */
-export function verifier({ secret, issuer, audience, tolerance, now }: Trust): Verify {
-  const secretKey = createSecretKey(Buffer.from(secret));
-  const keyFor = (header: Header) => {
+export function verifier({ secret, keys, issuer, audience, tolerance, now }: Trust): Verify {
+  const secretKey = secret === undefined ? undefined : createSecretKey(Buffer.from(secret));
+  const algorithms = [...(secretKey === undefined ? [] : [SHARED]), ...(keys === undefined ? [] : PUBLIC)];
+  const keyFor = (header: JWSHeaderParameters) => {
     refuseDemands(header);
-    return secretKey;
+    const key = header.alg === SHARED ? secretKey : keys?.find(header);
+    if (key === undefined) throw new Error('There is no key for an algorithm that is accepted');
+    return key;
   };
   // An issuer or audience that is asked for is required with it.
   const options = {
-    algorithms: ['HS256'],
+    algorithms,
     issuer,
     audience,
     requiredClaims: ['exp', 'sub'],
@@ -54,7 +62,7 @@ export function verifier({ secret, issuer, audience, tolerance, now }: Trust): V
 /** Header fields that ask to be understood, or that bring a key of their own. */
 const DEMANDS = ['crit', 'jwk', 'x5u'];
 
-function refuseDemands(header: Header): void {
+function refuseDemands(header: JWSHeaderParameters): void {
   const demand = DEMANDS.find((name) => Object.hasOwn(header, name));
   if (demand !== undefined) throw new DomainError('unauthorized', `A token’s header must not have ${demand}.`);
 }

@@ -39,8 +39,8 @@ export function responses(
   answers: Readonly<Record<number, Answer>>,
   ...problems: readonly (keyof typeof PROBLEMS)[]
 ): Record<string, unknown> {
-  // Who is known by a token may ask too often.
-  const all = problems.includes(401) ? new Set([...problems, 429 as const]) : problems;
+  // Who is known by a token may ask too often, and where there is too much to do, or no key of its issuer, has to wait.
+  const all = problems.includes(401) ? new Set([...problems, 429 as const, 503 as const]) : problems;
   const content = { 'application/problem+json': { schema: problemSchema } };
   return {
     ...Object.fromEntries(Array.from(all, (status) => [status, { description: PROBLEMS[status], content }])),

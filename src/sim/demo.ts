@@ -29,7 +29,7 @@ const HELP = `Starts Nearcast with a fleet of simulated drivers in a city.
   --help
 
 Demo data never mixes with other data: DATA_DIR and DATABASE_URL of the environment
-are not used, nor are JWT_ISSUER and JWT_AUDIENCE. All other settings are (see
+are not used, nor are JWKS_URL, JWT_ISSUER and JWT_AUDIENCE. All other settings are (see
 .env.example).
 Ctrl-C ends it. Exit code: 0, or the server's when it cannot start.`;
 
@@ -41,6 +41,7 @@ async function demo(argv: readonly string[]): Promise<number> {
     ...process.env,
     DATA_DIR: options.dataDir,
     DATABASE_URL: options.databaseUrl,
+    JWKS_URL: undefined,
     JWT_ISSUER: undefined,
     JWT_AUDIENCE: undefined,
     // All its drivers come from one address.

@@ -471,6 +471,8 @@ export class Connection implements Socket, Patient, Peer {
     if (this.#closed) return;
     this.#closed = true;
     this.#held = undefined;
+    // Its answer to the close frame is heard.
+    this.#hearing.resume(DEAF.judging);
     this.#transport.end(this, counted);
     this.#visit.over(code, reason);
     this.#pulse.delete(this);

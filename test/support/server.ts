@@ -73,7 +73,7 @@ export async function startServer(
   });
   const app = await buildApp({
     config,
-    secret: SECRET,
+    secret: config.jwtSecret,
     tracker,
     history: options.history,
     access: options.access,
