@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import websocket from '@fastify/websocket';
-import type { FastifyPluginAsync, onRequestAsyncHookHandler } from 'fastify';
+import type { FastifyPluginAsync, onRequestAsyncHookHandler, onRequestHookHandler } from 'fastify';
 import type { WebSocket } from 'ws';
 import { endWith } from '../delivery/last-words.ts';
 import { OVERLOADED, retryAfter } from '../delivery/retry.ts';
@@ -88,7 +88,7 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
     url: PATH,
     schema: { hide: true },
     config: { overload: 'serve', rateLimit: false },
-    onRequest: [atHandshake ?? [], refuseForeignOrigins(origins)].flat(),
+    onRequest: [endUnlessUpgraded, atHandshake ?? [], refuseForeignOrigins(origins)].flat(),
     handler: (_request, reply) => {
       reply.header('upgrade', 'websocket');
       throw Object.assign(new Error('This is a WebSocket endpoint: connect to it with ws:// or wss://.'), {
@@ -124,6 +124,15 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
       });
     },
   });
+};
+
+/**
+ * Has a refused handshake say that its connection ends, as it does: it is no longer read as HTTP, and a client that asked
+ * again on it would hear nothing.
+ */
+const endUnlessUpgraded: onRequestHookHandler = (request, reply, done) => {
+  if (request.ws) reply.header('connection', 'close');
+  done();
 };
 
 /**

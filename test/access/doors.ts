@@ -253,6 +253,15 @@ const revoking: Door = async (scene, token, alsoElsewhere) => {
   return after === (word === 'done' ? '401 200' : '200 200') ? word : `${word}, and then ${after}`;
 };
 
+/** The handshake of a page that no setting allows. */
+const foreignPage: Door = async (scene, token) => {
+  const handshake = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
+  const page = { 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==', origin: 'https://elsewhere.test' };
+  const answer = await ask(scene, 'GET', '/ws', token, undefined, { ...handshake, ...page });
+  const { connection } = answer.headers;
+  return connection === 'close' ? wordOf(answer, token, open) : `its connection is to ${connection}`;
+};
+
 const EVERYBODY = { type: 'subscribe', subscription: 's' };
 const header = (messages: Message[], listen: Listen) => socket(WAYS.header, '', () => messages, listen);
 const send = (message: Message) => changing(header([message], acknowledged), () => 'nothing');
@@ -317,6 +326,7 @@ export function doors(boss: () => string): Readonly<Record<string, Door>> {
       (token) => [...(token === undefined ? [] : [{ type: 'authenticate', token }]), EVERYBODY],
       told,
     ),
+    'ws from a foreign page': foreignPage,
     'ws ?area': socket(WAYS.header, AREA, () => [], told),
     'ws ?around': socket(WAYS.header, around, () => [], told),
     'ws subscribe around': header([{ ...EVERYBODY, around: 'd1', radius: 5000 }], told),

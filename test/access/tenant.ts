@@ -39,6 +39,10 @@ export class Tenant {
   /** What somebody else might get hold of. */
   readonly cursors: string[] = [];
   readonly nextPaths: string[] = [];
+  readonly shareIds: string[] = [];
+  /** The `jti` of all its tokens. */
+  readonly tokenId: string;
+  readonly #shares: string[] = [];
   readonly #random: Random;
   readonly #server: TestServer;
   readonly #foreignIds: readonly string[];
@@ -59,7 +63,8 @@ export class Tenant {
     this.ear = new Ear(marks, foreign);
     this.#ids = [...SHARED, `${marks.ids}0`, `${marks.ids}1`];
     this.#foreignIds = [`${foreign.ids}0`, `${foreign.ids}1`];
-    const own = { sub: `${marks.secret}-boss`, fleet: marks.secret, jti: marks.secret };
+    this.tokenId = `token-${marks.lat}`;
+    const own = { sub: `${marks.secret}-boss`, fleet: marks.secret, jti: this.tokenId };
     const area = { latitude: marks.lat + 0.5, longitude: marks.lng + 0.5, radius: 40_000 };
     this.#tokens = [{}, { precision: 6 }, { area }, { precision: 8, area }].map((sight) =>
       jwt(claims({ ...own, scope: EVERYTHING, ...sight })),
@@ -95,6 +100,11 @@ export class Tenant {
       [2, () => this.#blunder()],
       [2, () => this.#follow()],
       [1, () => this.#takeOver()],
+      [2, () => this.#share()],
+      [2, () => this.#comeByShare()],
+      [2, () => this.#lookThroughShares()],
+      [1, () => this.#endShare()],
+      [1, () => this.#revoke()],
     ] as const;
     let ticket = this.#random.below(deeds.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, deed] of deeds) {
@@ -131,8 +141,9 @@ export class Tenant {
     await Promise.all(this.#hanging);
   }
 
+  /** Of somebody who may see all of the fleet, or some of it. */
   get #token(): string {
-    return this.#random.below(3) > 0 ? this.#tokens[0] : this.#random.pick(this.#tokens);
+    return this.#random.below(3) > 0 ? this.#tokens[0] : this.#random.pick([...this.#tokens, ...this.#shares]);
   }
 
   async #get(path: string, token = this.#tokens[0], headers = {}): Promise<Answer> {
@@ -143,7 +154,9 @@ export class Tenant {
   async #ask(method: string, path: string, token = this.#tokens[0], headers = {}, body?: unknown): Promise<Answer> {
     const answer = await ask(this.#server, method, path, token, body, headers);
     const [, door = path] = /^(\/v1\/[^/?]+)/.exec(path) ?? [];
-    const asked = path + JSON.stringify(body ?? '') + JSON.stringify(headers);
+    // Of a share is told what was asked for when it was made.
+    const asked =
+      path + JSON.stringify(body ?? '') + JSON.stringify(headers) + (door === '/v1/shares' && this.#foreignIds);
     if (path !== '/metrics') this.ear.hear(`${method} ${door}`, JSON.stringify(answer.headers) + answer.text, asked);
     if (answer.status >= 500) throw new Error(`${answer.status} ${method} ${path} ${answer.text}`);
     if (answer.status === 200 && token === this.#tokens[0]) this.#note(answer.text);
@@ -198,7 +211,7 @@ export class Tenant {
 
   async #post(): Promise<void> {
     const positions = Array.from({ length: 1 + this.#random.below(3) }, () => this.#fix());
-    await this.#ask('POST', '/v1/positions', this.#token, {}, { positions });
+    await this.#ask('POST', '/v1/positions', this.#random.pick(this.#tokens), {}, { positions });
     for (const fix of positions) this.#placed(fix);
   }
 
@@ -265,7 +278,8 @@ export class Tenant {
     const polygon = { type: 'Polygon', coordinates: [RING] };
     const where = this.#random.pick([undefined, { of: [this.marks.secret, this.#other?.marks.secret ?? ''] }]);
     const { status, text } = await this.#ask('POST', '/v1/drivers/search', this.#token, {}, { polygon });
-    if (status !== 200) this.ear.leaks.push(`a search is answered ${status}: ${text}`);
+    // By a share that was ended it is refused.
+    if (status !== 200 && status !== 401) this.ear.leaks.push(`a search is answered ${status}: ${text}`);
     if (where === undefined) return;
     await this.#ask('POST', '/v1/drivers/search?limit=1', this.#token, {}, { polygon, where });
   }
@@ -381,6 +395,62 @@ export class Tenant {
     client.send({ type: 'subscribe', subscription: 'more' });
     const { code } = await client.closed;
     if (code !== 4403) this.ear.leaks.push(`a connection that was given the other's token is closed with ${code}`);
+  }
+
+  /** Gives away what it sees. */
+  async #share(): Promise<void> {
+    const { lat, lng } = this.#random.pick([this.marks, this.#other?.marks ?? this.marks]);
+    const circle = { latitude: lat + 0.5, longitude: lng + 0.5, radius: 60_000 };
+    const shown = this.#random.pick([circle, { driverId: this.#anyId() }]);
+    const wish = { ...shown, label: this.marks.secret, expiresIn: 600 };
+    const { status, text } = await this.#ask('POST', '/v1/shares', this.#random.pick(this.#tokens), {}, wish);
+    // What reaches out of what a token sees is refused.
+    if (status !== 201) return;
+    const { id, token } = JSON.parse(text);
+    keep(this.#shares, token);
+    keep(this.shareIds, id);
+  }
+
+  /** Watches for a moment by a share, in all ways. */
+  async #comeByShare(): Promise<void> {
+    const share = this.#random.pick(this.#shares);
+    if (share === undefined) return;
+    const client = await this.#connect(share, 'websocket by share');
+    client.send({ type: 'subscribe', subscription: 'all', cursor: this.#cursor() });
+    client.send({ type: 'subscribe', subscription: 'some', around: this.#anyId(), radius: 1_000 });
+    await Promise.race([client.settled().catch(() => {}), client.closed]);
+    client.socket.terminate();
+    await this.#get(`/v1/changes?wait=0&${this.#query(this.#area())}`, share);
+    await this.#get(`/v1/drivers/${this.#anyId()}/track`, share);
+  }
+
+  async #lookThroughShares(): Promise<void> {
+    await this.#get('/v1/revocations');
+    let path: string | undefined = '/v1/shares?limit=2';
+    while (path !== undefined) {
+      const { text } = await this.#get(path);
+      path = JSON.parse(text).next;
+    }
+  }
+
+  /** Ends one of its shares, or tries to end one of the other's. */
+  async #endShare(): Promise<void> {
+    const foreign = this.#random.pick(this.#other?.shareIds ?? []);
+    if (foreign !== undefined) {
+      const { status } = await this.#ask('DELETE', `/v1/shares/${foreign}`);
+      if (status !== 404) this.ear.leaks.push(`the end of the other's share is answered ${status}`);
+    }
+    const own = this.shareIds.pop();
+    if (own === undefined) return;
+    const { status } = await this.#ask('DELETE', `/v1/shares/${own}`);
+    if (status !== 204) this.ear.leaks.push(`the end of its own share is answered ${status}`);
+  }
+
+  /** Revokes tokens that are called as the other's are; its own of that name are none. */
+  async #revoke(): Promise<void> {
+    const wish = { jti: this.#other?.tokenId, expiresAt: Date.now() + 60_000 };
+    const { status, text } = await this.#ask('POST', '/v1/revocations', this.#tokens[0], {}, wish);
+    if (status !== 204) this.ear.leaks.push(`a revocation is answered ${status}: ${text}`);
   }
 
   get tokenToTry(): string {
