@@ -171,9 +171,9 @@ async function findWrong(table: string): Promise<string[]> {
   for (const [number, { door, who, word }] of cellsOf(table).entries()) {
     if (word === '-') continue;
     // A bad token closes a WebSocket before any message, so that each door for a message is tried with some of them.
-    const every4th = /^ws (?!by )/.test(door) ? bad.filter((_, index) => index % 4 === number % 4) : bad;
+    const every7th = /^ws (?!by )/.test(door) ? bad.filter((_, index) => index % 7 === number % 7) : bad;
     const tokens =
-      who === 'bad' ? (isOpen(door) ? bad.slice(0, 1) : every4th) : [[who, VISITORS[who]?.(scene)] as const];
+      who === 'bad' ? (isOpen(door) ? bad.slice(0, 1) : every7th) : [[who, VISITORS[who]?.(scene)] as const];
     for (const [index, [what, token]] of tokens.entries()) {
       // Of many tokens one is enough to be looked for elsewhere too, each time another.
       const said = await every[door](scene, token, index === number % tokens.length);

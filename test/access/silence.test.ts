@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { Client, type Message } from '../support/client.ts';
 import { ask } from './ask.ts';
 import { makeScene, RED, type Scene } from './scene.ts';
+import { makeShare } from './shares.ts';
 import { claims, jwt } from './tokens.ts';
 
 /** One whom the reds have and nobody else. */
@@ -70,8 +71,6 @@ const READING: Readonly<Record<string, Probe>> = {
   ),
 };
 
-const { 'GET /v1/drivers/:driverId/track': _track, ...LIVE } = READING;
-
 const WRITING: Readonly<Record<string, Probe>> = {
   'DELETE /v1/drivers/:driverId': http('DELETE', (id) => `/v1/drivers/${id}`),
   'POST /v1/positions': http('POST', () => '/v1/positions', fix),
@@ -91,21 +90,29 @@ const WRITING: Readonly<Record<string, Probe>> = {
   ),
 };
 
+const scoped = (scope: string) => () => jwt(claims({ scope }));
+const ELSEWHERE = { latitude: -30, longitude: 97, radius: 5000 };
+
 /** Who must not learn whether the hidden one is there: by asking, or by sending. */
-const VISITORS: Readonly<Record<string, { token: () => string; probes: Readonly<Record<string, Probe>> }>> = {
-  'a boss of another fleet': { token: () => jwt(claims({ fleet: 'blue' })), probes: { ...READING, ...WRITING } },
-  'a boss of a fleet of which nothing is known': {
-    token: () => jwt(claims({ fleet: 'green' })),
-    probes: { ...READING },
-  },
-  'a boss who may look elsewhere': {
-    token: () => jwt(claims({ area: { latitude: -30, longitude: 97, radius: 5000 } })),
-    probes: LIVE,
-  },
-  'a driver who asks': { token: () => jwt(claims({ scope: 'positions:write' })), probes: READING },
-  'a driver who sends as another': { token: () => jwt(claims({ scope: 'positions:write' })), probes: WRITING },
-  'a token without scopes': { token: () => jwt(claims({ scope: '' })), probes: { ...READING, ...WRITING } },
-};
+const VISITORS: readonly [
+  who: string,
+  token: (scene: Scene) => string | Promise<string>,
+  probes: Readonly<Record<string, Probe>>,
+][] = [
+  ['a boss of another fleet', () => jwt(claims({ fleet: 'blue' })), { ...READING, ...WRITING }],
+  ['a boss of a fleet of which nothing is known', () => jwt(claims({ fleet: 'green' })), READING],
+  ['a boss who may look elsewhere', () => jwt(claims({ area: ELSEWHERE })), READING],
+  ['a boss who may look elsewhere, coarsely', () => jwt(claims({ area: ELSEWHERE, precision: 5 })), READING],
+  ['a driver who asks', scoped('positions:write'), READING],
+  ['a driver who sends as another', scoped('positions:write'), WRITING],
+  ['a token without scopes', scoped(''), { ...READING, ...WRITING }],
+  ['who has a share of another driver', ({ shares }) => shares.driver, { ...READING, ...WRITING }],
+  [
+    'who has a share of an area elsewhere',
+    async (scene) => (await makeShare(scene, jwt(claims()), ELSEWHERE)).token,
+    { ...READING, ...WRITING },
+  ],
+];
 
 /** Two servers that differ by the hidden one alone. */
 async function twoScenes(): Promise<[there: Scene, away: Scene]> {
@@ -116,11 +123,12 @@ async function twoScenes(): Promise<[there: Scene, away: Scene]> {
   return scenes;
 }
 
-test.each(Object.entries(VISITORS))('%s is answered as if the driver were not there', async (_who, visitor) => {
+test.each(VISITORS)('%s is answered as if the driver were not there', async (_who, tokenOf, probes) => {
   const [there, away] = await twoScenes();
-  for (const [door, probe] of Object.entries(visitor.probes)) {
-    const told = await probe(there, visitor.token(), HIDDEN);
-    expect({ door, told }).toEqual({ door, told: await probe(away, visitor.token(), HIDDEN) });
+  const [token, other] = [await tokenOf(there), await tokenOf(away)];
+  for (const [door, probe] of Object.entries(probes)) {
+    const told = await probe(there, token, HIDDEN);
+    expect({ door, told }).toEqual({ door, told: await probe(away, other, HIDDEN) });
   }
 });
 
