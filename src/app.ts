@@ -95,6 +95,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   app.removeContentTypeParser(['text/plain', 'application/json']);
   readJson(app, 'application/json');
   app.decorateRequest('principal', null);
+  app.decorate('slowTime', config.slowSeconds * 1000);
   app.setValidatorCompiler(validatorCompiler);
   // Answers are sent as text that was encoded ahead; nothing is left to serialize.
   app.setSerializerCompiler(() => JSON.stringify);

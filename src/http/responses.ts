@@ -3,6 +3,13 @@ import type { z } from 'zod';
 import { GEOJSON } from '../protocol/geojson.ts';
 import { problemSchema } from '../protocol/rest.ts';
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Milliseconds for which a peer may read nothing of a long answer. */
+    readonly slowTime: number;
+  }
+}
+
 const PROBLEMS = {
   400: 'The request breaks a rule; `errors` names the fields.',
   401: 'No token, or not a valid one.',
@@ -52,12 +59,24 @@ export function responses(
 const JSON_TYPE = 'application/json; charset=utf-8';
 const GEOJSON_TYPE = `${GEOJSON}; charset=utf-8`;
 
+/** Characters of an answer that the system takes at once, whether its peer reads or not. */
+const SHORT = 64 * 1024;
+
+/**
+ * Sends an answer. Of a long one nothing would be let go while its peer does not read: such a connection is cut. Node counts
+ * the time anew as long as some of it is written, and sets another when all of it is.
+ */
+export function sendText(reply: FastifyReply, type: string, text: string): FastifyReply {
+  if (text.length > SHORT) reply.request.raw.socket.setTimeout(reply.server.slowTime);
+  return reply.header('content-type', type).send(text);
+}
+
 /** Sends a text that is JSON already. */
 export function sendJson(reply: FastifyReply, json: string): FastifyReply {
-  return reply.header('content-type', JSON_TYPE).send(json);
+  return sendText(reply, JSON_TYPE, json);
 }
 
 /** Sends a text that is GeoJSON already. */
 export function sendGeoJson(reply: FastifyReply, json: string): FastifyReply {
-  return reply.header('content-type', GEOJSON_TYPE).send(json);
+  return sendText(reply, GEOJSON_TYPE, json);
 }

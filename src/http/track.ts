@@ -24,7 +24,7 @@ import { encodeTrackGpx, GPX } from '../protocol/track-gpx.ts';
 import type { Tracker } from '../tracker.ts';
 import { negotiate } from './accept.ts';
 import { allow, principalOf } from './access.ts';
-import { responses } from './responses.ts';
+import { responses, sendText } from './responses.ts';
 
 /** What the route of tracks needs. */
 export interface TrackDeps {
@@ -103,7 +103,7 @@ export const trackRoutes: FastifyPluginAsyncZod<TrackDeps> = async (app, { track
       if (next !== undefined) reply.header('link', `<${next}>; rel="next"`);
       const track: Track = { driverId, fixes, serverTime: now(), next };
       const type = negotiate(request, reply, TYPES);
-      return reply.header('content-type', `${type}; charset=utf-8`).send(ENCODERS[type](track));
+      return sendText(reply, `${type}; charset=utf-8`, ENCODERS[type](track));
     },
   );
 };

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { serverSockets } from '../support/pressure.ts';
 import { rawSocket, upgrade } from '../support/raw.ts';
 import { startServer, token } from '../support/server.ts';
 
@@ -97,4 +98,37 @@ test('a body that is nested deep is refused before it is parsed', async () => {
   });
   expect(search.status).toBe(400);
   expect(await search.text()).toMatch(/nested more than 32/);
+});
+
+test('who asks for much and reads nothing of it is cut off; who reads slowly is not', async () => {
+  const server = await startServer({ env: { SLOW_SECONDS: '1' } });
+  const attributes = Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`a${i}`, '€'.repeat(256)]));
+  for (let i = 0; i < 1_000; i++) {
+    server.tracker.accept('default', { driverId: `driver-${i}`, lat: 1, lng: 2, attributes });
+  }
+  const get = `GET /v1/drivers?limit=1000 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token()}\r\n\r\n`;
+  const ends = serverSockets(server);
+  const deaf = await rawSocket(server.port);
+  deaf.pause();
+  deaf.write(get);
+  // A chunk in a hundredth of a second: two seconds for all of it.
+  const slow = await rawSocket(server.port);
+  const chunks: Buffer[] = [];
+  slow.on('data', (data) => {
+    chunks.push(data);
+    slow.pause();
+  });
+  const reading = setInterval(() => slow.resume(), 10);
+  onTestFinished(() => clearInterval(reading));
+  slow.write(get);
+  await vi.waitUntil(() => ends.length === 2);
+  const [deafEnd] = ends;
+  await vi.waitUntil(() => deafEnd.writableLength > 0);
+  const start = performance.now();
+  await once(deafEnd, 'close');
+  expect(performance.now() - start).toBeLessThan(4_000);
+  const length = () => chunks.reduce((sum, { length }) => sum + length, 0);
+  const whole = Number(/content-length: (\d+)/i.exec(String(chunks[0]))?.[1]);
+  expect(whole).toBeGreaterThan(10_000_000);
+  await vi.waitUntil(() => length() > whole, { timeout: 15_000 });
 });
