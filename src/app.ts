@@ -216,6 +216,8 @@ function slowLimits({ headersTimeoutSeconds, requestTimeoutSeconds }: Config) {
       headersTimeout,
       connectionsCheckingInterval: Math.min(2_000, headersTimeout / 2),
       shouldUpgradeCallback: isHandshake,
+      // What Node would answer is no problem; `useProblems` asks for it.
+      requireHostHeader: false,
     },
   };
 }

@@ -1,7 +1,9 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { endWith } from '../delivery/last-words.ts';
 import { DomainError, type ErrorCode, type Fault } from '../errors.ts';
+import { DATA_HEADERS } from '../protocol/data-headers.ts';
 import { encodeProblem, rawProblem, STATUS } from '../protocol/problem.ts';
 import { setApiHeaders } from './headers.ts';
 
@@ -81,5 +83,20 @@ export function useProblems(app: FastifyInstance): void {
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0];
     sendProblem(reply, 'not_found', `There is no ${request.method} ${path} here.`);
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    // RFC 9112, 3.2; HTTP/1.0 has none.
+    if (request.headers.host !== undefined || request.raw.httpVersion !== '1.1') return done();
+    sendProblem(reply.header('connection', 'close'), 'invalid', 'A request must have a Host.');
+  });
+  app.server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    const body = encodeProblem('invalid', 'The only expectation that is met is 100-continue.', 417, [], undefined);
+    response.writeHead(417, {
+      ...DATA_HEADERS,
+      'content-type': 'application/problem+json',
+      'content-length': Buffer.byteLength(body),
+      connection: 'close',
+    });
+    response.end(body);
   });
 }

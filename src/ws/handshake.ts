@@ -12,7 +12,8 @@ export const PATH = '/ws';
  * 7.8), as for `curl --http2`: a connection that is given up for an upgrade is read by nobody else, and nobody else ends it.
  */
 export function isHandshake({ method, url = '', headers }: IncomingMessage): boolean {
-  return method === 'GET' && url.split('?', 1)[0] === PATH && headers.upgrade?.toLowerCase() === 'websocket';
+  if (method !== 'GET' || headers.host === undefined || url.split('?', 1)[0] !== PATH) return false;
+  return headers.upgrade?.toLowerCase() === 'websocket';
 }
 
 /**
