@@ -16,23 +16,27 @@ interface Account {
   subscriptions: number;
 }
 
+/** What all seats share. */
+interface Book {
+  readonly limits: QuotaLimits;
+  readonly limited: Limited;
+  readonly accounts: Map<string, Account>;
+}
+
 /**
  * Counts what each subject of a fleet has open, over all transports, and refuses more than is allowed: one whose token was
  * stolen, or whose program opens connections in a loop, is not to take the place of all others.
  */
 export class Quota {
-  readonly #limits: QuotaLimits;
-  readonly #limited: Limited;
-  readonly #accounts = new Map<string, Account>();
+  readonly #book: Book;
 
   constructor(limits: QuotaLimits, limited: Limited) {
-    this.#limits = limits;
-    this.#limited = limited;
+    this.#book = { limits, limited, accounts: new Map() };
   }
 
   /** How many subjects have something open. */
   get subjects(): number {
-    return this.#accounts.size;
+    return this.#book.accounts.size;
   }
 
   /**
@@ -42,63 +46,59 @@ export class Quota {
    * @throws {DomainError} `limit`: the subject has as much as it may
    */
   enter(principal: Principal, subscriptions = 0): Seat {
+    const { accounts, limits, limited } = this.#book;
     const name = nameOf(principal);
-    const account = this.#accounts.get(name) ?? { name, connections: 0, subscriptions: 0 };
-    if (account.connections >= this.#limits.connections) {
-      this.#limited.connections++;
-      throw new DomainError('limit', `A subject may have at most ${this.#limits.connections} connections.`);
+    const account = accounts.get(name) ?? { name, connections: 0, subscriptions: 0 };
+    if (account.connections >= limits.connections) {
+      limited.connections++;
+      throw new DomainError('limit', `A subject may have at most ${limits.connections} connections.`);
     }
-    this.#mayHave(account, subscriptions);
+    mayHave(this.#book, account, subscriptions);
     account.connections++;
-    account.subscriptions += subscriptions;
-    this.#accounts.set(name, account);
-    return new Seat(
-      subscriptions,
-      () => this.#mayHave(account, 1),
-      (connections, change) => this.#change(account, connections, change),
-    );
-  }
-
-  #mayHave(account: Account, more: number): void {
-    if (account.subscriptions + more <= this.#limits.subscriptions) return;
-    this.#limited.subscriptions++;
-    throw new DomainError('limit', `A subject may have at most ${this.#limits.subscriptions} subscriptions.`);
-  }
-
-  #change(account: Account, connections: number, subscriptions: number): void {
-    account.connections += connections;
-    account.subscriptions += subscriptions;
-    if (account.connections === 0) this.#accounts.delete(account.name);
+    accounts.set(name, account);
+    const seat = new Seat(this.#book, account);
+    seat.has(subscriptions);
+    return seat;
   }
 }
 
 /** The place of one connection, with its subscriptions. */
 export class Seat {
-  /** @throws {DomainError} `limit`: its subject may have no subscription more */
-  readonly mayAdd: () => void;
-  readonly #change: (connections: number, subscriptions: number) => void;
-  #subscriptions: number;
+  readonly #book: Book;
+  readonly #account: Account;
+  #subscriptions = 0;
   #left = false;
 
-  constructor(subscriptions: number, mayAdd: () => void, change: (connections: number, subscriptions: number) => void) {
-    this.#subscriptions = subscriptions;
-    this.mayAdd = mayAdd;
-    this.#change = change;
+  constructor(book: Book, account: Account) {
+    this.#book = book;
+    this.#account = account;
+  }
+
+  /** @throws {DomainError} `limit`: its subject may have no subscription more */
+  mayAdd(): void {
+    mayHave(this.#book, this.#account, 1);
   }
 
   /** It has this many subscriptions now. */
   has(subscriptions: number): void {
     if (this.#left) return;
-    this.#change(0, subscriptions - this.#subscriptions);
+    this.#account.subscriptions += subscriptions - this.#subscriptions;
     this.#subscriptions = subscriptions;
   }
 
   /** It is closed, and all its subscriptions with it; what comes after is of no effect. */
   leave(): void {
+    this.has(0);
     if (this.#left) return;
     this.#left = true;
-    this.#change(-1, -this.#subscriptions);
+    if (--this.#account.connections === 0) this.#book.accounts.delete(this.#account.name);
   }
+}
+
+function mayHave({ limits, limited }: Book, { subscriptions }: Account, more: number): void {
+  if (subscriptions + more <= limits.subscriptions) return;
+  limited.subscriptions++;
+  throw new DomainError('limit', `A subject may have at most ${limits.subscriptions} subscriptions.`);
 }
 
 /** Who is counted as one. A fleet's name has no such character (see `claimsSchema`). */
