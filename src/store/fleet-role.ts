@@ -73,22 +73,25 @@ const MAKE = `
     END;
   END $$`;
 
-/** Begins to read as a read does. @returns why that is not possible, or not safe */
+/**
+ * Begins to read as a read does, but touches no table: one that is locked must not hold up a start here.
+ *
+ * @returns why that is not possible, or not safe
+ */
 async function failure(pool: StorePool): Promise<string | undefined> {
   try {
     const client = await pool.connect();
     try {
       await client.query(beginAsFleet(''));
-      for (const table of ['positions', 'fixes']) {
-        // Rights are looked at before the first row.
-        await client.query(`SELECT ST_Y(location::geometry) FROM ${table} LIMIT 0`);
-      }
-      const { rows } = await client.query(
-        "SELECT row_security_active('positions') AND row_security_active('fixes') AS active",
-      );
+      const { rows } = await client.query<{ name: string; mayRead: boolean; isActive: boolean }>(`
+        SELECT name, has_table_privilege(name, 'SELECT') AS "mayRead", row_security_active(name) AS "isActive",
+          ST_Y(ST_MakePoint(0, 0)) AS y
+        FROM unnest(ARRAY['positions', 'fixes']) AS name`);
       await client.query('ROLLBACK');
       client.release();
-      return rows[0].active ? undefined : `the role ${FLEET_ROLE} may pass by it`;
+      const closed = rows.find(({ mayRead }) => !mayRead);
+      if (closed !== undefined) return `the role ${FLEET_ROLE} may not read ${closed.name}`;
+      return rows.every(({ isActive }) => isActive) ? undefined : `the role ${FLEET_ROLE} may pass by it`;
     } catch (error) {
       client.release(true);
       throw error;

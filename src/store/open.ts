@@ -81,14 +81,13 @@ async function connect(
   { staleAfter, retentionDays = 0, onProgress, log }: OpenOptions,
   room?: DiskRoom,
 ): Promise<OpenedStore> {
-  let insecurity: string | undefined;
   const waiting = setTimeout(() => onProgress?.('Waiting for the database to bring its tables up to date …'), LONG);
   try {
     await migrate(connection);
-    if (retentionDays > 0) insecurity = await ensureFleetRole(connection);
   } finally {
     clearTimeout(waiting);
   }
+  const insecurity = retentionDays > 0 ? await ensureFleetRole(connection) : undefined;
   if (insecurity !== undefined) log?.(insecurity);
   // The embedded one has no other users to wait for.
   const pool = new StorePool(connection, { serverTimeouts: room === undefined });
