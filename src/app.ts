@@ -4,6 +4,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { Access } from './auth/access.ts';
 import type { AccessStore } from './auth/access-store.ts';
 import { IssuerKeys } from './auth/jwks.ts';
+import { onceReady } from './auth/ready.ts';
 import { authenticator } from './auth/tokens.ts';
 import { verifier } from './auth/verify.ts';
 import type { Config } from './config.ts';
@@ -119,7 +120,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   app.addHook('onClose', async () => keys?.close());
   const { jwtIssuer: issuer, jwtAudience: audience, jwtClockToleranceSeconds: tolerance } = config;
   const access = await accessOf(app, deps);
-  const authenticate = authenticator({
+  const judge = authenticator({
     verify: verifier({ secret: deps.secret, keys, issuer, audience, tolerance, now }),
     now,
     tolerance,
@@ -127,11 +128,12 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     shareOf: (token) => access.shares.principalOf(token),
     isRevoked: access.isRevoked,
   });
+  const authenticate = onceReady(judge, tracker);
   const limited = notLimited();
   const atHandshake = await useRates(app, {
     requests: config.rateLimit,
     handshakes: config.maxHandshakesPerMinute,
-    authenticate,
+    authenticate: judge,
     limited,
   });
   const quota = new Quota(

@@ -1,31 +1,33 @@
-import { coarsePosition } from './coarse-position.ts';
 import type { Position } from './fix.ts';
 import type { Fleet } from './fleet.ts';
-import type { Sight } from './sight.ts';
+import { type Sight, told } from './sight.ts';
 import type { Driver } from './subscriptions/driver.ts';
 
 /** An aspect that nobody watches or asks about for so long is let go of, milliseconds. */
 const IDLE_TIME = 10 * 60_000;
+/** Drivers that are shown in one step of an aspect's beginning: some milliseconds. */
+const STEP = 500;
 
 /** What is seen of a fleet by those who may not see all of it. */
 class Aspect {
   readonly key: string;
   readonly fleet: Fleet;
-  readonly driverId: string | undefined;
-  readonly #precision: number | undefined;
+  readonly sight: Sight;
   /** When it was last asked for, epoch milliseconds. */
   askedAt = 0;
+  /** What is left of the beginning, in steps; `undefined` once all is there. */
+  beginning: Iterator<void> | undefined;
 
-  constructor(key: string, fleet: Fleet, { driverId, precision }: Sight) {
+  constructor(key: string, fleet: Fleet, sight: Sight) {
     this.key = key;
     this.fleet = fleet;
-    this.driverId = driverId;
-    this.#precision = precision;
+    this.sight = sight;
   }
 
-  /** A position of a driver that is seen, as it is told. */
-  told(position: Position): Position {
-    return this.#precision === undefined ? position : coarsePosition(position, this.#precision);
+  /** Shows it a position, as it is told. */
+  show(position: Position): void {
+    const shown = told(position, this.sight);
+    if (shown !== undefined) this.fleet.place(shown);
   }
 }
 
@@ -34,8 +36,8 @@ class Aspect {
  * them a fleet of its own, into which nothing else ever gets. So whatever they ask (who is near, how far, a filter, a
  * cursor), and in whatever order, no answer can depend on what they may not know.
  *
- * An aspect is made when it is first asked for, in O(drivers) (see docs/operations.md for what that takes), and from then
- * on each fix of a driver that it shows costs as much again.
+ * An aspect is made when it is first asked for, in O(drivers): in steps for whoever can wait, see {@link prepare}. From then on
+ * each fix of a driver that it shows costs as much again.
  */
 export class Aspects {
   readonly whole: Fleet;
@@ -76,17 +78,27 @@ export class Aspects {
   /** The fleet as it shows itself to a sight, but for the sight's bounds. */
   seenBy(sight: Sight): Fleet {
     if (sight.precision === undefined && sight.driverId === undefined) return this.whole;
-    const key = `${sight.precision ?? ''} ${sight.driverId ?? ''}`;
-    const aspect = this.#byKey.get(key) ?? this.#begin(key, sight);
-    aspect.askedAt = this.#now();
+    const aspect = this.#ask(sight);
+    for (const _ of rest(aspect));
     return aspect.fleet;
+  }
+
+  /**
+   * Makes an aspect in steps, so that others need not wait for the whole of it.
+   *
+   * @returns what is to be gone through; nothing must be asked before its end. `undefined` when there is nothing to do
+   */
+  prepare(sight: Sight): Iterable<void> | undefined {
+    if (sight.precision === undefined && sight.driverId === undefined) return undefined;
+    const aspect = this.#ask(sight);
+    return aspect.beginning && rest(aspect);
   }
 
   /** Makes `position` that of its driver, in all aspects that show it. */
   place(position: Position): Driver {
     const driver = this.whole.place(position);
     if (this.#byKey.size > 0) {
-      for (const aspect of this.#showing(position.driverId)) aspect.fleet.place(aspect.told(position));
+      for (const aspect of this.#showing(position.driverId)) aspect.show(position);
     }
     return driver;
   }
@@ -113,25 +125,43 @@ export class Aspects {
     if (own !== undefined) yield* own;
   }
 
+  #ask(sight: Sight): Aspect {
+    const key = `${sight.precision ?? ''} ${sight.driverId ?? ''}`;
+    const aspect = this.#byKey.get(key) ?? this.#begin(key, sight);
+    aspect.askedAt = this.#now();
+    return aspect;
+  }
+
+  /** From now on each fix is shown to it; who is there already is yet to be. */
   #begin(key: string, sight: Sight): Aspect {
     const { driverId } = sight;
     const aspect = new Aspect(key, this.#make(), sight);
     if (driverId === undefined) {
-      for (const { position } of this.whole.drivers.values()) aspect.fleet.restore(aspect.told(position));
+      aspect.beginning = this.#showAll(aspect);
       this.#ofAll.push(aspect);
     } else {
       const driver = this.whole.drivers.get(driverId);
-      if (driver !== undefined) aspect.fleet.restore(aspect.told(driver.position));
+      if (driver !== undefined) aspect.show(driver.position);
       this.#ofOne.set(driverId, [...(this.#ofOne.get(driverId) ?? []), aspect]);
     }
-    aspect.fleet.settle();
     this.#byKey.set(key, aspect);
     return aspect;
   }
 
+  /** Whoever comes or goes between two steps is shown by its fix, or is not there any more to be shown. */
+  *#showAll(aspect: Aspect): Iterator<void> {
+    let left = STEP;
+    for (const { position } of this.whole.drivers.values()) {
+      aspect.show(position);
+      if (--left > 0) continue;
+      left = STEP;
+      yield;
+    }
+  }
+
   #end(aspect: Aspect): void {
     this.#byKey.delete(aspect.key);
-    const { driverId } = aspect;
+    const { driverId } = aspect.sight;
     if (driverId === undefined) {
       this.#ofAll.splice(this.#ofAll.indexOf(aspect), 1);
       return;
@@ -139,5 +169,13 @@ export class Aspects {
     const others = (this.#ofOne.get(driverId) as Aspect[]).filter((other) => other !== aspect);
     if (others.length > 0) this.#ofOne.set(driverId, others);
     else this.#ofOne.delete(driverId);
+  }
+}
+
+/** What is left of an aspect's beginning, for one or several to go through. */
+function* rest(aspect: Aspect): Iterable<void> {
+  while (aspect.beginning !== undefined) {
+    if (aspect.beginning.next().done) aspect.beginning = undefined;
+    else yield;
   }
 }

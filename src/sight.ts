@@ -1,4 +1,6 @@
+import type { Position } from './fix.ts';
 import type { Circle } from './geo/circle.ts';
+import { coarsened } from './spatial/coarse.ts';
 
 /** What somebody may see: of one fleet, all or a part. */
 export interface Sight {
@@ -21,4 +23,17 @@ export function isSameSight(a: Sight, b: Sight): boolean {
     a.bounds?.lng === b.bounds?.lng &&
     a.bounds?.radius === b.bounds?.radius
   );
+}
+
+/**
+ * A position as it is told to somebody, if it is within the sight's bounds; `undefined` of a driver that is none of theirs.
+ * Where places are told by cells, how well it was measured, how high, where to and how fast it goes are left out: from
+ * these, fix by fix, the way would be found again.
+ */
+export function told(position: Position, sight: Sight): Position | undefined {
+  if (sight.driverId !== undefined && position.driverId !== sight.driverId) return undefined;
+  if (sight.precision === undefined) return position;
+  const { driverId, timestamp, receivedAt, attributes } = position;
+  const [lat, lng] = coarsened(position.lat, position.lng, sight.precision);
+  return { driverId, lat, lng, timestamp, receivedAt, attributes };
 }

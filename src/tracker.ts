@@ -191,6 +191,11 @@ export class Tracker {
     for (const { whole } of this.#fleets.values()) whole.settle();
   }
 
+  /** Gets ready to be asked by a sight; see {@link Aspects.prepare}. */
+  prepare(sight: Sight): Iterable<void> | undefined {
+    return this.#fleets.get(sight.fleet)?.prepare(sight);
+  }
+
   /** A driver that may be seen, or undefined. */
   driver(sight: Sight, driverId: string): Driver | undefined {
     const fleet = this.#seenBy(sight);

@@ -47,6 +47,35 @@ test('an aspect is made when it is asked for, and ends when nobody has asked for
   expect(tracker.driver(coarseOne, 'd')?.position.lat).toBeCloseTo(3, 0);
 });
 
+test('who comes, moves and goes while an aspect is made in steps is in it as it is at the end', () => {
+  const { tracker } = makeTracker();
+  const sight: Sight = { fleet: 'f', precision: 6 };
+  const place = (i: number, lat: number) => tracker.accept('f', { driverId: `d${i}`, lat, lng: 2 });
+  for (let i = 0; i < 3_000; i++) place(i, 1);
+  let steps = 0;
+  for (const _ of tracker.prepare(sight) ?? []) {
+    if (++steps > 2) continue;
+    for (const i of [0, 2_999]) place(i, 10 + steps);
+    place(3_000 + steps, 20);
+    for (const i of [steps, 2_990 + steps]) tracker.goOffDuty('f', `d${i}`, () => {});
+  }
+  expect(steps).toBeGreaterThan(2);
+  expect(tracker.prepare(sight)).toBeUndefined();
+  const all = (one: Sight) => {
+    const drivers = new Map<string, string>();
+    for (let after: string | undefined; ; ) {
+      const page = tracker.within(one, EVERYWHERE, {}, 1000, after);
+      for (const { id, position } of page?.drivers ?? []) {
+        drivers.set(id, latLngToCell(position.lat, position.lng, 6));
+      }
+      after = page?.next;
+      if (after === undefined) return drivers;
+    }
+  };
+  expect(all(sight)).toEqual(all({ fleet: 'f' }));
+  expect(all(sight).size).toBe(2_998);
+});
+
 test('an aspect that is watched does not end, however long nobody else asks', () => {
   const { tracker, clock } = makeTracker();
   let woken = 0;

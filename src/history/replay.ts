@@ -1,7 +1,7 @@
 import { DomainError } from '../errors.ts';
 import type { Position } from '../fix.ts';
 import { Fleet } from '../fleet.ts';
-import type { Sight } from '../sight.ts';
+import { type Sight, told } from '../sight.ts';
 import type { EncodePosition } from '../subscriptions/driver.ts';
 import type { Clock } from '../subscriptions/outbox.ts';
 import type { Recipient, Subscription } from '../subscriptions/subscription.ts';
@@ -11,7 +11,6 @@ import { Gate } from './gate.ts';
 import { writeMark } from './mark.ts';
 import { PAGE, PastReader } from './past-reader.ts';
 import type { ReplaySource } from './replay-source.ts';
-import { told } from './seen.ts';
 
 /** Milliseconds between two steps of the virtual clock. */
 export const TICK = 50;

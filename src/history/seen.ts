@@ -1,18 +1,11 @@
-import { coarsePosition } from '../coarse-position.ts';
 import type { Position } from '../fix.ts';
 import { Circle } from '../geo/circle.ts';
 import { distance } from '../geo/distance.ts';
-import type { Sight } from '../sight.ts';
+import { type Sight, told } from '../sight.ts';
 import { coarseReach } from '../spatial/coarse.ts';
 
 /** Metres, more than any two ways to reckon a distance differ by. */
 const ROUNDING = 1;
-
-/** A fix as it is told to somebody, wherever it may be; `undefined` of a driver that is none of theirs. */
-export function told(fix: Position, { precision, driverId }: Sight): Position | undefined {
-  if (driverId !== undefined && fix.driverId !== driverId) return undefined;
-  return precision === undefined ? fix : coarsePosition(fix, precision);
-}
 
 /** A fix as it is shown to somebody; `undefined` where it is not. */
 export function seen(fix: Position, sight: Sight): Position | undefined {
