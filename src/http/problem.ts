@@ -66,6 +66,8 @@ function wantedTypes(request: FastifyRequest): string {
 
 /** Answers what Node could not read as HTTP: no request, no reply, just a socket. */
 export function handleClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  // More of what was refused: a reset would overtake the answer.
+  if (socket.writableEnded && error.code !== 'ECONNRESET') return;
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
