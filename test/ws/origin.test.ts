@@ -32,6 +32,7 @@ async function handshake(port: number, headers: Record<string, string | string[]
       expect(response.headers).toMatchObject({
         'content-type': expect.stringMatching(/^application\/problem\+json/),
         'referrer-policy': 'no-referrer',
+        connection: 'close',
       });
       return [response.statusCode, JSON.parse(await text(response))];
     }),
@@ -73,6 +74,16 @@ test.each<[what: string, env: string, headers: Record<string, string | string[]>
   else expect([status, problem]).toMatchObject([403, { status: 403, code: 'forbidden' }]);
   // What is refused is no connection at all.
   expect((await server.get('/livez')).status).toBe(200);
+});
+
+test('[6.11] the host that was asked is the one that a proxy tells of, where the proxy is trusted, and nowhere else', async () => {
+  const headers = { host: 'inner:1', 'x-forwarded-host': 'near.example', origin: 'https://near.example' };
+  const trusting = await startServer({ env: { TRUST_PROXY: '127.0.0.1' } });
+  expect((await handshake(trusting.port, headers))[0]).toBe(101);
+  expect((await handshake(trusting.port, { ...headers, origin: 'http://inner:1' }))[0]).toBe(403);
+  const bare = await startServer();
+  expect((await handshake(bare.port, headers))[0]).toBe(403);
+  expect((await handshake(bare.port, { ...headers, origin: 'http://inner:1' }))[0]).toBe(101);
 });
 
 declare const hear: (message: Message) => void;
