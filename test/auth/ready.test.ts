@@ -37,7 +37,7 @@ test('those who may see cells alone wait for their part of a large fleet, and ev
   // A driver that came meanwhile is there too, and everybody else.
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
   expect((await answers[0].json()).drivers).toHaveLength(1000);
-  expect(order.slice(0, 10)).toEqual(Array.from({ length: 10 }, () => 'exact'));
+  expect(order.slice(0, 3)).toEqual(['exact', 'exact', 'exact']);
   let count = 0;
   for (const { count: inCell } of (await (await ask('/v1/cells?resolution=0', 8)).json()).cells) count += inCell;
   expect(count).toBe(drivers);
