@@ -109,8 +109,8 @@ GET /v1/changes                  apart   blind   sees    coarse  sees    sees   
 GET /v1/changes around           apart   blind   sees    coarse  sees    sees    sees
 GET /v1/stream                   apart   blind   sees    coarse  sees    sees    sees
 GET /v1/stream around            apart   blind   sees    coarse  sees    sees    sees
-GET /v1/replay                   apart   -       sees    -       403     403     sees
-GET /v1/replay around            apart   -       sees    -       403     403     sees
+GET /v1/replay                   apart   blind   sees    coarse  403     403     sees
+GET /v1/replay around            apart   blind   sees    coarse  403     403     sees
 POST /v1/positions d1            apart   done    done    done    403     403     done
 POST /v1/positions d2            apart   done    done    done    403     403     done
 POST /v1/positions [d2]          apart   done    done    done    403     403     done

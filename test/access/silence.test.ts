@@ -7,12 +7,14 @@ import { claims, jwt } from './tokens.ts';
 
 /** One whom the reds have and nobody else. */
 const HIDDEN = 'hidden-1';
+/** When it was where it is, epoch milliseconds. */
+const THEN = Date.now() - 120_000;
 
 /** Says all that somebody is answered when it asks about an id. */
 type Probe = (scene: Scene, token: string, id: string) => Promise<unknown>;
 
 /** What tells one moment or request from another, whoever it is about. */
-const PASSING = /"(serverTime|receivedAt)":\d+|"requestId":"[^"]+"|"cursor":"test-[^~]+~/g;
+const PASSING = /"(serverTime|receivedAt)":\d+|"requestId":"[^"]+"|"cursor":"test-[^~]+~|retry: \d+/g;
 
 /** An answer over HTTP: its status, all its headers but those of the moment, and every byte but those. */
 function http(
@@ -59,6 +61,10 @@ const READING: Readonly<Record<string, Probe>> = {
   'GET /v1/cells around': http('GET', (id) => `/v1/cells?resolution=5&${around(id)}`),
   'GET /v1/drivers after': http('GET', (id) => `/v1/drivers?after=${id.slice(0, -1)}`),
   'GET /v1/changes around': http('GET', (id) => `/v1/changes?wait=0&${around(id)}`),
+  'GET /v1/replay around': http(
+    'GET',
+    (id) => `/v1/replay?from=${THEN + 1}&to=${THEN + 1000}&speed=3600&${around(id)}`,
+  ),
   'ws ?around': socket(around),
   'ws subscribe around': socket(
     () => '',
@@ -118,7 +124,7 @@ const VISITORS: readonly [
 async function twoScenes(): Promise<[there: Scene, away: Scene]> {
   const scenes: [Scene, Scene] = [await makeScene(), await makeScene()];
   const [{ tracker }] = scenes;
-  tracker.accept('red', { driverId: HIDDEN, ...RED, attributes: { mark: 'of the reds' } });
+  tracker.accept('red', { driverId: HIDDEN, ...RED, timestamp: THEN, attributes: { mark: 'of the reds' } });
   await new Promise<void>((resolve) => tracker.whenStored(() => resolve()));
   return scenes;
 }
