@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
 import { doors } from './doors.ts';
 import { COARSE, makeScene, RED, type Scene } from './scene.ts';
-import { badTokens, claims, jwt } from './tokens.ts';
+import { badTokens, claims, jwt, jwtBy, KEYS } from './tokens.ts';
 
 /** Who comes to the doors: with which token. All are of the reds, but for one. */
 const VISITORS: Readonly<Record<string, (scene: Scene) => string>> = {
   none: () => jwt(claims({ scope: undefined })),
-  reader: () => jwt(claims({ scope: 'positions:read' })),
-  driver: () => jwt(claims({ scope: 'positions:write' })),
+  reader: () => jwtBy(KEYS.RS256, claims({ scope: 'positions:read' })),
+  driver: () => jwtBy(KEYS.ES256, claims({ scope: 'positions:write' })),
   other: () => jwt(claims({ scope: 'positions:write', sub: 'd2' })),
-  gateway: () => jwt(claims({ scope: 'positions:write:any' })),
+  gateway: () => jwtBy(KEYS.EdDSA, claims({ scope: 'positions:write:any' })),
   metrics: () => jwt(claims({ scope: 'metrics:read' })),
   manager: () => jwt(claims({ scope: 'access:manage' })),
   blue: () => jwt(claims({ fleet: 'blue' })),

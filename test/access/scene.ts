@@ -2,11 +2,12 @@ import { cellToLatLng, latLngToCell } from 'h3-js';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { MemoryReplays } from '../../src/store/memory-replays.ts';
 import { MemoryTracks } from '../../src/store/memory-tracks.ts';
+import { Issuer } from '../support/issuer.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { ask } from './ask.ts';
 import { withRoutes } from './routes.ts';
 import { makeShare, revoke } from './shares.ts';
-import { AUDIENCE, claims, ISSUER, jwt } from './tokens.ts';
+import { AUDIENCE, claims, ISSUER, jwt, KEYS } from './tokens.ts';
 
 /** Where the fleets are: so near that only what keeps fleets apart tells one from the other, yet not in one cell. */
 export const RED = { lat: 30.0012345, lng: -97.0054321 };
@@ -50,9 +51,10 @@ export async function makeScene(): Promise<Scene> {
   const since = Date.now() - 60_000;
   let ahead = 0;
   const store = new MemoryStore(undefined, 0);
+  const issuer = await Issuer.start(...Object.values(KEYS));
   const { made: server, routes } = await withRoutes(() =>
     startServer({
-      env: { JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE },
+      env: { JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE, JWKS_URL: issuer.url },
       now: () => Date.now() + ahead,
       store,
       history: { tracks: new MemoryTracks(store), replays: new MemoryReplays(store) },

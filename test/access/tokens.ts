@@ -1,10 +1,11 @@
-import { createHmac, generateKeyPairSync, type KeyObject, sign as signWith } from 'node:crypto';
+import { createPublicKey } from 'node:crypto';
+import { type IssuerKey, makeKey } from '../support/issuer.ts';
 import { SECRET } from '../support/server.ts';
+import { signed, signedByKey } from '../support/sign.ts';
 
 export const ISSUER = 'https://issuer.test';
 export const AUDIENCE = 'nearcast';
 const DAY = 86_400;
-const HASHES: Readonly<Record<string, string>> = { HS256: 'sha256', HS384: 'sha384', HS512: 'sha512' };
 
 type Claims = Readonly<Record<string, unknown>>;
 
@@ -18,39 +19,36 @@ export function claims(own: Claims = {}): Claims {
   return { ...base, ...own };
 }
 
-/** A JSON Web Token (RFC 7515) made by hand: the library that the server trusts does not judge itself. */
-export function jwt(
-  payload: Claims,
-  { key = SECRET, header = {} }: { key?: string | KeyObject; header?: Claims } = {},
-) {
-  const alg = String(header.alg ?? 'HS256');
-  const text = `${part({ alg, typ: 'JWT', ...header })}.${part(payload)}`;
-  return `${text}.${signature(alg, text, key)}`;
+/** A token signed with the secret, made by hand: the library that the server trusts does not judge itself. */
+export function jwt(payload: Claims): string {
+  return signed(SECRET, payload);
 }
 
-function part(json: Claims): string {
-  return Buffer.from(JSON.stringify(json)).toString('base64url');
-}
+/** The keys that the issuer publishes. */
+export const KEYS = {
+  RS256: makeKey('RS256', 'r'),
+  ES256: makeKey('ES256', 'e'),
+  EdDSA: makeKey('EdDSA', 'd'),
+} as const;
+/** One that nobody published. */
+const STRANGER = makeKey('RS256', 'r');
 
-function signature(alg: string, text: string, key: string | KeyObject): string {
-  if (typeof key === 'string') {
-    const hash = HASHES[alg];
-    return hash === undefined ? '' : createHmac(hash, key).update(text).digest('base64url');
-  }
-  return signWith(alg === 'EdDSA' ? null : 'sha256', Buffer.from(text), key).toString('base64url');
+/** A token signed with a key. @param header fields beside those that name the key, or in their place */
+export function jwtBy({ alg, kid, privateKey }: IssuerKey, payload: Claims, header: Claims = {}): string {
+  const named = { kid, ...header, alg };
+  return signedByKey(privateKey, payload, named);
 }
-
-/** A key of somebody whom the server does not know, and one whose public half it may. */
-const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 });
-export const known = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
 /** Tokens that no door may take, each but for one fault as good as any. By what is wrong with it. */
 export function badTokens(): Readonly<Record<string, string>> {
   const now = Math.floor(Date.now() / 1000);
   const good = jwt(claims());
   const [head, body, mark] = good.split('.');
-  const pem = known.publicKey.export({ type: 'spki', format: 'pem' }).toString();
-  const jwk = stranger.publicKey.export({ format: 'jwk' });
+  const part = (json: unknown) => Buffer.from(JSON.stringify(json)).toString('base64url');
+  const { RS256, ES256 } = KEYS;
+  const pem = ({ privateKey }: IssuerKey) =>
+    String(createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }));
+  const der = createPublicKey(RS256.privateKey).export({ type: 'spki', format: 'der' });
   return {
     empty: '',
     rubbish: 'rubbish',
@@ -62,16 +60,26 @@ export function badTokens(): Readonly<Record<string, string>> {
     'with the signature cut': good.slice(0, -3),
     expired: jwt(claims({ exp: now - 2 })),
     'not valid yet': jwt(claims({ nbf: now + 3600 })),
-    'of another key': jwt(claims(), { key: `${SECRET}!` }),
+    'of another secret': signed(`${SECRET}!`, claims()),
     'of alg none': `${part({ alg: 'none', typ: 'JWT' })}.${body}.`,
     'of alg None with a signature': `${part({ alg: 'None', typ: 'JWT' })}.${body}.${mark}`,
-    'signed by HS256 with a public key': jwt(claims(), { key: pem }),
-    'signed by HS256 with that key trimmed': jwt(claims(), { key: pem.trim() }),
-    'signed by HS384': jwt(claims(), { header: { alg: 'HS384' } }),
-    'signed by HS512': jwt(claims(), { header: { alg: 'HS512' } }),
-    'signed by RS256 of a stranger': jwt(claims(), { key: stranger.privateKey, header: { alg: 'RS256' } }),
-    'with its own key in it': jwt(claims(), { key: stranger.privateKey, header: { alg: 'RS256', jwk } }),
-    'with a header that must be understood': jwt(claims(), { header: { crit: ['sth'], sth: 1 } }),
+    'signed by HS256 with the published RSA key': signed(pem(RS256), claims(), { kid: 'r' }),
+    'signed by HS256 with that key trimmed': signed(pem(RS256).trim(), claims(), { kid: 'r' }),
+    'signed by HS256 with its bytes': signed(der, claims(), { kid: 'r' }),
+    'signed by HS256 with its JWK': signed(JSON.stringify(RS256.jwk), claims(), { kid: 'r' }),
+    'signed by HS256 with the published EC key': signed(pem(ES256), claims(), { kid: 'e' }),
+    'signed by HS384': signed(SECRET, claims(), { alg: 'HS384' }, 'sha384'),
+    'signed by HS512': signed(SECRET, claims(), { alg: 'HS512' }, 'sha512'),
+    'that says RS256, signed with the secret': signed(SECRET, claims(), { alg: 'RS256', kid: 'r' }),
+    'signed by RS256 of a stranger': jwtBy(STRANGER, claims()),
+    'of a stranger without kid': jwtBy(STRANGER, claims(), { kid: undefined }),
+    'of a stranger with an unknown kid': jwtBy(STRANGER, claims(), { kid: 'unknown' }),
+    'of a stranger with its own key in it': jwtBy(STRANGER, claims(), { jwk: STRANGER.jwk }),
+    'of a stranger that says where its keys are': jwtBy(STRANGER, claims(), { jku: 'http://127.0.0.1:1/jwks.json' }),
+    'of one key in the name of another': jwtBy(RS256, claims(), { kid: 'e' }),
+    'of a key that is expired': jwtBy(RS256, claims({ exp: now - 2 })),
+    'of a key for another audience': jwtBy(ES256, claims({ aud: 'other' })),
+    'with a header that must be understood': signed(SECRET, claims(), { crit: ['sth'], sth: 1 }),
     'for another audience': jwt(claims({ aud: 'other' })),
     'for no audience': jwt(claims({ aud: undefined })),
     'of another issuer': jwt(claims({ iss: 'https://other.test' })),
@@ -83,5 +91,6 @@ export function badTokens(): Readonly<Record<string, string>> {
     'with an area that is none': jwt(claims({ area: null })),
     'with an area without radius': jwt(claims({ area: { latitude: 1, longitude: 2 } })),
     'with a precision that is none': jwt(claims({ precision: 16 })),
+    'of more than 8 kB': jwt(claims({ filling: 'x'.repeat(8192) })),
   };
 }
