@@ -42,6 +42,11 @@ export const PUSHES: Readonly<Record<string, Push>> = {
       'Whenever something has changed, at the end of the turn in which it did, or at the pace of `maxRate`. To a peer that reads too slowly changes wait, merged by driver.',
     messages: ['changes'],
   },
+  pushExpiring: {
+    title: 'Push the end of the token',
+    summary: 'A minute before the token ends, or after half of its time when it comes with less than two.',
+    messages: ['expiring'],
+  },
   pushError: {
     title: 'Push an error',
     summary: 'About a fix without `id`, the URL or the token, or before the server goes away.',

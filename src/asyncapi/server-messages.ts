@@ -164,6 +164,13 @@ const TEXTS: {
     correlation: 'messageId',
     examples: [{ name: 'authenticated', payload: { type: 'authenticated', expiresAt: 1763769600000 } }],
   },
+  expiring: {
+    title: 'Expiring',
+    summary: 'The token is about to end: a client that wants to stay authenticates with a new one.',
+    description:
+      'Once for each token: a minute before its end, or after half of the time that it has left when that is less than two minutes.',
+    examples: [{ name: 'expiring', payload: { type: 'expiring', expiresAt: NOW + 60_000, serverTime: NOW } }],
+  },
   pong: {
     title: 'Pong',
     summary: 'The answer to a ping, with the server’s clock.',

@@ -88,7 +88,7 @@ export class Principal {
     const { fleet, area, precision } = claims;
     const bounds = area && new Circle(area.latitude, area.longitude, area.radius);
     this.sight = share?.sight ?? { fleet, bounds, precision };
-    this.statedExpiry = claims.exp * 1000;
+    this.statedExpiry = Math.round(claims.exp * 1000);
     this.expiresAt = this.statedExpiry + tolerance * 1000;
     const scopes = claims.scope.split(' ');
     this.canRead = scopes.includes('positions:read');

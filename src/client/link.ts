@@ -209,6 +209,8 @@ export class Link {
     this.#lastWords = undefined;
     if (message.type === 'authenticated') {
       this.#renewal.endsIn(message.expiresAt - this.#deps.serverClock.now(), this.#token as string);
+    } else if (message.type === 'expiring') {
+      this.#renewal.expiring(this.#token as string);
     } else if ('subscription' in message && message.subscription !== undefined) {
       this.#refused = undefined;
       this.#subscriptions.get(message.subscription)?.(message);
@@ -219,6 +221,7 @@ export class Link {
       hear?.(message as Reply);
     } else if (message.type === 'error') {
       this.#lastWords = errorOf(message);
+      if (message.code === 'unavailable') this.#renewal.postponed();
       this.#deps.onError(this.#lastWords);
     }
   }

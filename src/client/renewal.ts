@@ -21,6 +21,9 @@ export class Renewal {
   readonly #backOff: BackOff;
   readonly #events: RenewalEvents;
   #timer: unknown;
+  #asking = false;
+  /** A new token was sent, and not answered yet. */
+  #unanswered = false;
   /** Counts connections: what was asked for on an older one is passed over. */
   #connection = 0;
 
@@ -33,13 +36,29 @@ export class Renewal {
 
   /** The server holds a token that ends after so many milliseconds. */
   endsIn(left: number, token: string): void {
+    this.#unanswered = false;
     this.#backOff.reset();
     if (this.#tokens.renewable) this.#askIn(Math.max(renewalIn(left), LEAST), token);
+  }
+
+  /** The server warns that the token ends soon, as it does of one that nobody here can read, too. */
+  expiring(token: string): void {
+    if (this.#tokens.renewable && !this.#asking && !this.#unanswered) this.#askIn(0, token);
+  }
+
+  /** The server cannot judge now, which may be of the token that was sent: another is sent later. */
+  postponed(): void {
+    if (!this.#unanswered) return;
+    this.#unanswered = false;
+    // Even the same one is to be sent again.
+    this.#askIn(Math.max(this.#backOff.next(), LEAST), '');
   }
 
   /** The connection is over. */
   stop(): void {
     this.#connection++;
+    this.#asking = false;
+    this.#unanswered = false;
     this.#clock.clearTimeout(this.#timer);
   }
 
@@ -53,16 +72,20 @@ export class Renewal {
 
   async #ask(old: string): Promise<void> {
     const connection = this.#connection;
+    this.#asking = true;
     try {
       const token = await this.#tokens.ask();
       if (connection !== this.#connection) return;
+      this.#asking = false;
       // The server’s answer says when this one ends.
       if (token !== old) {
+        this.#unanswered = true;
         this.#events.renewed(token);
         return;
       }
     } catch (error) {
       if (connection !== this.#connection) return;
+      this.#asking = false;
       this.#events.failed(error as NearcastError);
     }
     // The old one may still hold for a while; if not, the server says so.

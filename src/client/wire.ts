@@ -180,4 +180,5 @@ export type ServerMessage =
   | AckMessage
   | { readonly type: 'unsubscribed'; readonly subscription: string }
   | { readonly type: 'authenticated'; readonly expiresAt: number }
+  | { readonly type: 'expiring'; readonly expiresAt: number; readonly serverTime: number }
   | { readonly type: 'pong'; readonly id?: string | number; readonly serverTime: number };

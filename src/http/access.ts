@@ -2,7 +2,10 @@ import type { FastifyRequest, preHandlerHookHandler } from 'fastify';
 import { bearerToken } from '../auth/bearer.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
+import { retryAfter } from '../delivery/retry.ts';
 import { DomainError } from '../errors.ts';
+import { CLOSE } from '../protocol/close-codes.ts';
+import { readsEvents, sendFarewell } from './farewell.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -19,7 +22,7 @@ export function allow(
   allowed: (principal: Principal) => boolean,
   need: string,
 ): preHandlerHookHandler {
-  return (request, _reply, done) => {
+  return (request, reply, done) => {
     const token = tokenOf(request);
     if (token === undefined) {
       return done(new DomainError('unauthorized', 'A token is required: Authorization: Bearer TOKEN.'));
@@ -29,11 +32,18 @@ export function allow(
       request.principal = principal;
       done();
     };
+    const refuse = (error: Error) => {
+      const isLater = error instanceof DomainError && error.code === 'unavailable';
+      // An EventSource would not come back after 503.
+      if (isLater && request.routeOptions.config.overload === 'stream' && readsEvents(request)) {
+        sendFarewell(reply, CLOSE.unavailable, error.message, retryAfter());
+      } else done(error);
+    };
     let judged: ReturnType<Authenticate>;
     try {
       judged = authenticate(token);
     } catch (error) {
-      return done(error as Error);
+      return refuse(error as Error);
     }
     if (!(judged instanceof Promise)) return admit(judged);
     const admitIfThere = (principal: Principal) => {
@@ -41,7 +51,7 @@ export function allow(
       if (request.raw.socket.destroyed) done(new DomainError('unavailable', 'Nobody waits for the answer.'));
       else admit(principal);
     };
-    judged.then(admitIfThere, done);
+    judged.then(admitIfThere, refuse);
   };
 }
 

@@ -1,13 +1,14 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket as NetSocket } from 'node:net';
 import type { Role } from '../auth/principal.ts';
-import { onceExpired } from '../delivery/expiry.ts';
+import { type Expiry, watchExpiry } from '../delivery/expiry.ts';
 import type { Patient, Pulse } from '../delivery/pulse.ts';
 import { Reading } from '../delivery/reading.ts';
 import { retryAfter } from '../delivery/retry.ts';
 import type { Peer, Transport } from '../delivery/traffic.ts';
 import type { Visit } from '../delivery/visit.ts';
 import { CLOSE, REPLAY_CLOSE } from '../protocol/close-codes.ts';
+import { expiringMessage } from '../protocol/encode.ts';
 import { encodeEvent, encodeRetry, HEARTBEAT } from '../protocol/event-stream.ts';
 import { type Clock, type EncodeMessages, Outbox, type Socket } from '../subscriptions/outbox.ts';
 import type { Subscription } from '../subscriptions/subscription.ts';
@@ -54,7 +55,7 @@ export class EventStream implements Socket, Patient, Peer {
    * @param socket that it goes to, if only after the answers to requests that came before on the same connection: until
    * then the response knows of none
    * @param headers of it, beside those of a stream
-   * @param expiresAt when the token ends, epoch milliseconds
+   * @param expiry of the token
    * @param onEnd called once, however it ends
    * @param visit of whoever it is for
    */
@@ -62,7 +63,7 @@ export class EventStream implements Socket, Patient, Peer {
     response: ServerResponse,
     socket: NetSocket,
     headers: Readonly<Record<string, string | string[] | number | undefined>>,
-    expiresAt: number,
+    expiry: Expiry,
     deps: EventStreamDeps,
     onEnd: (subscription: Subscription | undefined) => void,
     transport: Transport<EventStream>,
@@ -79,9 +80,10 @@ export class EventStream implements Socket, Patient, Peer {
     this.#reading = new Reading(socket, now);
     this.#nextBeat = now + deps.pingInterval;
     this.#pulse = deps.pulse.join(this);
-    this.#cancelExpiry = onceExpired(expiresAt, deps.clock.now, () =>
-      this.close(CLOSE.unauthorized, 'the token has expired'),
-    );
+    const { now: serverTime } = deps.clock;
+    const expiring = () => this.send(encodeEvent('expiring', expiringMessage(expiry, serverTime)));
+    const expired = () => this.close(CLOSE.unauthorized, 'the token has expired');
+    this.#cancelExpiry = watchExpiry(expiry, serverTime, expiring, expired);
     transport.begin(this);
     response.on('close', () => this.#end(NO_STATUS, 'the peer went'));
     response.writeHead(200, {

@@ -109,7 +109,7 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
         return refuse(request, reply, full);
       }
       const principal = principalOf(request);
-      const { sight, expiresAt } = principal;
+      const { sight } = principal;
       const replay = new Replay({
         source,
         sight,
@@ -170,7 +170,7 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
         ),
         heartbeat: () => encodeHeartbeat(replay.mark),
       };
-      const own = new EventStream(raw, request.raw.socket, reply.getHeaders(), expiresAt, deps, free, transport, visit);
+      const own = new EventStream(raw, request.raw.socket, reply.getHeaders(), principal, deps, free, transport, visit);
       stream = own;
       own.subscription = replay.play(DEFAULT_SUBSCRIPTION, {
         recipient: own.outbox,

@@ -83,7 +83,7 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
       const view = viewOfQuery(query);
       const cursor = request.headers['last-event-id'] || query.cursor;
       const principal = principalOf(request);
-      const { sight, expiresAt } = principal;
+      const { sight } = principal;
       const leave = takeSeat(options, principal, reply, () =>
         stream.close(CLOSE.unauthorized, 'the token was revoked'),
       );
@@ -94,7 +94,7 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
         reply.raw,
         request.raw.socket,
         reply.getHeaders(),
-        expiresAt,
+        principal,
         deps,
         (subscription) => {
           leave();

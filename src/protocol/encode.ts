@@ -45,3 +45,8 @@ export function errorMessage(code: ErrorCode, message: string, faults: readonly 
   const field = faults.length === 1 ? faults[0].field || undefined : undefined;
   return JSON.stringify({ type: 'error', code, message, field, ...about });
 }
+
+/** An `expiring` message. @param now epoch milliseconds */
+export function expiringMessage({ statedExpiry }: { readonly statedExpiry: number }, now: () => number): string {
+  return JSON.stringify({ type: 'expiring', expiresAt: statedExpiry, serverTime: now() });
+}

@@ -97,6 +97,12 @@ export const authenticatedMessageSchema = z.object({
   id: answered.optional(),
 });
 
+export const expiringMessageSchema = z.object({
+  type: z.literal('expiring'),
+  expiresAt: z.int().meta({ description: 'When the token ends, epoch milliseconds.' }),
+  serverTime,
+});
+
 export const pongMessageSchema = z.object({ type: z.literal('pong'), id: answered.optional(), serverTime });
 
 export const errorMessageSchema = z.object({
@@ -123,6 +129,7 @@ export const serverMessageSchemas = {
   batchAck: batchAckMessageSchema,
   unsubscribed: unsubscribedMessageSchema,
   authenticated: authenticatedMessageSchema,
+  expiring: expiringMessageSchema,
   pong: pongMessageSchema,
   error: errorMessageSchema,
 } as const;

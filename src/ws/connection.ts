@@ -5,6 +5,7 @@ import type { OpenDoors } from '../auth/open-doors.ts';
 import type { Principal, Role } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
 import { Allowance, type Rates } from '../delivery/allowance.ts';
+import type { Expiry } from '../delivery/expiry.ts';
 import type { Limited } from '../delivery/limited.ts';
 import type { Patient, Pulse } from '../delivery/pulse.ts';
 import type { Quota, Seat } from '../delivery/quota.ts';
@@ -25,7 +26,7 @@ import {
   type updateMessageSchema,
 } from '../protocol/client-messages.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
-import { type About, errorMessage } from '../protocol/encode.ts';
+import { type About, errorMessage, expiringMessage } from '../protocol/encode.ts';
 import { parse } from '../protocol/faults.ts';
 import { toView, viewAfter } from '../protocol/view.ts';
 import { type Clock, type EncodeMessages, Outbox, type Socket } from '../subscriptions/outbox.ts';
@@ -123,7 +124,9 @@ export class Connection implements Socket, Patient, Peer {
     this.#deps = deps;
     this.#log = log;
     this.outbox = new Outbox(this, deps.encode, deps.clock, transport.tally);
-    this.#session = new Session(deps.clock.now, deps.doors, (code, reason) => this.close(code, reason));
+    const over = (code: number, reason: string) => this.close(code, reason);
+    const expiring = (expiry: Expiry) => this.send(expiringMessage(expiry, deps.clock.now));
+    this.#session = new Session(deps.clock.now, deps.doors, over, expiring);
     this.#raw = raw;
     this.#reading = new Reading(raw, now);
     this.#hearing = new Hearing(socket);

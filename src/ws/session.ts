@@ -1,6 +1,6 @@
 import type { OpenDoors, Release } from '../auth/open-doors.ts';
 import type { Principal } from '../auth/principal.ts';
-import { onceExpired } from '../delivery/expiry.ts';
+import { watchExpiry } from '../delivery/expiry.ts';
 import { DomainError } from '../errors.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
 import { isSameSight } from '../sight.ts';
@@ -12,17 +12,27 @@ const AUTHENTICATION_TIME = 10_000;
 export class Session {
   readonly #now: () => number;
   readonly #over: (code: number, reason: string) => void;
+  readonly #expiring: (principal: Principal) => void;
   readonly #doors: Pick<OpenDoors, 'hold'>;
   #principal: Principal | undefined;
   /** Ends the wait for the first token, or for the end of the present one. */
   #cancel: () => void;
   #release: Release | undefined;
 
-  /** @param over called when no token came in time, or it has ended or was revoked: the connection must be closed */
-  constructor(now: () => number, doors: Pick<OpenDoors, 'hold'>, over: (code: number, reason: string) => void) {
+  /**
+   * @param over called when no token came in time, or it has ended or was revoked: the connection must be closed
+   * @param expiring called when the token is about to end
+   */
+  constructor(
+    now: () => number,
+    doors: Pick<OpenDoors, 'hold'>,
+    over: (code: number, reason: string) => void,
+    expiring: (principal: Principal) => void,
+  ) {
     this.#now = now;
     this.#doors = doors;
     this.#over = over;
+    this.#expiring = expiring;
     const timer = setTimeout(() => over(CLOSE.authenticationTimeout, 'no authentication'), AUTHENTICATION_TIME);
     this.#cancel = () => clearTimeout(timer);
   }
@@ -69,7 +79,7 @@ export class Session {
     this.#principal = principal;
     this.#cancel();
     const over = () => this.#over(CLOSE.unauthorized, 'the token has expired');
-    this.#cancel = onceExpired(principal.expiresAt, this.#now, over);
+    this.#cancel = watchExpiry(principal, this.#now, () => this.#expiring(principal), over);
   }
 
   /** Nothing is timed any more. */

@@ -38,6 +38,8 @@ async function everything(): Promise<Message[]> {
     env: { MAX_SUBSCRIPTIONS: '3' },
     now: () => Date.now() + ahead,
   });
+  const ending = listen(await server.connect(`/ws?access_token=${token({ ttlSeconds: 2 })}`), heard);
+  await ending.next('expiring');
   const driver = listen(await server.connect(), heard);
   const watcher = listen(await server.connect(), heard);
   const fix = (driverId: string, latitude: number, more: object = {}) =>

@@ -190,6 +190,13 @@ test('a token that cannot be judged is no bad one: 503, and a close that clients
   const client = await server.connect(`/ws?access_token=${issued(ec)}`);
   expect(await client.next()).toMatchObject({ type: 'error', code: 'unavailable', retryAfter: expect.any(Number) });
   expect((await client.closed).code).toBe(4503);
+  const url = `/v1/stream?latitude=1&longitude=2&radius=10&access_token=${issued(ec)}`;
+  const stream = await server.get(url, { accept: 'text/event-stream' });
+  expect([stream.status, await stream.text()]).toEqual([
+    200,
+    expect.stringMatching(/^retry: \d+\n\n.+\ndata: {"code":4503/),
+  ]);
+  expect((await server.get(url, {})).status).toBe(503);
   // The secret is there as ever, and a connection that is open goes on with the token that it has.
   const open = await server.connect(`/ws?access_token=${token({ sub: 'x' })}`);
   expect(await open.ask({ type: 'authenticate', token: issued(ec), id: 7 })).toMatchObject({

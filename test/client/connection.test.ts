@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { NearcastError, type NearcastOptions, type WebSocketConstructor } from '../../src/client/index.ts';
 import { FakeServer } from './fake-server.ts';
 import { clientOf, collect, jwt, ManualClock, next } from './support.ts';
@@ -274,6 +274,37 @@ test('shortly before a token ends another one is asked for and sent, again and a
   expect(tokens.length).toBe(2);
   passes(10);
   expect(await connection.next('authenticate')).toEqual({ type: 'authenticate', token: tokens[2] });
+});
+
+test('a token is renewed when the server says that it ends, whatever it is, and again if that cannot be judged', async () => {
+  let asked = 0;
+  const clock = new ManualClock();
+  const { server, nearcast } = await setUp({ clock, random: () => 1, token: () => `opaque-${++asked}` });
+  nearcast.watch(circle);
+  const connection = await server.connection();
+  const expiring = () => connection.send({ type: 'expiring', expiresAt: clock.time + 60_000, serverTime: clock.time });
+  expiring();
+  await vi.waitFor(() => {
+    clock.advance(0);
+    expect(asked).toBe(2);
+  });
+  // Before there is an answer nothing comes of it.
+  expiring();
+  expect(await connection.next('authenticate')).toEqual({ type: 'authenticate', token: 'opaque-2' });
+  const other = next(nearcast, 'error');
+  connection.send({ type: 'error', code: 'internal', message: 'The server failed on this message.' });
+  await other;
+  clock.advance(0);
+  await Promise.resolve();
+  expect(asked).toBe(2);
+  const unavailable = next(nearcast, 'error');
+  connection.send({ type: 'error', code: 'unavailable', message: 'The token cannot be judged now.', retryAfter: 1 });
+  await unavailable;
+  clock.advance(1000);
+  expect(await connection.next('authenticate')).toEqual({ type: 'authenticate', token: 'opaque-3' });
+  connection.send({ type: 'authenticated', expiresAt: clock.time + 600_000 });
+  expect(nearcast.state).toBe('open');
+  expect(asked).toBe(3);
 });
 
 test('a token that could not be renewed is asked for again, while the old one holds', async () => {

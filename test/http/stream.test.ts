@@ -185,7 +185,12 @@ test('[14.4] a stream ends with its token, which is not to be come back with; an
   const headers = { authorization: `Bearer ${token({ ttlSeconds: 100 })}` };
   const stream = await open(server, CIRCLE, headers);
   await stream.next('snapshot');
-  vi.advanceTimersByTime(101_000);
+  const end = Math.floor(Date.now() / 1000 + 100) * 1000;
+  vi.advanceTimersByTime(60_000);
+  const warning = await stream.next();
+  expect(warning).toMatchObject({ event: 'expiring', id: undefined, data: { type: 'expiring', expiresAt: end } });
+  expect(Math.abs(warning.data.serverTime + 50_000 - end)).toBeLessThan(2_000);
+  vi.advanceTimersByTime(41_000);
   expect((await stream.next()).data).toEqual({ code: 4401, reason: 'the token has expired' });
   expect(await stream.ended).toBe(true);
   expect((await open(server, CIRCLE, headers)).status).toBe(401);

@@ -66,6 +66,53 @@ test('no authentication in ten seconds is closed with 4408; an ended token with 
   }
 });
 
+test('a minute before its end a token is told to end, once; one with less than two minutes after half of that', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  try {
+    const server = await startServer();
+    const start = Math.floor(Date.now() / 1000) * 1000;
+    vi.setSystemTime(start);
+    const open = async (ttlSeconds: number) => {
+      const client = await server.connect(`/ws?access_token=${token({ ttlSeconds })}`);
+      const told: object[] = [];
+      client.socket.on('message', (data) => {
+        const message = JSON.parse(String(data));
+        if (message.type === 'expiring') told.push(message);
+      });
+      await client.settled();
+      return { client, told };
+    };
+    const [long, short] = [await open(600), await open(40)];
+    const at = async (seconds: number) => {
+      vi.advanceTimersByTime(start + seconds * 1000 - Date.now());
+      await Promise.all([long, short].map(({ client }) => client.settled()));
+    };
+    const warning = (expires: number, now: number) => ({
+      type: 'expiring',
+      expiresAt: start + expires * 1000,
+      serverTime: start + now * 1000,
+    });
+    await at(19);
+    expect([long.told, short.told]).toEqual([[], []]);
+    await at(20);
+    expect([long.told, short.told]).toEqual([[], [warning(40, 20)]]);
+    await short.client.ask({ type: 'authenticate', token: token({ ttlSeconds: 600 }) }, 'authenticated');
+    await at(539);
+    expect([long.told, short.told]).toEqual([[], [warning(40, 20)]]);
+    await at(540);
+    await at(560);
+    expect(long.told).toEqual([warning(600, 540)]);
+    expect(short.told).toEqual([warning(40, 20), warning(620, 560)]);
+    await at(599);
+    vi.advanceTimersByTime(1000);
+    expect((await long.client.closed).code).toBe(4401);
+    await short.client.settled();
+    expect(long.told.length + short.told.length).toBe(3);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test('a token may last longer than a timer can', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
   try {
