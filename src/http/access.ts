@@ -1,4 +1,4 @@
-import type { FastifyRequest, preHandlerHookHandler } from 'fastify';
+import type { HookHandlerDoneFunction as Done, FastifyReply, FastifyRequest, preHandlerHookHandler } from 'fastify';
 import { bearerToken } from '../auth/bearer.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
@@ -22,37 +22,38 @@ export function allow(
   allowed: (principal: Principal) => boolean,
   need: string,
 ): preHandlerHookHandler {
+  const admit = (principal: Principal, request: FastifyRequest, done: Done) => {
+    if (!allowed(principal)) return done(refusal(principal, need));
+    request.principal = principal;
+    done();
+  };
   return (request, reply, done) => {
     const token = tokenOf(request);
     if (token === undefined) {
       return done(new DomainError('unauthorized', 'A token is required: Authorization: Bearer TOKEN.'));
     }
-    const admit = (principal: Principal) => {
-      if (!allowed(principal)) return done(refusal(principal, need));
-      request.principal = principal;
-      done();
-    };
-    const refuse = (error: Error) => {
-      const isLater = error instanceof DomainError && error.code === 'unavailable';
-      // An EventSource would not come back after 503.
-      if (isLater && request.routeOptions.config.overload === 'stream' && readsEvents(request)) {
-        sendFarewell(reply, CLOSE.unavailable, error.message, retryAfter());
-      } else done(error);
-    };
     let judged: ReturnType<Authenticate>;
     try {
       judged = authenticate(token);
     } catch (error) {
-      return refuse(error as Error);
+      return turnDown(error as Error, request, reply, done);
     }
-    if (!(judged instanceof Promise)) return admit(judged);
+    if (!(judged instanceof Promise)) return admit(judged, request, done);
     const admitIfThere = (principal: Principal) => {
       // Who went meanwhile would be waited for: its response was closed before anybody listened.
       if (request.raw.socket.destroyed) done(new DomainError('unavailable', 'Nobody waits for the answer.'));
-      else admit(principal);
+      else admit(principal, request, done);
     };
-    judged.then(admitIfThere, refuse);
+    judged.then(admitIfThere, (error: Error) => turnDown(error, request, reply, done));
   };
+}
+
+function turnDown(error: Error, request: FastifyRequest, reply: FastifyReply, done: Done): void {
+  const isLater = error instanceof DomainError && error.code === 'unavailable';
+  // An EventSource would not come back after 503.
+  if (isLater && request.routeOptions.config.overload === 'stream' && readsEvents(request)) {
+    sendFarewell(reply, CLOSE.unavailable, error.message, retryAfter());
+  } else done(error);
 }
 
 function refusal({ shareId }: Principal, need: string): DomainError {
