@@ -228,6 +228,8 @@ export class Connection implements Socket, Patient, Peer {
 
   /** Runs an action now, or as soon as the connection has authenticated. */
   onceAuthenticated(action: () => void): void {
+    // A good token may have come too late, or on a connection too many; nobody would take back what is done now.
+    if (this.#closed) return;
     if (this.#session.authenticated) action();
     else this.#onAuthenticated = action;
   }

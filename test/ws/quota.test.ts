@@ -114,3 +114,13 @@ test('[6.13] a subject has so many subscriptions over all its connections', asyn
   for (;;) if ((await two.ask(subscribe('s4'))).type === 'snapshot') break;
   expect(await two.ask(subscribe('s5'))).toMatchObject({ code: 'limit' });
 });
+
+test('[6.12] a connection too many that asks by its URL for an area leaves no subscription behind', async () => {
+  const server = await start({ MAX_CONNECTIONS_PER_SUBJECT: '1' });
+  await server.connect('/ws', undefined, bearer('a'));
+  for (let i = 0; i < 3; i++) {
+    const refused = await server.connect('/ws?latitude=1&longitude=2&radius=100', undefined, bearer('a'));
+    expect(await refused.closed).toMatchObject({ code: 4429 });
+  }
+  expect((await scrape(server)).value('nearcast_subscriptions', { area: 'circle' })).toBe(0);
+});
