@@ -9,7 +9,7 @@ import { Roster } from './roster.ts';
 import { CellTree } from './spatial/cell-tree.ts';
 import type { Accept, Nearest } from './spatial/nearest.ts';
 import { type Area, Around } from './subscriptions/area.ts';
-import { type Cursor, readCursor } from './subscriptions/cursor.ts';
+import { type Cursor, readCursor, type Seal } from './subscriptions/cursor.ts';
 import { Driver, type EncodePosition } from './subscriptions/driver.ts';
 import { Registry } from './subscriptions/registry.ts';
 import { type Past, type Recipient, type Subject, Subscription } from './subscriptions/subscription.ts';
@@ -34,6 +34,7 @@ export interface Conditions {
  */
 export class Fleet implements Subject {
   readonly drivers = new Map<string, Driver>();
+  readonly seal: Seal | undefined;
   readonly #registry: Registry;
   readonly #tree: CellTree;
   /** Drivers by slot of the tree. */
@@ -59,6 +60,7 @@ export class Fleet implements Subject {
    * @param nothing the epoch of all fleets of which nothing was ever known
    * @param now the server's clock, epoch milliseconds
    * @param onRemoved hears of every driver that is forgotten, and why
+   * @param seal of the cursors of those who may see a part alone
    */
   constructor(
     epoch: string,
@@ -66,7 +68,9 @@ export class Fleet implements Subject {
     encode: EncodePosition,
     now: () => number,
     onRemoved?: (driverId: string, reason: 'stale' | 'offline') => void,
+    seal?: Seal,
   ) {
+    this.seal = seal;
     this.#epoch = epoch;
     this.#nothing = nothing;
     this.#encode = encode;
@@ -183,7 +187,9 @@ export class Fleet implements Subject {
    * @param bounds outside of which nobody is seen
    */
   watch(id: string, recipient: Recipient, view: View, cursor?: string, bounds?: Circle): Subscription {
-    const past = cursor === undefined ? undefined : this.#past(view, readCursor(cursor), bounds);
+    const opened =
+      bounds === undefined || cursor === undefined || this.seal === undefined ? cursor : this.seal.open(cursor);
+    const past = opened === undefined ? undefined : this.#past(view, readCursor(opened), bounds);
     const subscription = new Subscription(id, this, recipient, view, past, bounds);
     this.#registry.add(subscription);
     return subscription;

@@ -7,6 +7,7 @@ import { developmentSecret } from './auth/secret.ts';
 import { checkCommand } from './check.ts';
 import { runCommand } from './command-line.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
+import { cursorSeal } from './cursor-seal.ts';
 import { explain } from './explain.ts';
 import { serverHelp } from './help.ts';
 import { createLog } from './log.ts';
@@ -108,6 +109,7 @@ async function run(config: Config, log: Logger): Promise<void> {
     now: Date.now,
     instance: randomBytes(6).toString('base64url'),
     encode: encodePosition,
+    seal: cursorSeal(),
     ttlSeconds: config.driverTtlSeconds,
     maxFutureSeconds: config.maxFutureSeconds,
   });

@@ -10,7 +10,7 @@ import type { Sight } from './sight.ts';
 import type { OnStored } from './store/group-commit.ts';
 import type { DriverKey, StoredFix } from './store/store.ts';
 import { type Area, Around } from './subscriptions/area.ts';
-import { PART, writeCursor } from './subscriptions/cursor.ts';
+import { PART, type Seal, writeCursor } from './subscriptions/cursor.ts';
 import type { Driver, EncodePosition } from './subscriptions/driver.ts';
 import type { Recipient, Subscription } from './subscriptions/subscription.ts';
 import { type Filters, questionKey, type View } from './subscriptions/view.ts';
@@ -60,6 +60,8 @@ export interface TrackerDeps {
   readonly encode: EncodePosition;
   readonly ttlSeconds: number;
   readonly maxFutureSeconds: number;
+  /** Of the cursors of those who may see a part of a fleet; absent: they can be read. */
+  readonly seal?: Seal;
 }
 
 /**
@@ -74,6 +76,7 @@ export class Tracker {
   readonly #ttl: number;
   readonly #maxFuture: number;
   readonly #encode: EncodePosition;
+  readonly #seal: Seal | undefined;
   readonly #fleets = new Map<string, Aspects>();
   /** Why the store rejected which fixes, for as long as their duplicates may wait. */
   readonly #rejections = new Map<string, Error>();
@@ -84,6 +87,7 @@ export class Tracker {
     this.#now = deps.now;
     this.#instance = deps.instance;
     this.#encode = deps.encode;
+    this.#seal = deps.seal;
     this.#ttl = deps.ttlSeconds * 1000;
     this.#maxFuture = deps.maxFutureSeconds * 1000;
   }
@@ -302,13 +306,14 @@ export class Tracker {
   #mark(sight: Sight, area: Area, filters: Filters, part: boolean): string {
     const { epoch, revision } = this.#seenBy(sight) ?? { epoch: this.#nothing, revision: 0 };
     const followed = area instanceof Around ? this.driver(sight, area.driverId)?.position : undefined;
-    return writeCursor({
+    const cursor = writeCursor({
       epoch,
       revision,
       key: part ? PART : questionKey(area, filters, sight.bounds),
       minDisplacement: 0,
       followed,
     });
+    return sight.bounds === undefined ? cursor : (this.#seal?.seal(cursor) ?? cursor);
   }
 
   #conditions({ bounds }: Sight, { where, maxAge }: Filters): Conditions {
@@ -330,7 +335,14 @@ export class Tracker {
     let fleet = this.#fleets.get(name);
     if (fleet === undefined) {
       const make = (onRemoved?: (driverId: string, reason: 'stale' | 'offline') => void) =>
-        new Fleet(`${this.#instance}-${++this.#fleetsMade}`, this.#nothing, this.#encode, this.#now, onRemoved);
+        new Fleet(
+          `${this.#instance}-${++this.#fleetsMade}`,
+          this.#nothing,
+          this.#encode,
+          this.#now,
+          onRemoved,
+          this.#seal,
+        );
       fleet = new Aspects(make, this.#now);
       this.#fleets.set(name, fleet);
     }

@@ -14,6 +14,16 @@ export interface Cursor {
   readonly members?: string;
 }
 
+/**
+ * Keeps what a cursor says from who has it. It counts all changes of a fleet, which whoever may see a part of it must not be
+ * able to: it would hear of every fix outside.
+ */
+export interface Seal {
+  seal(cursor: string): string;
+  /** What was sealed; `undefined` of anything else. */
+  open(sealed: string): string | undefined;
+}
+
 /** The key of an answer that is not the whole of a question's. */
 export const PART = 'part';
 

@@ -3,7 +3,7 @@ import { NOWHERE } from '../geo/everywhere.ts';
 import type { Region } from '../geo/region.ts';
 import { AgeQueue } from './age-queue.ts';
 import { Around, type Followed } from './area.ts';
-import { writeCursor } from './cursor.ts';
+import { type Seal, writeCursor } from './cursor.ts';
 import type { Driver } from './driver.ts';
 import { Fingerprint } from './fingerprint.ts';
 import type { Tally } from './tally.ts';
@@ -24,6 +24,8 @@ export interface Subject {
   /** Number of changes until now. */
   readonly revision: number;
   readonly drivers: ReadonlyMap<string, Driver>;
+  /** For those who may see a part of it alone. */
+  readonly seal?: Seal | undefined;
   isIn(region: Region, driver: Driver): boolean;
   /** Has a subscription look at a view from now on, wherever that is now: who came in and who is out is told to it. */
   lookAt(subscription: Subscription, view: View): void;
@@ -187,7 +189,7 @@ export class Subscription {
   cursor(members = false): string {
     const { epoch, revision } = this.subject;
     const followed = this.view.area instanceof Around && this.region instanceof Circle ? this.region : undefined;
-    return writeCursor({
+    const cursor = writeCursor({
       epoch,
       revision,
       key: this.#key,
@@ -195,6 +197,7 @@ export class Subscription {
       followed,
       members: members ? this.#members() : undefined,
     });
+    return this.bounds === undefined ? cursor : (this.subject.seal?.seal(cursor) ?? cursor);
   }
 
   /** The driver came in. */

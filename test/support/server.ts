@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest';
 import { type AppDeps, buildApp } from '../../src/app.ts';
 import { mintToken, type TokenClaims } from '../../src/auth/tokens.ts';
 import { type Config, loadConfig } from '../../src/config.ts';
+import { cursorSeal } from '../../src/cursor-seal.ts';
 import type { Overload } from '../../src/overload/overload.ts';
 import { encodePosition } from '../../src/protocol/position.ts';
 import { GroupCommit } from '../../src/store/group-commit.ts';
@@ -68,6 +69,7 @@ export async function startServer(
     now,
     instance: 'test',
     encode: encodePosition,
+    seal: cursorSeal(),
     ttlSeconds: config.driverTtlSeconds,
     maxFutureSeconds: config.maxFutureSeconds,
   });
