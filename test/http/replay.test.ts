@@ -314,6 +314,7 @@ test('[17.5] a replay ends with its token', async () => {
   const stream = await open(server, TIME, { authorization: `Bearer ${token({ ttlSeconds: 100 })}` });
   await stream.next('snapshot');
   vi.advanceTimersByTime(101_000);
+  expect(await stream.next()).toMatchObject({ event: 'expiring', data: { type: 'expiring' } });
   expect((await stream.next()).data).toEqual({ code: 4401, reason: 'the token has expired' });
   expect(await stream.ended).toBe(true);
 });
