@@ -86,7 +86,7 @@ test('[6.4] a peer that reads nothing does not hold up a server that goes away',
 });
 
 test('[6.4] a peer that reads nothing is cut when its token has ended', async () => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
   onTestFinished(() => void vi.useRealTimers());
   const { server, socket } = await setUp({}, { ttlSeconds: 100 });
   vi.advanceTimersByTime(101_000);
