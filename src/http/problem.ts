@@ -68,7 +68,9 @@ function wantedTypes(request: FastifyRequest): string {
 export function handleClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   // More of what was refused: a reset would overtake the answer.
   if (socket.writableEnded && error.code !== 'ECONNRESET') return;
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // In the middle of an answer, as of a stream, another would be taken for a part of it.
+  const { _httpMessage: underWay } = socket as Socket & { readonly _httpMessage?: ServerResponse | null };
+  if (error.code === 'ECONNRESET' || !socket.writable || underWay?.headersSent) {
     socket.destroy();
     return;
   }
