@@ -127,7 +127,7 @@ export const shareRoutes: FastifyPluginAsyncZod<ShareRoutesDeps> = async (app, d
             'Its token is no longer taken, and whoever watches by it is closed (4401); answered once that is stored. Of one that the subject made or, with `access:manage`, any of the fleet; others are answered as if there were none.',
           security: [{ token: [] }],
           params: z.object({ id: z.string() }),
-          response: { ...ENDED, ...responses({}, 401, 403, 404, 503) },
+          response: { ...ENDED, ...responses({}, 400, 401, 403, 404, 503) },
         },
       },
       async (request, reply) => {
