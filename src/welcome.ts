@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mintToken } from './auth/tokens.ts';
 
 /** How long the printed token lasts. */
@@ -11,7 +12,8 @@ const TTL_SECONDS = 24 * 3600;
 export function welcome(url: string, secret: string): string {
   const token = mintToken(secret, {
     sub: 'developer',
-    scope: 'positions:read positions:write:any metrics:read',
+    scope: 'positions:read positions:write:any metrics:read access:manage',
+    jti: randomUUID(),
     ttlSeconds: TTL_SECONDS,
   });
   const where = 'latitude=40.7580&longitude=-73.9855';
