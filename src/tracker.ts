@@ -212,7 +212,7 @@ export class Tracker {
   nearby(sight: Sight, circle: Circle, limit: number, filters: Filters = {}): Nearby {
     const fleet = this.#seenBy(sight);
     if (fleet === undefined) {
-      return { drivers: [], distances: [], cursor: this.#mark(sight, circle, filters, false), truncated: false };
+      return { drivers: [], distances: [], cursor: this.#mark(fleet, sight, circle, filters, false), truncated: false };
     }
     // One more than asked for tells whether there are more.
     const found = fleet.nearest(circle.lat, circle.lng, circle.radius, limit + 1, this.#conditions(sight, filters));
@@ -221,7 +221,7 @@ export class Tracker {
     return {
       drivers: found.slots.map((slot) => fleet.at(slot)),
       distances: found.distances,
-      cursor: this.#mark(sight, circle, filters, truncated),
+      cursor: this.#mark(fleet, sight, circle, filters, truncated),
       truncated,
     };
   }
@@ -235,7 +235,7 @@ export class Tracker {
     const region = regionOf(fleet, area, sight);
     if (region === undefined) return undefined;
     if (fleet === undefined) {
-      return { drivers: [], cursor: this.#mark(sight, area, filters, after !== undefined), truncated: false };
+      return { drivers: [], cursor: this.#mark(fleet, sight, area, filters, after !== undefined), truncated: false };
     }
     const { drivers, next } = fleet.page(bounded(region), this.#conditions(sight, filters), limit, after);
     const to = (circle: Circle) =>
@@ -245,7 +245,7 @@ export class Tracker {
     return {
       drivers,
       distances,
-      cursor: this.#mark(sight, area, filters, truncated || after !== undefined),
+      cursor: this.#mark(fleet, sight, area, filters, truncated || after !== undefined),
       truncated,
       next,
     };
@@ -303,8 +303,9 @@ export class Tracker {
   }
 
   /** Marks the present moment of an answer. @param part the answer is not all that was asked for */
-  #mark(sight: Sight, area: Area, filters: Filters, part: boolean): string {
-    const { epoch, revision } = this.#seenBy(sight) ?? { epoch: this.#nothing, revision: 0 };
+  #mark(fleet: Fleet | undefined, sight: Sight, area: Area, filters: Filters, part: boolean): string {
+    const epoch = fleet === undefined ? this.#nothing : fleet.epoch;
+    const revision = fleet === undefined ? 0 : fleet.revision;
     const followed = area instanceof Around ? this.driver(sight, area.driverId)?.position : undefined;
     const cursor = writeCursor({
       epoch,
