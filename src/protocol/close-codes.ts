@@ -62,6 +62,8 @@ const OWN: Readonly<Record<keyof typeof CLOSE, Omit<CloseCode, 'code'>>> = {
 
 const own = Object.keys(CLOSE) as (keyof typeof CLOSE)[];
 const codes: CloseCode[] = [
+  { code: 1002, why: 'A frame that breaks RFC 6455', remedy: 'change' },
+  { code: 1008, why: 'A message in more than 16,384 frames, or in crumbs', remedy: 'change' },
   { code: 1007, why: 'A frame that is not UTF-8', remedy: 'change' },
   { code: 1009, why: 'A frame of more than 1 MiB', remedy: 'change' },
   ...own.map((name) => ({ code: CLOSE[name], ...OWN[name] })),

@@ -8,7 +8,7 @@ const ALWAYS = new Set([408, 413, 414, 415, 417, 426, 429, 431, 503]);
 /** Traces of the inside, which no answer may have. */
 const INSIDE = /node_modules|\bat .+\.[jt]s:\d+|file:\/\/\/|\bSELECT\b.+\bFROM\b/;
 /** Closes that RFC 6455 has for what a peer does, beside those of the contract. */
-const PROTOCOL_CLOSES = [1000, 1002, 1003, 1005];
+const PROTOCOL_CLOSES = [1000, 1003, 1005];
 
 /** Says what is wrong with an answer; nothing when it is what the contract has. @param forged nobody signed its token */
 export function judgeAnswer(
