@@ -1,5 +1,12 @@
-import type { HookHandlerDoneFunction as Done, FastifyReply, FastifyRequest, preHandlerHookHandler } from 'fastify';
+import type {
+  HookHandlerDoneFunction as Done,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  preHandlerHookHandler,
+} from 'fastify';
 import { bearerToken } from '../auth/bearer.ts';
+import { revoked } from '../auth/open-doors.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
 import { retryAfter } from '../delivery/retry.ts';
@@ -59,6 +66,24 @@ function turnDown(error: Error, request: FastifyRequest, reply: FastifyReply, do
 function refusal({ shareId }: Principal, need: string): DomainError {
   if (shareId !== undefined) return new DomainError('forbidden', 'A share does not allow this.');
   return new DomainError('forbidden', `The token lacks the scope ${need}.`);
+}
+
+/**
+ * Has every request that brings a body looked at once more when it is there: a token is judged by the head, and whoever sends
+ * the rest a minute later is not to do then what has been forbidden meanwhile.
+ */
+export function askAgainAfterBodies(
+  app: FastifyInstance,
+  now: () => number,
+  isRevoked: (principal: Principal) => boolean,
+): void {
+  app.addHook('preValidation', ({ method, principal }, _reply, done) => {
+    // Of others nothing is waited for.
+    if (principal === null || method === 'GET' || method === 'HEAD') done();
+    else if (isRevoked(principal)) done(revoked());
+    else if (principal.expiresAt <= now()) done(new DomainError('unauthorized', 'The token has expired.'));
+    else done();
+  });
 }
 
 /** The principal of a request that {@link allow} let through. */

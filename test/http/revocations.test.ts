@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { expect, test, vi } from 'vitest';
 import type { ReplaySource } from '../../src/history/replay-source.ts';
 import { MemoryAccess } from '../../src/store/memory-access.ts';
@@ -6,6 +7,7 @@ import { kept, sourceOf } from '../history/past.ts';
 import type { Message } from '../support/belief.ts';
 import { EventStreamReader } from '../support/event-stream.ts';
 import { Poller } from '../support/poller.ts';
+import { rawSocket } from '../support/raw.ts';
 import { startServer, type TestServer, token } from '../support/server.ts';
 
 const NEARBY = '/v1/drivers/nearby?latitude=30&longitude=-97';
@@ -115,6 +117,45 @@ test('[19.2] a replay that is played is closed too, and one that is about to beg
   expect((await beginning).status).toBe(401);
   held.resolve();
   expect((await open()).status).toBe(401);
+});
+
+test('[19.2] a request whose body was yet to come when its token was revoked, or ended, does nothing', async () => {
+  const world = { now: Date.now() };
+  const server = await startServer({ now: () => world.now });
+  const begin = async (line: string, body: string, jwt: string) => {
+    const socket = await rawSocket(server.port);
+    socket.write(
+      `${line} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${jwt}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`,
+    );
+    // Its head was taken.
+    expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1.1 100 /);
+    return async () => {
+      socket.write(body);
+      const [answer] = await once(socket, 'data');
+      socket.destroy();
+      return Number(String(answer).slice(9, 12));
+    };
+  };
+  const scope = 'positions:read positions:write:any access:manage';
+  const all = (jwt: string) =>
+    Promise.all([
+      begin('POST /v1/positions', '{"driverId":"d","latitude":1,"longitude":2}', jwt),
+      begin('POST /v1/drivers/search', '{"type":"Polygon","coordinates":[[[0,0],[5,0],[5,5],[0,0]]]}', jwt),
+      begin('POST /v1/shares', '{"driverId":"d"}', jwt),
+      begin('POST /v1/revocations', '{"jti":"victim","expiresAt":4e12}', jwt),
+      begin('DELETE /v1/drivers/known', 'x', jwt),
+    ]);
+  server.tracker.accept('default', { driverId: 'known', lat: 1, lng: 2 });
+  const revoked = await all(token({ sub: 'anna', jti: 'j', scope }));
+  await revoke(server, 'j');
+  for (const finish of revoked) expect(await finish()).toBe(401);
+  const ended = await all(token({ sub: 'ben', ttlSeconds: 60, scope }));
+  world.now += 61_000;
+  for (const finish of ended) expect(await finish()).toBe(401);
+  expect(server.tracker.driver({ fleet: 'default' }, 'd')).toBeUndefined();
+  expect(server.tracker.driver({ fleet: 'default' }, 'known')).toBeDefined();
+  const { revocations } = await (await server.get('/v1/revocations', boss())).json();
+  expect(revocations.map(({ jti }: Message) => jti)).toEqual(['j']);
 });
 
 test('[19.3] access:manage is needed, and is about its own fleet', async () => {
