@@ -23,7 +23,7 @@ export function onceReady(authenticate: Authenticate, tracker: Preparing): Authe
       underway.delete(name);
     }
   };
-  const ready = (principal: Principal): Principal | Promise<Principal> => {
+  const ready = (principal: Principal, token: string): Principal | Promise<Principal> => {
     const { fleet, precision } = principal.sight;
     if (precision === undefined) return principal;
     const steps = tracker.prepare(principal.sight);
@@ -34,11 +34,12 @@ export function onceReady(authenticate: Authenticate, tracker: Preparing): Authe
       done = goThrough(name, steps);
       underway.set(name, done);
     }
-    return done.then(() => principal);
+    // Meanwhile its token may have ended, or been revoked.
+    return done.then(() => authenticate(token));
   };
 
   return (token) => {
     const judged = authenticate(token);
-    return judged instanceof Promise ? judged.then(ready) : ready(judged);
+    return judged instanceof Promise ? judged.then((principal) => ready(principal, token)) : ready(judged, token);
   };
 }

@@ -76,7 +76,14 @@ export function authenticator(deps: AuthenticatorDeps): Authenticate {
   };
   const judge = async (token: string): Promise<Principal> => {
     try {
-      const principal = principalOf(await verify(token), tolerance);
+      let asOf: number | undefined;
+      let payload: unknown;
+      do {
+        asOf = withdrawals?.();
+        payload = await verify(token);
+        // What proved it may have been taken back meanwhile.
+      } while (asOf !== withdrawals?.());
+      const principal = principalOf(payload, tolerance);
       // Those that came first give way, used or not: they are verified once more.
       if (remembered.size === REMEMBERED) remembered.delete(remembered.keys().next().value as string);
       remembered.set(token, principal);

@@ -1,5 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { claimsSchema, Principal } from '../../src/auth/principal.ts';
+import { onceReady } from '../../src/auth/ready.ts';
 import { startServer, token } from '../support/server.ts';
 
 test('those who may see cells alone wait for their part of a large fleet, and everybody else is answered meanwhile', async () => {
@@ -42,4 +44,24 @@ test('those who may see cells alone wait for their part of a large fleet, and ev
   for (const { count: inCell } of (await (await ask('/v1/cells?resolution=0', 8)).json()).cells) count += inCell;
   expect(count).toBe(drivers);
   console.log(`longest wait of another: ${longest.toFixed(0)} ms`);
+});
+
+test('who waits for its part is asked for once more when it is there: a token may have been revoked meanwhile', async () => {
+  const principal = new Principal(claimsSchema.parse({ sub: 'x', exp: 4e9, precision: 5 }));
+  for (const first of [() => principal, async () => principal]) {
+    let asked = 0;
+    const authenticate = onceReady(
+      () => {
+        if (asked++ > 0) throw new Error('revoked');
+        return first();
+      },
+      {
+        *prepare() {
+          yield;
+          yield;
+        },
+      },
+    );
+    await expect(authenticate('t')).rejects.toThrow('revoked');
+  }
 });

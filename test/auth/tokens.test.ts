@@ -93,6 +93,34 @@ test('what keys proved that were taken back is verified once more', async () => 
   await expect(authenticate('t')).rejects.toMatchObject({ code: 'unauthorized' });
 });
 
+test('what a key proves that is taken back meanwhile is verified once more, and not remembered', async () => {
+  const world = { withdrawals: 0, verified: 0, isKnown: true };
+  let held: Promise<void> | undefined;
+  const authenticate = authenticator({
+    verify: async () => {
+      world.verified++;
+      const { isKnown } = world;
+      await held;
+      if (!isKnown) throw new DomainError('unauthorized', 'no such key');
+      return claims;
+    },
+    now: () => NOW,
+    withdrawals: () => world.withdrawals,
+  });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  held = promise;
+  const judged = authenticate('t');
+  world.withdrawals++;
+  // Somebody comes, at which what was remembered until then is forgotten.
+  const other = authenticate('u');
+  world.isKnown = false;
+  resolve();
+  await expect(judged).rejects.toMatchObject({ code: 'unauthorized' });
+  await other;
+  await expect(authenticate('t')).rejects.toMatchObject({ code: 'unauthorized' });
+  expect(world.verified).toBe(4);
+});
+
 test('what clocks may differ by is added to the end, and not to what is told of it', async () => {
   const { world, authenticate } = setUp({ tolerance: 5 });
   const principal = await authenticate('t');
