@@ -15,7 +15,7 @@ export const GRACE = 86_400_000;
 export interface RevocationsDeps {
   readonly store: AccessStore;
   readonly doors: OpenDoors;
-  readonly shares: Pick<Shares, 'dropMadeWith'>;
+  readonly shares: Pick<Shares, 'madeWith' | 'dropMadeWith'>;
   readonly now: () => number;
 }
 
@@ -48,12 +48,14 @@ export class Revocations {
       throw new DomainError('limit', `A fleet may have at most ${MAX_PER_FLEET} revocations at a time.`);
     }
     const revocation = { fleet, tokenId, revokedAt: now(), expiresAt };
+    const made = shares.madeWith(fleet, tokenId);
     await stored(store.revoke(revocation));
     const before = this.#byFleet.get(fleet, tokenId);
     const kept = before && { ...before, expiresAt: Math.max(before.expiresAt, expiresAt) };
     this.#byFleet.set(fleet, tokenId, kept ?? revocation);
-    shares.dropMadeWith(fleet, tokenId);
+    const dropped = shares.dropMadeWith(fleet, tokenId, made);
     doors.closeToken(fleet, tokenId);
+    await dropped;
   }
 
   /** The revocations of a fleet, in the order of their `jti`. */

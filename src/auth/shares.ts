@@ -134,9 +134,23 @@ export class Shares {
     return true;
   }
 
-  /** Ends all shares that were made with a token whose revocation is stored. */
-  dropMadeWith(fleet: string, tokenId: string): void {
-    for (const share of this.#byToken.all(ownerKey(fleet, tokenId))) this.#drop(share);
+  /** All shares that were made with a token. */
+  madeWith(fleet: string, tokenId: string): readonly Share[] {
+    return this.#byToken.all(ownerKey(fleet, tokenId));
+  }
+
+  /**
+   * Ends all shares that were made with a token whose revocation is stored.
+   *
+   * @param known that were there before it was; those that came since may have been stored behind its back, and are deleted
+   * @throws {DomainError} `unavailable`: they have ended, and may come back with a restart
+   */
+  async dropMadeWith(fleet: string, tokenId: string, known: readonly Share[]): Promise<void> {
+    const all = this.madeWith(fleet, tokenId);
+    for (const share of all) this.#drop(share);
+    const before = new Set(known);
+    const since = all.filter((share) => !before.has(share));
+    await Promise.all(since.map(({ id }) => stored(this.#deps.store.deleteShare(fleet, id))));
   }
 
   /** Forgets those that have ended. */

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Access } from '../../src/auth/access.ts';
 import type { Revocation, Share } from '../../src/auth/access-store.ts';
 import { claimsSchema, Principal } from '../../src/auth/principal.ts';
@@ -287,4 +287,33 @@ test('any order of making, ending, revoking and time leaves just the shares that
       }
     }
   }
+});
+
+test('a share that is made while its token is being revoked is in the store no more than in memory', async () => {
+  const { access, store, load, make, clock } = await open();
+  const anna = principal({ jti: 'j' });
+  await make(anna);
+  // The database has looked for shares, and answers only when another was stored.
+  const answered = Promise.withResolvers<void>();
+  const { revoke } = store;
+  let asked = 0;
+  store.revoke = async (revocation) => {
+    asked++;
+    await revoke.call(store, revocation);
+    await answered.promise;
+  };
+  const revoking = access.revocations.revoke('default', 'j', clock.now + HOUR);
+  await vi.waitUntil(() => asked === 1);
+  const { token } = await make(anna, wish('d', 30 * 24 * HOUR));
+  let closed = 0;
+  access.doors.hold(access.shares.principalOf(token), () => closed++);
+  answered.resolve();
+  await revoking;
+  expect(closed).toBe(1);
+  expect((await store.load()).shares).toEqual([]);
+  // Its revocation is forgotten before it would have ended.
+  clock.now += 26 * HOUR;
+  await access.prune();
+  expect(() => access.shares.principalOf(token)).toThrow(/no such share/);
+  expect((await load()).shares.page(manager, undefined, 10).items).toEqual([]);
 });
