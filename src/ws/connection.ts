@@ -88,6 +88,9 @@ export class Connection implements Socket, Patient, Peer {
   readonly #reading: Reading;
   /** Of what it may send; a gateway has none. */
   #allowance: Allowance | undefined;
+  /** Bytes of its messages, and those of which its allowance knows; both from what was read before there was one. */
+  #told = 0;
+  #counted = 0;
   /** Ends the wait of a peer that has sent too much. */
   #cancelWait: (() => void) | undefined;
   /** Among the connections of its subject, once that is known. */
@@ -99,6 +102,8 @@ export class Connection implements Socket, Patient, Peer {
   /** What was read already when a token began to be judged, in its order; absent when none is. */
   #held: { readonly data: Buffer; readonly isBinary: boolean }[] | undefined;
   #heldBytes = 0;
+  /** What is to be done when no token is judged any more. */
+  #onJudged: (() => unknown) | undefined;
   #onAuthenticated: (() => void) | undefined;
   #badMessages = 0;
   /** Characters of answers that are handed to the socket and not written out. */
@@ -124,13 +129,17 @@ export class Connection implements Socket, Patient, Peer {
     this.#deps = deps;
     this.#log = log;
     this.outbox = new Outbox(this, deps.encode, deps.clock, transport.tally);
-    const over = (code: number, reason: string) => this.close(code, reason);
+    const over = (code: number, reason: string) => {
+      if (code !== CLOSE.authenticationTimeout || this.#held === undefined) this.close(code, reason);
+      // A token came in time; how long it is judged is not the peer's doing.
+      else this.#onJudged ??= () => this.#session.authenticated || this.close(code, reason);
+    };
     const expiring = (expiry: Expiry) => this.send(expiringMessage(expiry, deps.clock.now));
     this.#session = new Session(deps.clock.now, deps.doors, over, expiring);
     this.#raw = raw;
     this.#reading = new Reading(raw, now);
     this.#hearing = new Hearing(socket);
-    this.#allowance = deps.rates && new Allowance(deps.rates, now);
+    this.#allowance = this.#newAllowance(now);
     this.#nextPing = now + deps.pingInterval;
     this.#pulse = deps.pulse.join(this);
     this.#transport = transport;
@@ -149,7 +158,10 @@ export class Connection implements Socket, Patient, Peer {
       this.#log.debug({ err: error, connection: this.#visit.id }, 'websocket error');
     });
     socket.on('close', (code) => {
-      this.#end(code, this.#fault ?? 'the peer went', Math.min(code, OWN_CODES));
+      const end = () => this.#end(code, this.#fault ?? 'the peer went', Math.min(code, OWN_CODES));
+      // What it sent before it went is heard first.
+      if (this.#held === undefined || this.#held.length === 0) end();
+      else this.#onJudged = end;
     });
   }
 
@@ -195,6 +207,7 @@ export class Connection implements Socket, Patient, Peer {
       return;
     }
     if (principal.canWriteAny) this.#allowance = undefined;
+    else this.#allowance ??= this.#newAllowance(performance.now());
     this.#visit.is(principal);
     if (about !== undefined) {
       this.#answer(JSON.stringify({ type: 'authenticated', expiresAt: principal.statedExpiry, id: about.id }));
@@ -223,7 +236,10 @@ export class Connection implements Socket, Patient, Peer {
     this.#heldBytes = 0;
     // If one of them brings another token, those behind it wait again.
     for (const { data, isBinary } of held) this.#receive(data, isBinary);
-    if (this.#held === undefined) this.#hearing.resume(DEAF.judging);
+    if (this.#held !== undefined) return;
+    this.#hearing.resume(DEAF.judging);
+    this.#onJudged?.();
+    this.#onJudged = undefined;
   }
 
   /** Runs an action now, or as soon as the connection has authenticated. */
@@ -430,9 +446,22 @@ export class Connection implements Socket, Patient, Peer {
     });
   }
 
-  /** Counts what it has sent. Who has sent too much is not heard for a while. */
+  #newAllowance(now: number): Allowance | undefined {
+    this.#told = this.#counted = this.#raw.bytesRead;
+    return this.#deps.rates && new Allowance(this.#deps.rates, now);
+  }
+
+  /**
+   * Counts what it has sent: of messages their bytes, or those on the wire where they are more, as a message may come in
+   * thousands of frames of which nearly nothing is told here. Who has sent too much is not heard for a while.
+   */
   #spend(bytes: number): void {
-    if (this.#allowance === undefined || this.#allowance.spend(bytes) || this.#cancelWait !== undefined) return;
+    if (this.#allowance === undefined) return;
+    this.#told += bytes;
+    const counted = Math.max(this.#told, this.#raw.bytesRead);
+    const enough = this.#allowance.spend(counted - this.#counted);
+    this.#counted = counted;
+    if (enough || this.#cancelWait !== undefined) return;
     const wait = this.#allowance.wait(performance.now());
     if (wait === 0 || this.#closed) return;
     this.#deps.limited[this.#allowance.short]++;

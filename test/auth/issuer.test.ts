@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { pino } from 'pino';
 import { expect, test, vi } from 'vitest';
 import { Issuer, type IssuerKey, issued, makeKey } from '../support/issuer.ts';
-import { rawSocket } from '../support/raw.ts';
+import { frame, rawSocket, sendAndEnd, upgrade } from '../support/raw.ts';
 import { Remains } from '../support/remains.ts';
 import { SECRET, startServer, token } from '../support/server.ts';
 import { signed } from '../support/sign.ts';
@@ -163,24 +163,66 @@ test('who goes while its token is judged leaves nothing behind, on any transport
 });
 
 test('a connection that was closed while its token was judged stays closed', async () => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
   try {
     const said: string[] = [];
     const stream = { write: (line: string) => void said.push(JSON.parse(line).msg) };
     const { server, answer } = await setUpHeld(pino({ level: 'debug' }, stream));
-    const client = await server.connect(`/ws?access_token=${issued(ec)}`);
+    const client = await server.connect(`/ws?access_token=${token({ sub: 'x', ttlSeconds: 10 })}`);
+    await client.ask({ type: 'ping' }, 'pong');
+    client.send({ type: 'authenticate', token: issued(ec) });
     client.send(fix(1));
+    await new Promise(setImmediate);
     vi.advanceTimersByTime(10_000);
-    expect((await client.closed).code).toBe(4408);
+    expect((await client.closed).code).toBe(4401);
     answer();
     // Whoever waits for the same verdict came later.
     const other = await server.connect(`/ws?access_token=${issued(ec)}`);
     await other.ask({ type: 'ping' });
-    expect(said.filter((line) => /^(dis)?connected$/.test(line))).toEqual(['disconnected', 'connected']);
+    expect(said.filter((line) => /^(dis)?connected$/.test(line))).toEqual(['connected', 'disconnected', 'connected']);
+    expect(server.tracker.driver({ fleet: 'default' }, 'd')).toBeUndefined();
   } finally {
     vi.useRealTimers();
   }
 });
+
+test('who has sent a token in time is not closed for want of one, however long that is judged', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const { server, answer } = await setUpHeld();
+    const good = await server.connect(`/ws?access_token=${issued(ec)}`);
+    const bad = await server.connect(`/ws?access_token=${issued(makeKey('ES256', 'other'))}`);
+    const none = await server.connect('/ws', undefined, {});
+    vi.advanceTimersByTime(10_000);
+    expect((await none.closed).code).toBe(4408);
+    answer();
+    expect(await good.ask({ type: 'ping' })).toMatchObject({ type: 'pong' });
+    expect((await bad.closed).code).toBe(4401);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test.each(['', 'a close frame', 'a reset'])(
+  'what was sent behind a token is heard though its sender has gone before that was judged (%s)',
+  async (how) => {
+    const { server, answer } = await setUpHeld();
+    const remains = await Remains.of(server);
+    const connected = once(server.app.server, 'connection');
+    const socket = await rawSocket(server.port);
+    const [theirs] = await connected;
+    socket.write(upgrade('/ws', '').replace('Authorization', 'X'));
+    await once(socket, 'data');
+    const gone = new Promise((resolve) => theirs.on('close', resolve));
+    const messages = [{ type: 'authenticate', token: issued(ec) }, fix(1)].map((one) => frame(JSON.stringify(one)));
+    const bytes = Buffer.concat([...messages, ...(how === 'a close frame' ? [frame('', 8)] : [])]);
+    await sendAndEnd(socket, bytes, how === 'a reset' ? 'reset' : 'fin');
+    await gone;
+    answer();
+    await vi.waitFor(() => expect(server.tracker.driver({ fleet: 'default' }, 'd')).toBeDefined());
+    await remains.none();
+  },
+);
 
 test('a token that cannot be judged is no bad one: 503, and a close that clients come back from', async () => {
   const { server, ask } = await setUp({ secret: SECRET, before: (issuer) => issuer.answer('away', 502) });

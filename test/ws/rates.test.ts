@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { scrape } from '../support/metrics.ts';
 import { turns } from '../support/pressure.ts';
+import { frame, rawSocket, upgrade } from '../support/raw.ts';
 import { startServer, token } from '../support/server.ts';
 
 const driver = (sub: string) => ({
@@ -80,6 +82,26 @@ test('[6.11] a gateway is not limited, nor anybody where the limits are 0', asyn
     while ((await client.next('pong')).id !== 'last');
     expect((await scrape(server)).by('nearcast_limited_total', 'limit')).toMatchObject({ messages: 0, bytes: 0 });
   }
+});
+
+test('[6.11] a gateway that goes on with a token that is none is limited from then on', async () => {
+  const server = await startServer({ env: { MAX_MESSAGES_PER_SECOND: '10' } });
+  const client = await server.connect('/ws', undefined, { authorization: `Bearer ${token({ sub: 'a' })}` });
+  const scope = 'positions:write';
+  await client.ask({ type: 'authenticate', token: token({ sub: 'a', scope }) }, 'authenticated');
+  for (let i = 0; i < 30; i++) client.send({ type: 'ping' });
+  await vi.waitUntil(async () => (await scrape(server)).by('nearcast_limited_total', 'limit').messages === 1);
+});
+
+test('[6.11] of bytes those on the wire count: a message in thousands of empty frames is not a short one', async () => {
+  const server = await startServer({ env: { MAX_BYTES_PER_SECOND: '10000' } });
+  const socket = await rawSocket(server.port);
+  socket.write(upgrade('/ws', driver('crumbs').authorization.slice(7)));
+  await once(socket, 'data');
+  const empty = Buffer.concat(Array.from({ length: 5_000 }, () => frame('', 0, false)));
+  socket.write(Buffer.concat([frame('{"type":', 1, false), empty, frame('"ping"}', 0)]));
+  await vi.waitUntil(async () => (await scrape(server)).by('nearcast_limited_total', 'limit').bytes === 1);
+  socket.destroy();
 });
 
 test('[6.11] who is not heard for long does not count as gone, and is heard again', async () => {
