@@ -223,7 +223,8 @@ export class Fleet implements Subject {
 
   /** Some drivers of a region, or of everywhere, by id; see {@link Pages.drivers}. */
   page(region: Region | undefined, conditions: Conditions, limit: number, after?: string): Page {
-    return this.#pages.drivers(within(region, conditions), this.#accept(conditions, true), limit, after);
+    const accept = this.#accept(conditions, true);
+    return this.#pages.drivers(within(region, conditions), accept, limit, after, conditions.bounds);
   }
 
   /** How many are in each cell of a region, or of everywhere; see {@link Pages.cells}. */

@@ -56,16 +56,31 @@ export class Pages {
    * There are two ways to a page: to walk the ids, which with n of N drivers inside finds it after about limit·N/n of
    * them, and to gather all that are inside. Where few enough are to be gathered, the walk is given up when it has cost
    * as much, as it will where hardly anybody is accepted.
+   *
+   * @param bounds within which the region is; nobody outside of them is named, as the last that was looked at neither
    */
-  drivers(region: Region | undefined, accept: Accept | undefined, limit: number, after?: string): Page {
-    if (region === undefined) return this.#walk(region, accept, limit, after, MAX_LOOKS);
-    const inside = this.#estimate(region);
-    if (inside > MAX_LOOKS) return this.#walk(region, accept, limit, after, MAX_LOOKS);
-    if (inside * inside > limit * this.#roster.size) {
-      const page = this.#walk(region, accept, limit, after, inside);
-      if (!page.gaveUp) return page;
+  drivers(
+    region: Region | undefined,
+    accept: Accept | undefined,
+    limit: number,
+    after?: string,
+    bounds?: Region,
+  ): Page {
+    const inside = region === undefined ? Number.POSITIVE_INFINITY : this.#estimate(region);
+    if (region !== undefined && inside <= MAX_LOOKS) {
+      if (inside * inside > limit * this.#roster.size) {
+        const page = this.#walk(this.#roster.after(after), region, accept, limit, inside);
+        if (!page.gaveUp) return page;
+      }
+      const page = this.#gather(region, accept, limit, after);
+      if (page !== undefined) return page;
     }
-    return this.#gather(region, accept, limit, after) ?? this.#walk(region, accept, limit, after, MAX_LOOKS);
+    const page = this.#walk(this.#roster.after(after), region, accept, limit, MAX_LOOKS, bounds);
+    if (!page.gaveUp || page.next !== undefined || bounds === undefined) return page;
+    // None of so many is within the bounds, and it takes longer than to ask who is.
+    const next = this.#gather(bounds, undefined, 1, after)?.drivers[0];
+    if (next === undefined) return { drivers: [] };
+    return this.#walk(startingWith(next, this.#roster.after(next.id)), region, accept, limit, MAX_LOOKS, bounds);
   }
 
   /** How many drivers a region holds, or somewhat more; when that takes too much work, more than can be looked at. */
@@ -107,22 +122,31 @@ export class Pages {
     return { cells, next: cells[limit - 1].cell };
   }
 
-  /** A page found by walking the ids. It is given up, to be gone on with by another page, after `looks` of them. */
+  /**
+   * A page found by walking along drivers. It is given up, to be gone on with by another page, after `looks` of them, or as
+   * many outside of the bounds; then `next` is absent where nobody was within them.
+   */
   #walk(
+    along: Iterable<Driver>,
     region: Region | undefined,
     accept: Accept | undefined,
     limit: number,
-    after: string | undefined,
     looks: number,
+    bounds?: Region,
   ): Page & { readonly gaveUp?: true } {
     const drivers: Driver[] = [];
     const within = region === undefined ? undefined : new BoundedRegion(region, MAX_WORK);
     let left = looks;
-    let last = after;
+    let outside = looks;
+    let last: string | undefined;
     const page = unlessTooMuch(() => {
-      for (const driver of this.#roster.after(after)) {
-        if (left-- === 0) return undefined;
+      for (const driver of along) {
         const { slot } = driver;
+        if (bounds !== undefined && !this.#tree.isIn(bounds, slot)) {
+          if (outside-- === 0) return undefined;
+          continue;
+        }
+        if (left-- === 0) return undefined;
         if ((accept === undefined || accept(slot)) && (within === undefined || this.#tree.isIn(within, slot))) {
           // One more than asked for tells whether there are more.
           if (drivers.length === limit) return { drivers, next: drivers[limit - 1].id };
@@ -165,6 +189,11 @@ export class Pages {
     drivers.length = limit;
     return { drivers, next: drivers[limit - 1].id };
   }
+}
+
+function* startingWith(first: Driver, others: Iterable<Driver>): Iterable<Driver> {
+  yield first;
+  yield* others;
 }
 
 function halvesOf(cell: string): [high: number, low: number] {
