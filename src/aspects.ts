@@ -1,5 +1,5 @@
 import type { Position } from './fix.ts';
-import type { Fleet } from './fleet.ts';
+import type { Fleet, OnRemoved } from './fleet.ts';
 import { type Sight, told } from './sight.ts';
 import type { Driver } from './subscriptions/driver.ts';
 
@@ -52,12 +52,14 @@ export class Aspects {
    * @param make makes an empty fleet, with a driver's leaving heard by the given function
    * @param now the server's clock, epoch milliseconds
    */
-  constructor(make: (onRemoved?: (driverId: string, reason: 'stale' | 'offline') => void) => Fleet, now: () => number) {
+  constructor(make: (onRemoved?: OnRemoved) => Fleet, now: () => number) {
     this.whole = make((driverId, reason) => {
+      let work = 0;
       for (const { fleet } of this.#showing(driverId)) {
         const driver = fleet.drivers.get(driverId);
-        if (driver !== undefined) fleet.remove(driver, reason);
+        if (driver !== undefined) work += fleet.remove(driver, reason);
       }
+      return work;
     });
     this.#make = () => make();
     this.#now = now;

@@ -19,6 +19,9 @@ import type { Test } from './subscriptions/where.ts';
 /** Exits of drivers from subscriptions that are told of in one go: some milliseconds. */
 const MAX_EXITS = 20_000;
 
+/** Hears that a driver is forgotten, and why. @returns how much that gave it to do, as {@link Fleet.remove} does */
+export type OnRemoved = (driverId: string, reason: 'stale' | 'offline') => number;
+
 /** What to leave out of an answer. */
 export interface Conditions {
   readonly where?: Test;
@@ -47,7 +50,7 @@ export class Fleet implements Subject {
   readonly #nothing: string;
   readonly #encode: EncodePosition;
   readonly #now: () => number;
-  readonly #onRemoved: ((driverId: string, reason: 'stale' | 'offline') => void) | undefined;
+  readonly #onRemoved: OnRemoved | undefined;
   #revision = 0;
   /** The latest that the clock was when ages were told by it. It may be set back, and who was too old be so no more. */
   #latest = Number.NEGATIVE_INFINITY;
@@ -59,7 +62,7 @@ export class Fleet implements Subject {
    * @param epoch tells this fleet's cursors from those of any other, and of any other process
    * @param nothing the epoch of all fleets of which nothing was ever known
    * @param now the server's clock, epoch milliseconds
-   * @param onRemoved hears of every driver that is forgotten, and why
+   * @param onRemoved hears of every driver that is forgotten
    * @param seal of the cursors of those who may see a part alone
    */
   constructor(
@@ -67,7 +70,7 @@ export class Fleet implements Subject {
     nothing: string,
     encode: EncodePosition,
     now: () => number,
-    onRemoved?: (driverId: string, reason: 'stale' | 'offline') => void,
+    onRemoved?: OnRemoved,
     seal?: Seal,
   ) {
     this.seal = seal;
@@ -159,16 +162,16 @@ export class Fleet implements Subject {
   expire(since: number): boolean {
     let exits = 0;
     while (this.#oldest !== undefined && this.#oldest.heardAt < since) {
-      exits += 1 + this.#oldest.watchers.length;
-      this.remove(this.#oldest, 'stale');
+      exits += this.remove(this.#oldest, 'stale');
       if (exits > MAX_EXITS) return true;
     }
     this.#registry.age(this.#time());
     return false;
   }
 
-  /** Forgets a driver; its watchers are told why. */
-  remove(driver: Driver, reason: 'stale' | 'offline'): void {
+  /** Forgets a driver; its watchers are told why. @returns how much there was to do: 1, and 1 for each who watched */
+  remove(driver: Driver, reason: 'stale' | 'offline'): number {
+    const work = 1 + driver.watchers.length;
     this.#revision++;
     this.#unlink(driver);
     this.#tree.remove(driver.slot);
@@ -177,7 +180,7 @@ export class Fleet implements Subject {
     this.drivers.delete(driver.id);
     this.#roster.remove(driver);
     this.#registry.removed(driver, reason);
-    this.#onRemoved?.(driver.id, reason);
+    return work + (this.#onRemoved?.(driver.id, reason) ?? 0);
   }
 
   /**

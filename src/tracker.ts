@@ -1,6 +1,6 @@
 import { Aspects } from './aspects.ts';
 import type { Fix, Position } from './fix.ts';
-import { type Conditions, Fleet } from './fleet.ts';
+import { type Conditions, Fleet, type OnRemoved } from './fleet.ts';
 import { Circle } from './geo/circle.ts';
 import { distance } from './geo/distance.ts';
 import { EVERYWHERE } from './geo/everywhere.ts';
@@ -335,7 +335,7 @@ export class Tracker {
   #fleet(name: string): Aspects {
     let fleet = this.#fleets.get(name);
     if (fleet === undefined) {
-      const make = (onRemoved?: (driverId: string, reason: 'stale' | 'offline') => void) =>
+      const make = (onRemoved?: OnRemoved) =>
         new Fleet(
           `${this.#instance}-${++this.#fleetsMade}`,
           this.#nothing,

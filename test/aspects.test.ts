@@ -157,3 +157,24 @@ test('the nearest within bounds are those of brute force, wherever the question 
   }
   expect(found).toBeGreaterThan(300);
 });
+
+test('a turn in which many are forgotten is as long as what all who watch are told, whatever they see', () => {
+  const { tracker, clock } = makeTracker();
+  for (let i = 0; i < 400; i++) tracker.accept('f', { driverId: `d${i}`, lat: 1, lng: 2 });
+  const subscriptions = Array.from({ length: 100 }, () => {
+    const recipient = { wake() {} };
+    const subscription = tracker.subscribe({ fleet: 'f', precision: 5 }, 's', recipient, { area: EVERYWHERE });
+    subscription.takeSnapshot();
+    return subscription;
+  });
+  clock.now += 61 * MINUTE;
+  let turns = 1;
+  for (let left = 400; tracker.expire(); turns++) {
+    const { size } = subscriptions[0].inside;
+    // 20,000 exits, and those of the last driver.
+    expect((left - size) * 100).toBeLessThanOrEqual(20_200);
+    left = size;
+  }
+  expect(turns).toBeGreaterThan(1);
+  expect(subscriptions[0].inside.size).toBe(0);
+});
