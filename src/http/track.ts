@@ -84,12 +84,15 @@ export const trackRoutes: FastifyPluginAsyncZod<TrackDeps> = async (app, { track
       const { sight } = principalOf(request);
       const { driverId } = request.params;
       const { from = 0, to = END_OF_TIME, after = -1, limit = DEFAULT_FIXES, simplify: tolerance } = request.query;
-      const page = await readPage(tracks, sight, driverId, Math.max(from, after + 1), to, limit);
+      const first = Math.max(from, after + 1);
+      const page = await readPage(tracks, sight, driverId, first, to, limit);
       const last = page.fixes.at(-1);
+      // Where all that is kept was looked through, to do so again would find nothing either.
+      const isElsewhere = first > 0 || to < END_OF_TIME;
       if (
         last === undefined &&
         tracker.driver(sight, driverId) === undefined &&
-        !(await isKnown(tracks, sight, driverId))
+        !(isElsewhere && (await isKnown(tracks, sight, driverId)))
       ) {
         throw new DomainError('not_found', 'There is no such driver, or nothing that it sent is kept.');
       }
