@@ -214,8 +214,9 @@ test('what happens elsewhere is neither told nor seen in any answer, by whoever 
     } else each((world) => world.tracker.expire());
     const time = 1 + random.below(random.below(40) === 0 ? 90_000 : 2_000);
     each(({ clock, tracker }) => {
-      clock.pass(time);
+      // No timer goes off before the turn has ended.
       clock.endTurn();
+      clock.pass(time);
       while (tracker.expire());
       clock.endTurn();
     });
