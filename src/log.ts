@@ -6,8 +6,11 @@ const MAX_WAITING = 4 * 1024 * 1024;
 /** How long the lines that still wait are tried for when the process ends, milliseconds. */
 const LAST_WORDS = 500;
 
-/** What a token looks like, or stands behind: a JWT, that of a share, whatever a URL gives as one. */
-const TOKEN = /\beyJ[\w-]{8,}(\.[\w-]*)*|\bshare_[\w-]{16,}|(?<=\baccess_token=)[^&\s"\\]+/g;
+/**
+ * What a token looks like, or stands behind: a JWT, that of a share, whatever a URL gives as one. Anything may stand before
+ * it: a line feed is `\n` by now.
+ */
+const TOKEN = /eyJ[\w-]{8,}(\.[\w-]*)*|share_[\w-]{16,}|(?<=\baccess_token=)[^&\s"\\]+/g;
 
 /**
  * The log, on standard error: lines of JSON, or readable ones on a terminal. Standard output is for what the start says.

@@ -56,6 +56,17 @@ test('what was logged last is there, however the process ends', async () => {
   }
 });
 
+test('a token is taken out whatever stands before it, as it is written in JSON', () => {
+  const lines: string[] = [];
+  const log = createLog('info', { write: (line) => void lines.push(line) });
+  const secret = 'S'.repeat(43);
+  for (const before of ['\n', '\t', '\u001b', '\u0001', '_', 'a', '"', '\\', '/']) {
+    for (const known of [`share_${secret}`, `eyJ${secret}.eyJ${secret}.${secret}`]) log.info(`${before}${known}`);
+  }
+  expect(lines).toHaveLength(18);
+  for (const line of lines) expect(line).not.toContain('SSS');
+});
+
 test('a token is taken out of a line, wherever it stands, and the line is as it was', () => {
   const lines: string[] = [];
   const log = createLog('trace', { write: (line) => void lines.push(line) });

@@ -28,7 +28,9 @@ export function refuseForeignOrigins(allowed: readonly string[]): onRequestHookH
 export function isOwn(origin: string, host: string): boolean {
   const [, scheme, its] = ORIGIN.exec(origin) ?? [];
   if (scheme === undefined) return false;
-  return its.toLowerCase() === host.toLowerCase() || canonical(scheme, its) === canonical(scheme, host);
+  if (its.toLowerCase() === host.toLowerCase()) return true;
+  const own = canonical(scheme, host);
+  return own !== undefined && canonical(scheme, its) === own;
 }
 
 /** A host as browsers write it: without the port that goes without saying. */

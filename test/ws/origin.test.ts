@@ -43,6 +43,7 @@ const HOST = 'near.example:8080';
 
 test.each<[what: string, env: string, headers: Record<string, string | string[]>, let_in: boolean]>([
   ['no origin, as of what is no browser', '', {}, true],
+  ['one that is no origin, of a host that is none', '', { host: 'a[', origin: 'http://[a' }, false],
   ['the server’s own', '', { origin: `http://${HOST}` }, true],
   ['the server’s own behind TLS', '', { origin: `https://${HOST}` }, true],
   ['the server’s own in capitals', '', { origin: 'HTTP://Near.Example:8080' }, true],
