@@ -242,7 +242,7 @@ export class Connection implements Socket, Patient, Peer {
     this.#onJudged = undefined;
   }
 
-  /** Runs an action now, or as soon as the connection has authenticated. */
+  /** Runs an action now, or as soon as the connection has authenticated; never once it is closed. */
   onceAuthenticated(action: () => void): void {
     // A good token may have come too late, or on a connection too many; nobody would take back what is done now.
     if (this.#closed) return;

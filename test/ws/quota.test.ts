@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { MemoryReplays } from '../../src/store/memory-replays.ts';
 import { MemoryTracks } from '../../src/store/memory-tracks.ts';
 import { EventStreamReader } from '../support/event-stream.ts';
@@ -61,6 +61,22 @@ test('[6.12] a subject has so many connections, whatever they are; another, and 
     const more = await server.connect('/ws', undefined, bearer('a'));
     expect([i, (await more.closed).code]).toEqual([i, 4429]);
   }
+});
+
+test('[6.12] a connection that is one too many watches nothing, though its URL asks to', async () => {
+  const server = await start({ MAX_CONNECTIONS_PER_SUBJECT: '1' });
+  const path = '/ws?latitude=1&longitude=2&radius=3';
+  const first = await server.connect(path, undefined, bearer('a'));
+  await first.next('snapshot');
+  const watched = () => [...server.tracker.fleets()].reduce((sum, { subscriptions }) => sum + subscriptions.size, 0);
+  for (let i = 0; i < 3; i++) {
+    const refused = await server.connect(path, undefined, bearer('a'));
+    expect((await refused.closed).code).toBe(4429);
+    expect(refused.heard.map(({ type }) => type)).toEqual(['error']);
+  }
+  expect(watched()).toBe(1);
+  first.socket.close();
+  await vi.waitFor(() => expect(watched()).toBe(0));
 });
 
 test('[6.12] a token that is renewed is still the same connection', async () => {
