@@ -30,7 +30,7 @@ const HELP = `Starts Nearcast with a fleet of simulated drivers in a city.
 
 Demo data never mixes with other data: DATA_DIR and DATABASE_URL of the environment
 are not used, nor are JWKS_URL, JWT_ISSUER and JWT_AUDIENCE. All other settings are (see
-.env.example).
+.env.example); without a LOG_LEVEL only warnings are logged.
 Ctrl-C ends it. Exit code: 0, or the server's when it cannot start.`;
 
 const DAY = 86_400;
@@ -46,6 +46,8 @@ async function demo(argv: readonly string[]): Promise<number> {
     JWT_AUDIENCE: undefined,
     // All its drivers come from one address.
     MAX_HANDSHAKES_PER_MINUTE: process.env.MAX_HANDSHAKES_PER_MINUTE || '0',
+    // Hundreds that connect would scroll away what is printed for people.
+    LOG_LEVEL: process.env.LOG_LEVEL || 'warn',
     ...(options.port === undefined ? {} : { PORT: options.port }),
   };
   const config = loadConfig(env);
