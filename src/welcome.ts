@@ -33,7 +33,7 @@ Who is near?
 Watch that circle (then send again), as an event stream or over a WebSocket:
 
   curl -N '${url}/v1/stream?${where}&radius=2000' -H "Authorization: Bearer $TOKEN"
-  npx -y wscat -c "${url.replace('http', 'ws')}/ws?${where}&radius=2000&access_token=$TOKEN"
+  npx -y wscat -H "Authorization: Bearer $TOKEN" -c '${url.replace('http', 'ws')}/ws?${where}&radius=2000'
 
 The same in a browser:  ${url}/v1/drivers/nearby?${where}&radius=2000&access_token=${token}
 The API reference:      ${url}/docs

@@ -48,6 +48,20 @@ export const claimsSchema = z.object({
   precision: z.int().min(0).max(15).optional(),
 });
 
+/** What each claim must be, in words for whoever was given a token that is not so. */
+export const CLAIM_RULES: Readonly<Record<string, string>> = {
+  sub: 'a text of 1 to 128 characters',
+  exp: 'a number of seconds',
+  scope: 'a text, of scopes separated by spaces',
+  fleet: 'a text of 1 to 64 letters, digits and _.:-, a letter or digit first',
+  jti: 'a text of 1 to 128 characters',
+  area: 'an object with latitude, longitude and radius',
+  'area.latitude': 'a number from -90 to 90',
+  'area.longitude': 'a number from -180 to 180',
+  'area.radius': `a number of metres from 0 to ${Math.floor(MAX_DISTANCE)}`,
+  precision: 'a whole number from 0 to 15',
+};
+
 /** Who is on the other side, as a verified token says. */
 export class Principal {
   readonly subject: string;

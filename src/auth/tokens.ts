@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { DomainError } from '../errors.ts';
 import { revoked } from './open-doors.ts';
-import { claimsSchema, Principal } from './principal.ts';
+import { CLAIM_RULES, claimsSchema, Principal } from './principal.ts';
 import { SHARE_PREFIX } from './shares.ts';
 import type { Verify } from './verify.ts';
 
@@ -119,6 +119,10 @@ export function authenticator(deps: AuthenticatorDeps): Authenticate {
 function principalOf(payload: unknown, tolerance: number): Principal {
   const claims = claimsSchema.safeParse(payload);
   if (claims.success) return new Principal(claims.data, tolerance);
-  const wrong = claims.error.issues.map(({ path }) => path.join('.')).join(', ');
+  const wrong = claims.error.issues.map(({ path }) => `${path.join('.')} must be ${ruleOf(path)}`).join('; ');
   throw new DomainError('unauthorized', `The token’s claims are not as they must be: ${wrong}.`);
+}
+
+function ruleOf(path: readonly PropertyKey[]): string {
+  return CLAIM_RULES[path.join('.')] ?? 'as documented';
 }

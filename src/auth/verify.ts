@@ -79,6 +79,7 @@ function reason(error: unknown): string {
 function wrongClaim({ claim, reason }: errors.JWTClaimValidationFailed): string {
   if (reason === 'missing') return `The token lacks a required claim: ${claim}.`;
   if (claim === 'nbf' && reason === 'check_failed') return 'The token is not valid yet.';
-  if (claim === 'iss' || claim === 'aud') return 'The token’s issuer or audience is not accepted.';
+  if (claim === 'iss') return 'The token’s issuer (iss) is not accepted.';
+  if (claim === 'aud') return 'The token is for another audience (aud).';
   return `The token’s claims are not as they must be: ${claim}.`;
 }

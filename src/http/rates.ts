@@ -43,7 +43,9 @@ export async function useRates(
       if (!found.isExceeded) return;
       limited.requests++;
       reply.header('retry-after', found.ttlInSeconds);
-      throw new DomainError('limit', `There may be ${requests} requests a minute, no more; ask again later.`);
+      const subject = await subjectOf(request, authenticate);
+      const whose = subject === undefined ? 'An address may send, without a valid token,' : 'A subject may send';
+      throw new DomainError('limit', `${whose} ${requests} requests a minute, no more; ask again later.`);
     });
   }
   if (handshakes === 0) return undefined;

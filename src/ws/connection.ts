@@ -305,8 +305,7 @@ export class Connection implements Socket, Patient, Peer {
 
   /** Says goodbye. From here on nothing is heard, told, watched or timed, however long the peer takes to answer. */
   close(code: number, reason: string): void {
-    // A close frame has room for 123 bytes of reason (RFC 6455, 5.5), and a character may take three.
-    this.#socket.close(code, reason.slice(0, 40));
+    this.#socket.close(code, closeReason(reason));
     this.#end(code, reason);
   }
 
@@ -519,4 +518,11 @@ export class Connection implements Socket, Patient, Peer {
     for (const subscription of this.#subscriptions.values()) this.#deps.tracker.unsubscribe(subscription);
     this.#subscriptions.clear();
   }
+}
+
+/** As much of a reason as a close frame has room for: 123 bytes (RFC 6455, 5.5). */
+function closeReason(reason: string): string {
+  let fitting = reason;
+  while (Buffer.byteLength(fitting) > 123) fitting = fitting.slice(0, -1);
+  return fitting;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { claimsSchema, Principal } from '../../src/auth/principal.ts';
+import { CLAIM_RULES, claimsSchema, Principal } from '../../src/auth/principal.ts';
 import { authenticator } from '../../src/auth/tokens.ts';
 import { DomainError } from '../../src/errors.ts';
 
@@ -138,4 +138,23 @@ test('ten thousand tokens are remembered, and of more the last', async () => {
   expect(authenticate('t1')).toBeInstanceOf(Principal);
   expect(authenticate('t0')).toBeInstanceOf(Promise);
   expect(world.verified).toBe(10_002);
+});
+
+test.each([
+  [{ precision: 16 }, 'precision must be a whole number from 0 to 15'],
+  [{ area: null }, 'area must be an object'],
+  [{ area: { latitude: 91, longitude: 0, radius: -1 } }, /area\.latitude must be .*90; area\.radius must be .*metres/],
+  [{ scope: ['positions:read'] }, 'scope must be a text'],
+  [{ fleet: 'a b' }, 'fleet must be'],
+  [{ jti: '' }, 'jti must be'],
+])('a token of which a claim is wrong is told which, and what it must be: %j', async (wrong, why) => {
+  const { world, authenticate } = setUp();
+  world.claims = { ...claims, ...wrong };
+  await expect(authenticate('t')).rejects.toThrow(why);
+});
+
+test('there is a rule in words for every claim', () => {
+  const { area, ...others } = claimsSchema.shape;
+  const inArea = Object.keys(area.unwrap().shape).map((name) => `area.${name}`);
+  expect(Object.keys(CLAIM_RULES).sort()).toEqual([...Object.keys(others), 'area', ...inArea].sort());
 });

@@ -58,7 +58,12 @@ describe('[7.4] with a rate limit', () => {
     expect(refused.headers.get('retry-after')).toBe('40');
     expect(refused.headers.get('ratelimit-remaining')).toBe('0');
     expect(refused.headers.get('content-type')).toMatch('application/problem+json');
-    expect(await refused.json()).toMatchObject({ status: 429, code: 'limit', requestId: expect.any(String) });
+    expect(await refused.json()).toMatchObject({
+      status: 429,
+      code: 'limit',
+      detail: expect.stringMatching(/^A subject .* 3 requests/),
+      requestId: expect.any(String),
+    });
     expect((await server.post('/v1/positions', { driverId: 'd', latitude: 1, longitude: 2 }, bearer('a'))).status).toBe(
       429,
     );
@@ -79,6 +84,8 @@ describe('[7.4] with a rate limit', () => {
     expect(await statuses(server, 1, '/no/such/path', {})).toEqual([404]);
     expect(await statuses(server, 2, NEARBY, { authorization: 'Bearer guessed again' })).toEqual([429, 429]);
     expect(await statuses(server, 1, '/openapi.yaml', {})).toEqual([429]);
+    const refused = await server.get(NEARBY, { authorization: 'Bearer guessed' });
+    expect((await refused.json()).detail).toMatch(/^An address .*without a valid token.* 3 requests/);
     expect(await statuses(server, 1, NEARBY, bearer('a'))).toEqual([200]);
   });
 
