@@ -205,6 +205,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       routes,
       overload,
       limited,
+      keys,
     });
     await api.register(metricsRoutes, { authenticate, metrics });
   });

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fetchKeys } from './auth/fetch-keys.ts';
 import { readArguments, UsageError } from './command-line.ts';
-import { type Config, loadConfig } from './config.ts';
+import { type Config, carelessTrust, loadConfig } from './config.ts';
 import { explain } from './explain.ts';
 import { assertDataDirFree } from './store/data-dir-lock.ts';
 import { inspectDatabase } from './store/inspect.ts';
@@ -20,6 +20,8 @@ export async function checkCommand(argv: readonly string[]): Promise<number> {
   const config = loadConfig();
   console.log('ok     settings: all are valid');
   for (const name of config.unknown) console.log(`note   ${name} is set, but this version does not know it`);
+  const careless = carelessTrust(config);
+  if (careless !== undefined) console.log(`note   ${careless}`);
   const steps: [what: string, look: (config: Config) => string | Promise<string>][] = [
     ['DATABASE_URL', checkDatabase],
     ['DATA_DIR', checkDataDir],
@@ -85,8 +87,11 @@ function assertWritable(dir: string): void {
 
 /** A start goes on without them; but then it takes no tokens. */
 async function checkKeys({ jwksUrl }: Config): Promise<string> {
-  const keys = await fetchKeys(jwksUrl as string);
-  if (keys.length === 0) throw new Error('there is no key for RS256, ES256 or EdDSA');
+  const keys = await fetchKeys(jwksUrl as string).catch((error: Error) => {
+    const then = 'A start goes on, and asks again; until there are keys, tokens of the issuer are answered 503';
+    throw new Error(`${error.message}. See that this machine reaches it. ${then}.`);
+  });
+  if (keys.length === 0) throw new Error('there is no key for RS256, ES256 or EdDSA: none of its tokens is taken');
   return `${keys.length} ${keys.length === 1 ? 'key' : 'keys'} that tokens may be signed with`;
 }
 

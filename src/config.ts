@@ -129,3 +129,15 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     unknown: Object.freeze(ELSEWHERE.filter((name) => Object.hasOwn(set, name))),
   });
 }
+
+/** What is not asked of the tokens of an issuer, and so is taken; `undefined` where all is asked, or there is none. */
+export function carelessTrust({ jwksUrl, jwtAudience, jwtIssuer }: Config): string | undefined {
+  if (jwksUrl === undefined) return undefined;
+  const lacks = [
+    ...(jwtAudience === undefined ? [['JWT_AUDIENCE', 'whatever service they are for']] : []),
+    ...(jwtIssuer === undefined ? [['JWT_ISSUER', 'whoever issued them']] : []),
+  ];
+  if (lacks.length === 0) return undefined;
+  const names = lacks.map(([name]) => name).join(' and ');
+  return `JWKS_URL is set without ${names}: tokens signed with its keys are taken ${lacks.map(([, what]) => what).join(', and ')}`;
+}

@@ -6,7 +6,7 @@ import { reachable } from './address.ts';
 import { developmentSecret } from './auth/secret.ts';
 import { checkCommand } from './check.ts';
 import { runCommand } from './command-line.ts';
-import { type Config, ConfigError, loadConfig } from './config.ts';
+import { type Config, ConfigError, carelessTrust, loadConfig } from './config.ts';
 import { cursorSeal } from './cursor-seal.ts';
 import { explain } from './explain.ts';
 import { serverHelp } from './help.ts';
@@ -72,11 +72,8 @@ try {
 
 /** Serves until a signal says stop; resolves when nothing is left. */
 async function run(config: Config, log: Logger): Promise<void> {
-  if (config.jwksUrl !== undefined && (config.jwtAudience ?? config.jwtIssuer) === undefined) {
-    log.warn(
-      'JWKS_URL is set without JWT_AUDIENCE and JWT_ISSUER: any token of the issuer is taken, whatever it is for',
-    );
-  }
+  const careless = carelessTrust(config);
+  if (careless !== undefined) log.warn(careless);
   for (const name of config.unknown) log.warn(`${name} is set, but this version does not know it`);
   // The app is loaded while the database starts: each takes a second or two.
   const [{ buildApp }, opened] = await Promise.all([

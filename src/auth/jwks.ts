@@ -34,6 +34,11 @@ export class IssuerKeys {
   /** Counts how often keys were taken back, by their issuer or for want of it: what they proved before is proved no more. */
   withdrawals = 0;
 
+  /** Whether the keys could be fetched when last they were asked for. */
+  get available(): boolean {
+    return !this.#failed;
+  }
+
   /** Begins to fetch. @param url `https:` or `http:` */
   constructor(url: string, log: Log) {
     this.#url = url;
@@ -109,13 +114,16 @@ export class IssuerKeys {
   }
 
   #fail(error: unknown): void {
-    if (this.#find !== undefined && performance.now() - this.#fetchedAt > KEPT) {
+    const { message } = error as Error;
+    const isTooOld = this.#find !== undefined && performance.now() - this.#fetchedAt > KEPT;
+    if (isTooOld) {
       this.#find = undefined;
       this.#jwks = [];
       this.withdrawals++;
+      this.#log.warn(`the keys of JWKS_URL are a day old and good no more: they could not be fetched: ${message}`);
     }
     // Once, until it is over.
-    if (!this.#failed) this.#log.warn(`the keys of JWKS_URL could not be fetched: ${(error as Error).message}`);
+    else if (!this.#failed) this.#log.warn(`the keys of JWKS_URL could not be fetched: ${message}`);
     this.#failed = true;
   }
 }

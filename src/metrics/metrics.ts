@@ -1,3 +1,4 @@
+import type { IssuerKeys } from '../auth/jwks.ts';
 import type { Limited } from '../delivery/limited.ts';
 import type { Traffic } from '../delivery/traffic.ts';
 import type { RouteTimes } from '../http/latency.ts';
@@ -7,6 +8,7 @@ import type { Tracker } from '../tracker.ts';
 import { VERSION } from '../version.ts';
 import { fixMetrics, trackerMetrics } from './core.ts';
 import { Instruments } from './instruments.ts';
+import { issuerMetrics } from './issuer.ts';
 import { limitMetrics } from './limits.ts';
 import { overloadMetrics } from './overload.ts';
 import { processMetrics } from './process.ts';
@@ -24,6 +26,8 @@ export interface Measured {
   readonly routes: readonly RouteTimes[];
   readonly overload: Overload;
   readonly limited: Limited;
+  /** Absent where no issuer is asked for keys. */
+  readonly keys: Pick<IssuerKeys, 'available'> | undefined;
 }
 
 /** The metrics of one app and its process. No label holds what a client made up. */
@@ -31,7 +35,7 @@ export class Metrics {
   readonly #own = new Instruments();
   readonly #process = processMetrics();
 
-  constructor({ ingest, tracker, traffic, writer, maxPendingFixes, routes, overload, limited }: Measured) {
+  constructor({ ingest, tracker, traffic, writer, maxPendingFixes, routes, overload, limited, keys }: Measured) {
     const on = this.#own;
     on.gauge('nearcast_build_info', '1; the label tells the version.', ['version'], () => [
       { labels: { version: VERSION }, value: 1 },
@@ -43,6 +47,7 @@ export class Metrics {
     requestMetrics(on, routes);
     overloadMetrics(on, overload);
     limitMetrics(on, limited);
+    issuerMetrics(on, keys);
   }
 
   get contentType(): string {

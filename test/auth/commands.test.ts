@@ -43,7 +43,16 @@ test('--check asks the issuer for its keys', async () => {
     expect(said.mock.lastCall).toEqual([expect.stringMatching(/^ok {5}JWKS_URL: 1 key that/)]);
     issuer.answer('gone', 410);
     expect(await checkCommand(['--check'])).toBe(1);
-    expect(said.mock.lastCall).toEqual(['wrong  JWKS_URL: the answer is 410']);
+    expect(said.mock.lastCall).toEqual([expect.stringMatching(/^wrong {2}JWKS_URL: the answer is 410\. .*503/)]);
+    const notes = () => said.mock.calls.map(([line]) => line).filter((line) => line.startsWith('note'));
+    expect(notes().at(-1)).toMatch(/without JWT_AUDIENCE and JWT_ISSUER/);
+    vi.stubEnv('JWT_ISSUER', 'me');
+    await checkCommand(['--check']);
+    expect(notes().at(-1)).toMatch(/without JWT_AUDIENCE: .*whatever service they are for$/);
+    vi.stubEnv('JWT_AUDIENCE', 'nearcast');
+    said.mockClear();
+    await checkCommand(['--check']);
+    expect(notes()).toEqual([]);
   } finally {
     said.mockRestore();
     vi.unstubAllEnvs();

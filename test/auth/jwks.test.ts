@@ -77,11 +77,15 @@ test('while the issuer is away known keys stay good for a day, and unknown ones 
   vi.advanceTimersByTime(10 * MINUTE);
   await keys.refresh();
   await expect(keys.find(header(a))).rejects.toMatchObject({ code: 'unavailable' });
-  expect(keys.withdrawals).toBe(1);
+  expect([keys.withdrawals, keys.available]).toEqual([1, false]);
+  vi.advanceTimersByTime(10 * MINUTE);
+  await keys.refresh();
+  expect(lines.slice(1)).toEqual([expect.stringMatching(/a day old and good no more.*500/)]);
   issuer.publish(a);
   vi.advanceTimersByTime(5_000);
   await keys.find(header(a));
-  expect(lines.slice(1)).toEqual(['the keys of JWKS_URL are there again']);
+  expect(lines.slice(2)).toEqual(['the keys of JWKS_URL are there again']);
+  expect(keys.available).toBe(true);
 });
 
 test('without any key the issuer is asked every 5 s at the most, and tokens cannot be judged', async () => {
