@@ -44,13 +44,16 @@ export async function checkCommand(argv: readonly string[]): Promise<number> {
 
 async function checkDatabase({ databaseUrl }: Config): Promise<string> {
   if (databaseUrl === undefined) return 'not set: the embedded database in DATA_DIR is used';
-  const { postgres, postgis, due, done } = await inspectDatabase(databaseUrl);
+  const { postgres, postgis, due, done, mayIsolate } = await inspectDatabase(databaseUrl);
   const extension = postgis === undefined ? 'PostGIS is not there yet, and the start adds it' : `PostGIS ${postgis}`;
   const migrations =
     due.length === 0
       ? `all ${done} migrations are done`
       : `${due.length} of ${done + due.length} migrations are due, and the start runs them (${due.join(', ')})`;
-  return `PostgreSQL ${postgres}; ${extension}; ${migrations}`;
+  const isolation = mayIsolate
+    ? ''
+    : '; without row-level security, as its user may neither make nor take the role for it: the start says what to run';
+  return `PostgreSQL ${postgres}; ${extension}; ${migrations}${isolation}`;
 }
 
 /** It holds the embedded database and the development secret: where both are elsewhere, it is not used. */

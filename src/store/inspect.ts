@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { FLEET_ROLE } from './fleet-role.ts';
 import { DatabaseUnsuitable, MIGRATIONS, setUpByNewer, withoutPostgis } from './migrate.ts';
 import { toStoreError } from './store-error.ts';
 
@@ -11,6 +12,8 @@ export interface Inspection {
   /** Migrations that the start would run, in order. */
   readonly due: readonly string[];
   readonly done: number;
+  /** Whether the user can make or take the role by which the database itself tells fleets apart; see `fleet-role.ts`. */
+  readonly mayIsolate: boolean;
 }
 
 /** The oldest PostgreSQL that this works with, as `server_version_num` tells it. */
@@ -34,7 +37,7 @@ export async function inspectDatabase(connectionString: string): Promise<Inspect
   client.on('error', () => {});
   try {
     await client.connect();
-    const { version, number, standby, readOnly, schema, mayCreate, user } = await about(client);
+    const { version, number, standby, readOnly, schema, mayCreate, user, mayIsolate } = await about(client);
     if (number < OLDEST) throw new DatabaseUnsuitable(`PostgreSQL is ${version}; 13 is the oldest that will do.`);
     if (standby || readOnly) {
       const what = standby ? 'a standby' : 'read-only (default_transaction_read_only)';
@@ -60,6 +63,7 @@ export async function inspectDatabase(connectionString: string): Promise<Inspect
       postgis: await postgis(client),
       due: Object.keys(MIGRATIONS).filter((name) => !applied.includes(name)),
       done: applied.length,
+      mayIsolate,
     };
   } catch (error) {
     throw error instanceof DatabaseUnsuitable ? error : toStoreError(error);
@@ -76,6 +80,7 @@ interface About {
   readonly schema: string | null;
   readonly mayCreate: boolean | null;
   readonly user: string;
+  readonly mayIsolate: boolean;
 }
 
 async function about(client: pg.Client): Promise<About> {
@@ -86,7 +91,13 @@ async function about(client: pg.Client): Promise<About> {
        current_setting('transaction_read_only')::bool AS "readOnly",
        current_schema() AS schema,
        has_schema_privilege(current_schema(), 'CREATE') AS "mayCreate",
-       current_user AS user`,
+       current_user AS user,
+       coalesce(
+         (SELECT pg_has_role(oid, 'MEMBER') OR (me.rolcreaterole AND current_setting('server_version_num')::int < 160000)
+          FROM pg_roles WHERE rolname = '${FLEET_ROLE}'),
+         me.rolsuper OR me.rolcreaterole
+       ) AS "mayIsolate"
+     FROM pg_roles me WHERE me.rolname = current_user`,
   );
   return rows[0];
 }

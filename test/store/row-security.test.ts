@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { FixReader } from '../../src/store/fix-reader.ts';
 import { ensureFleetRole } from '../../src/store/fleet-role.ts';
+import { inspectDatabase } from '../../src/store/inspect.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/open.ts';
 import { StorePool } from '../../src/store/pool.ts';
@@ -48,6 +49,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'fleets in a database', 
 
   test('a user that may make roles makes its own, also when many instances start at once', async () => {
     const { truth, connectionString } = await humble('maker', 'CREATEROLE', await fresh());
+    expect((await inspectDatabase(connectionString)).mayIsolate).toBe(true);
     await migrate({ connectionString });
     const started = await Promise.all(Array.from({ length: 5 }, () => ensureFleetRole({ connectionString })));
     expect(started).toEqual([undefined, undefined, undefined, undefined, undefined]);
@@ -64,7 +66,10 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'fleets in a database', 
         retentionDays: 1,
         log: (message) => said.push(message),
       });
+    const mayIsolate = async () => (await inspectDatabase(connectionString)).mayIsolate;
+    expect(await mayIsolate()).toBe(false);
     let opened = await open();
+    expect(await mayIsolate()).toBe(false);
     expect(said).toEqual([expect.stringMatching(/^Row-level security is not in use: .*nearcast_fleet/)]);
     const now = Date.now();
     await opened.store.write(late(['a', 'b'].map((fleet) => row('d', { fleet, timestamp: now, receivedAt: now }))));
@@ -75,6 +80,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'fleets in a database', 
     const remedies = said[0].slice(said[0].indexOf('CREATE ROLE')).match(/[^;]+;/g) ?? [];
     expect(remedies.length).toBe(5);
     for (const statement of remedies) await truth.sql(statement);
+    expect(await mayIsolate()).toBe(true);
     opened = await open();
     expect(said.length).toBe(1);
     expect(await opened.history?.tracks.knows('a', 'd')).toBe(true);
