@@ -5,8 +5,8 @@ const CIPHER = 'aes-256-gcm';
 /** Bytes: what NIST SP 800-38D, 8.2, takes for a nonce, and enough of a tag for what is only ever a hint. */
 const NONCE = 12;
 const TAG = 16;
-/** Characters: the length tells nothing of the numbers in it. */
-const BLOCK = 64;
+/** Characters, more than any cursor has: at half of it the length of one told that a number in it had got another digit. */
+const BLOCK = 128;
 
 /** Seals cursors with a key of this process, as long as which alone they are good. Some microseconds each. */
 export function cursorSeal(key: Buffer = randomBytes(32)): Seal {

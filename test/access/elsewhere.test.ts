@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { cursorSeal } from '../../src/cursor-seal.ts';
 import { Circle } from '../../src/geo/circle.ts';
 import { EVERYWHERE } from '../../src/geo/everywhere.ts';
 import { messageEncoder } from '../../src/protocol/encode.ts';
@@ -38,6 +39,7 @@ class World {
     now: () => this.clock.now,
     instance: 'i',
     encode: encodePosition,
+    seal: cursorSeal(),
     ttlSeconds: TTL,
     maxFutureSeconds: 0,
   });
