@@ -9,7 +9,7 @@ import { authenticator } from './auth/tokens.ts';
 import { verifier } from './auth/verify.ts';
 import type { Config } from './config.ts';
 import { processClock } from './delivery/clock.ts';
-import { notLimited } from './delivery/limited.ts';
+import { Limited } from './delivery/limited.ts';
 import { Pulse } from './delivery/pulse.ts';
 import { Quota } from './delivery/quota.ts';
 import { Traffic } from './delivery/traffic.ts';
@@ -131,7 +131,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   });
   const authenticate = onceReady(judge, tracker);
   askAgainAfterBodies(app, now, access.isRevoked);
-  const limited = notLimited();
+  const limited = new Limited(app.log);
   const atHandshake = await useRates(app, {
     requests: config.rateLimit,
     handshakes: config.maxHandshakesPerMinute,

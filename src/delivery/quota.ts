@@ -1,6 +1,6 @@
 import type { Principal } from '../auth/principal.ts';
 import { DomainError } from '../errors.ts';
-import type { Limited } from './limited.ts';
+import { type Limited, type Whose, whose } from './limited.ts';
 
 /** How much one subject may have. */
 export interface QuotaLimits {
@@ -12,6 +12,7 @@ export interface QuotaLimits {
 /** What one subject has. */
 interface Account {
   readonly name: string;
+  readonly whose: Whose;
   connections: number;
   subscriptions: number;
 }
@@ -48,9 +49,9 @@ export class Quota {
   enter(principal: Principal, subscriptions = 0): Seat {
     const { accounts, limits, limited } = this.#book;
     const name = nameOf(principal);
-    const account = accounts.get(name) ?? { name, connections: 0, subscriptions: 0 };
+    const account = accounts.get(name) ?? { name, whose: whose(principal), connections: 0, subscriptions: 0 };
     if (account.connections >= limits.connections) {
-      limited.connections++;
+      limited.meet('connections', account.whose);
       throw new DomainError('limit', `A subject may have at most ${limits.connections} connections.`);
     }
     mayHave(this.#book, account, subscriptions);
@@ -95,9 +96,9 @@ export class Seat {
   }
 }
 
-function mayHave({ limits, limited }: Book, { subscriptions }: Account, more: number): void {
+function mayHave({ limits, limited }: Book, { subscriptions, whose }: Account, more: number): void {
   if (subscriptions + more <= limits.subscriptions) return;
-  limited.subscriptions++;
+  limited.meet('subscriptions', whose);
   throw new DomainError('limit', `A subject may have at most ${limits.subscriptions} subscriptions.`);
 }
 

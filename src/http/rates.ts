@@ -1,7 +1,8 @@
 import rateLimit, { normalizeIP } from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import type { Principal } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
-import type { Limited } from '../delivery/limited.ts';
+import { type Limited, whose } from '../delivery/limited.ts';
 import { DomainError } from '../errors.ts';
 import { tokenOf } from './access.ts';
 
@@ -29,8 +30,12 @@ export async function useRates(
 ): Promise<onRequestAsyncHookHandler | undefined> {
   await app.register(rateLimit, { global: false });
   if (requests > 0) {
-    const whose = async (request: FastifyRequest) => (await subjectOf(request, authenticate)) ?? addressOf(request);
-    const ask = app.createRateLimit({ max: requests, ...WINDOWS, keyGenerator: whose });
+    const keyGenerator = async (request: FastifyRequest) => {
+      const principal = await principalOf(request, authenticate);
+      // No address has a zero byte, nor has a fleet's name.
+      return principal === undefined ? addressOf(request) : `${principal.fleet}\0${principal.subject}`;
+    };
+    const ask = app.createRateLimit({ max: requests, ...WINDOWS, keyGenerator });
     app.addHook('onRequest', async (request, reply) => {
       if (request.routeOptions.config.rateLimit === false) return;
       const found = await ask(request);
@@ -41,11 +46,11 @@ export async function useRates(
         'ratelimit-reset': found.ttlInSeconds,
       });
       if (!found.isExceeded) return;
-      limited.requests++;
+      const principal = await principalOf(request, authenticate);
+      limited.meet('requests', principal === undefined ? { remoteAddress: addressOf(request) } : whose(principal));
       reply.header('retry-after', found.ttlInSeconds);
-      const subject = await subjectOf(request, authenticate);
-      const whose = subject === undefined ? 'An address may send, without a valid token,' : 'A subject may send';
-      throw new DomainError('limit', `${whose} ${requests} requests a minute, no more; ask again later.`);
+      const who = principal === undefined ? 'An address may send, without a valid token,' : 'A subject may send';
+      throw new DomainError('limit', `${who} ${requests} requests a minute, no more; ask again later.`);
     });
   }
   if (handshakes === 0) return undefined;
@@ -53,20 +58,19 @@ export async function useRates(
   return async (request, reply) => {
     const found = await ask(request);
     if (found.isAllowed || !found.isExceeded) return;
-    limited.handshakes++;
+    limited.meet('handshakes', { remoteAddress: addressOf(request) });
     reply.header('retry-after', found.ttlInSeconds);
     const message = `An address may begin ${handshakes} connections a minute, no more; come back later.`;
     throw new DomainError('limit', message);
   };
 }
 
-/** Who asks, of a token that is good; no address has a zero byte, nor has a fleet's name. */
-async function subjectOf(request: FastifyRequest, authenticate: Authenticate): Promise<string | undefined> {
+/** Who asks, of a token that is good. */
+async function principalOf(request: FastifyRequest, authenticate: Authenticate): Promise<Principal | undefined> {
   const token = tokenOf(request);
   if (token === undefined) return undefined;
   try {
-    const { fleet, subject } = await authenticate(token);
-    return `${fleet}\0${subject}`;
+    return await authenticate(token);
   } catch {
     // What is wrong with it is told by whoever asks for it.
     return undefined;

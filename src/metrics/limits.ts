@@ -7,6 +7,6 @@ export function limitMetrics(on: Instruments, limited: Limited): void {
     'nearcast_limited_total',
     'Times that a limit was met: connections, subscriptions and requests of a subject, handshakes of an address, and waits of connections for their messages or bytes.',
     ['limit'],
-    () => LIMITS.map((limit) => ({ labels: { limit }, value: limited[limit] })),
+    () => LIMITS.map((limit) => ({ labels: { limit }, value: limited.counts[limit] })),
   );
 }

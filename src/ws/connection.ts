@@ -6,7 +6,7 @@ import type { Principal, Role } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
 import { Allowance, type Rates } from '../delivery/allowance.ts';
 import type { Expiry } from '../delivery/expiry.ts';
-import type { Limited } from '../delivery/limited.ts';
+import { type Limited, whose } from '../delivery/limited.ts';
 import type { Patient, Pulse } from '../delivery/pulse.ts';
 import type { Quota, Seat } from '../delivery/quota.ts';
 import { Reading } from '../delivery/reading.ts';
@@ -463,7 +463,10 @@ export class Connection implements Socket, Patient, Peer {
     if (enough || this.#cancelWait !== undefined) return;
     const wait = this.#allowance.wait(performance.now());
     if (wait === 0 || this.#closed) return;
-    this.#deps.limited[this.#allowance.short]++;
+    this.#deps.limited.meet(
+      this.#allowance.short,
+      this.#session.authenticated ? whose(this.#session.principal) : undefined,
+    );
     this.#hearing.stop(DEAF.rate);
     this.#cancelWait = this.#deps.clock.after(wait, () => this.#hearAgain());
   }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Principal } from '../../src/auth/principal.ts';
-import { type Limited, notLimited } from '../../src/delivery/limited.ts';
+import { Limited } from '../../src/delivery/limited.ts';
 import { Quota, type Seat } from '../../src/delivery/quota.ts';
 import { DomainError } from '../../src/errors.ts';
 import { seeded } from '../support/random.ts';
@@ -30,7 +30,7 @@ function refused(action: () => unknown): boolean {
 test('whatever opens and closes, each subject has what it may, by a list that is counted anew each time', () => {
   const random = seeded('quota');
   const limits = { connections: 4, subscriptions: 9 };
-  const limited: Limited = notLimited();
+  const limited = new Limited();
   const quota = new Quota(limits, limited);
   // A fleet and a subject that could be taken for another pair, were they put together carelessly.
   const people = [principal('a', 'b:c'), principal('a:b', 'c'), principal('a', 'b'), principal('b', 'b')];
@@ -69,7 +69,7 @@ test('whatever opens and closes, each subject has what it may, by a list that is
     }
     expect(quota.subjects).toBe(new Set(open.map(({ who }) => who)).size);
   }
-  expect(limited).toEqual({ ...notLimited(), ...told });
+  expect(limited.counts).toEqual({ ...new Limited().counts, ...told });
   expect(told.connections).toBeGreaterThan(20);
   expect(told.subscriptions).toBeGreaterThan(20);
   for (const { seat } of open) seat.leave();

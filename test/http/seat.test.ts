@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify';
 import { expect, test } from 'vitest';
 import { OpenDoors } from '../../src/auth/open-doors.ts';
 import { claimsSchema, Principal } from '../../src/auth/principal.ts';
-import { notLimited } from '../../src/delivery/limited.ts';
+import { Limited } from '../../src/delivery/limited.ts';
 import { Quota } from '../../src/delivery/quota.ts';
 import { takeSeat } from '../../src/http/seat.ts';
 
@@ -12,7 +12,7 @@ test('a place that is refused or left is free again, and a place that was left i
   let isRevoked = false;
   let closed = 0;
   const doors = new OpenDoors(() => isRevoked);
-  const quota = new Quota({ connections: 1, subscriptions: 10 }, notLimited());
+  const quota = new Quota({ connections: 1, subscriptions: 10 }, new Limited());
   const principal = new Principal(claimsSchema.parse({ sub: 'anna', jti: 'j', exp: 4e9 }));
   const take = () => takeSeat({ quota, doors }, principal, reply, () => closed++);
   const leave = take();
