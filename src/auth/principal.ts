@@ -22,13 +22,16 @@ export type Role = 'gateway' | 'driver' | 'watcher' | 'other' | 'nobody';
 /** The fleet of a token that names none. */
 export const DEFAULT_FLEET = 'default';
 
+/** Of the last day that a date can have; what is beyond could not be told as milliseconds. */
+const LAST_SECOND = 8.64e12;
+
 /** Whether a database can hold a text: what it cannot, nobody could revoke. */
 const isStorable = (text: string) => text.isWellFormed() && !text.includes('\0');
 
 /** The claims that Nearcast reads; others are ignored. `scope` as in RFC 9068: separated by spaces. */
 export const claimsSchema = z.object({
   sub: z.string().min(1).max(128).refine(isStorable),
-  exp: z.number(),
+  exp: z.number().max(LAST_SECOND),
   scope: z.string().default(''),
   fleet: z
     .string()

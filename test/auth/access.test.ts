@@ -211,12 +211,14 @@ test('a token that was verified and is remembered is looked at again at every us
 
 test('what is over is forgotten, a revocation a day after its token; both in memory and in the store', async () => {
   const { access, clock, store, make } = await open();
-  await make(principal(), wish('d', HOUR));
+  const ended = access.shares.principalOf((await make(principal(), wish('d', HOUR))).token);
   const { share } = await make(principal(), wish('d', 30 * HOUR));
   await access.revocations.revoke('default', 'j', clock.now + HOUR);
   await access.revocations.revoke('default', 'k', clock.now + 9 * HOUR);
   clock.now += 26 * HOUR;
+  expect(access.shares.has(ended)).toBe(true);
   await access.prune();
+  expect(access.shares.has(ended)).toBe(false);
   expect(access.isRevoked(principal({ jti: 'j' }))).toBe(false);
   expect(access.isRevoked(principal({ jti: 'k' }))).toBe(true);
   const { shares, revocations } = await store.load();

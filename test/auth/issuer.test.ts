@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { pino } from 'pino';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { Issuer, type IssuerKey, issued, makeKey } from '../support/issuer.ts';
 import { frame, rawSocket, sendAndEnd, upgrade } from '../support/raw.ts';
 import { Remains } from '../support/remains.ts';
@@ -207,11 +207,13 @@ test('who has sent a token in time is not closed for want of one, however long t
   }
 });
 
-test.each(['', 'a close frame', 'a reset'])(
+test.each(['a FIN', 'a close frame', 'a reset', 'a FIN, and its time is over'])(
   'what was sent behind a token is heard though its sender has gone before that was judged (%s)',
   async (how) => {
     const { server, answer } = await setUpHeld();
     const remains = await Remains.of(server);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
     const connected = once(server.app.server, 'connection');
     const socket = await rawSocket(server.port);
     const [theirs] = await connected;
@@ -222,6 +224,8 @@ test.each(['', 'a close frame', 'a reset'])(
     const bytes = Buffer.concat([...messages, ...(how === 'a close frame' ? [frame('', 8)] : [])]);
     await sendAndEnd(socket, bytes, how === 'a reset' ? 'reset' : 'fin');
     await gone;
+    if (how.endsWith('over')) vi.advanceTimersByTime(10_000);
+    vi.useRealTimers();
     answer();
     await vi.waitFor(() => expect(server.tracker.driver({ fleet: 'default' }, 'd')).toBeDefined());
     await remains.none();
@@ -264,4 +268,18 @@ test('a compressed flood that waits for a verdict is cut off', async () => {
   await vi.waitFor(() => expect(raw.writableLength).toBeGreaterThan(10_000));
   raw.uncork();
   expect((await client.closed).code).toBe(4400);
+});
+
+test('what waited for one verdict does not count for the next', async () => {
+  const server = await startServer();
+  const client = await server.connect('/ws', undefined, {});
+  const raw = Reflect.get(client.socket, '_socket') as Socket;
+  // Each of these is read in one go, and it is more than 4 MiB in all.
+  for (let round = 0; round < 78; round++) {
+    raw.cork();
+    client.send({ type: 'authenticate', token: token({ jti: `${round}` }) });
+    for (let id = 0; id < 5; id++) client.send({ type: 'ping', id, more: 'x'.repeat(11_500) });
+    raw.uncork();
+    while ((await client.next('pong')).id !== 4);
+  }
 });

@@ -136,11 +136,13 @@ test('[19.2] a request whose body was yet to come when its token was revoked, or
       return Number(String(answer).slice(9, 12));
     };
   };
+  const search = (jwt: string) =>
+    begin('POST /v1/drivers/search', '{"type":"Polygon","coordinates":[[[0,0],[5,0],[5,5],[0,0]]]}', jwt);
   const scope = 'positions:read positions:write:any access:manage';
   const all = (jwt: string) =>
     Promise.all([
       begin('POST /v1/positions', '{"driverId":"d","latitude":1,"longitude":2}', jwt),
-      begin('POST /v1/drivers/search', '{"type":"Polygon","coordinates":[[[0,0],[5,0],[5,5],[0,0]]]}', jwt),
+      search(jwt),
       begin('POST /v1/shares', '{"driverId":"d"}', jwt),
       begin('POST /v1/revocations', '{"jti":"victim","expiresAt":4e12}', jwt),
       begin('DELETE /v1/drivers/known', 'x', jwt),
@@ -152,6 +154,12 @@ test('[19.2] a request whose body was yet to come when its token was revoked, or
   const ended = await all(token({ sub: 'ben', ttlSeconds: 60, scope }));
   world.now += 61_000;
   for (const finish of ended) expect(await finish()).toBe(401);
+  const carl = bearer(token({ sub: 'carl' }));
+  const share = await (await server.post('/v1/shares', { driverId: 'd' }, carl)).json();
+  const shared = await search(share.token);
+  const path = `http://127.0.0.1:${server.port}/v1/shares/${share.id}`;
+  expect((await fetch(path, { method: 'DELETE', headers: carl })).status).toBe(204);
+  expect(await shared()).toBe(401);
   expect(server.tracker.driver({ fleet: 'default' }, 'd')).toBeUndefined();
   expect(server.tracker.driver({ fleet: 'default' }, 'known')).toBeDefined();
   const { revocations } = await (await server.get('/v1/revocations', boss())).json();

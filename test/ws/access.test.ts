@@ -139,6 +139,30 @@ test('a refreshed token that may not read is no token for open subscriptions', a
   expect(await client.closed).toEqual({ code: 4403, reason: message });
 });
 
+test('a refreshed token that sees something else is no token for open subscriptions; where there are none it goes on', async () => {
+  const server = await startServer();
+  const area = { latitude: 1, longitude: 2, radius: 100 };
+  const part = { area, precision: 5 };
+  for (const other of [
+    {},
+    { area },
+    { precision: 5 },
+    { area, precision: 6 },
+    { area: { ...area, latitude: 1.1 }, precision: 5 },
+    { area: { ...area, longitude: 2.1 }, precision: 5 },
+    { area: { ...area, radius: 101 }, precision: 5 },
+  ]) {
+    const open = async () => server.connect(`/ws?access_token=${token(part)}`);
+    const client = await open();
+    await client.ask(circle, 'snapshot');
+    await client.ask({ type: 'authenticate', token: token({ ...part, jti: 'same' }) }, 'authenticated');
+    client.send({ type: 'authenticate', token: token(other) });
+    expect([other, (await client.closed).code]).toEqual([other, 4403]);
+    const idle = await open();
+    await idle.ask({ type: 'authenticate', token: token(other) }, 'authenticated');
+  }
+});
+
 test('an issuer and an audience that are set are required, and must be these', async () => {
   const server = await startServer({ env: { JWT_ISSUER: 'me', JWT_AUDIENCE: 'nearcast' } });
   const sign = (claims: object) => signed(SECRET, { sub: 'x', exp: LATE, scope: 'positions:read', ...claims });
@@ -207,6 +231,7 @@ test.each<[what: string, jwt: string, reason: RegExp]>([
   ['without sub', signed(SECRET, { exp: LATE }), /required claim: sub/],
   ['with a sub that is a number', signed(SECRET, { sub: 1, exp: LATE }), /sub/],
   ['that never ends', signed(SECRET, `{"sub":"x","exp":1e999}`), /exp/],
+  ['whose end is beyond all dates', signed(SECRET, { sub: 'x', exp: 1e308 }), /exp/],
   ['whose end is text', signed(SECRET, { sub: 'x', exp: '4102444800' }), /exp/],
   ['expired', signed(SECRET, { sub: 'x', exp: 1 }), /has expired/],
   ['not valid yet', signed(SECRET, { sub: 'x', exp: LATE, nbf: LATE - 1 }), /not valid yet/],
