@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { developmentSecret } from '../auth/secret.ts';
 import { mintToken } from '../auth/tokens.ts';
 import { placeArgument, readArguments, runCommand, UsageError } from '../command-line.ts';
@@ -75,7 +76,12 @@ async function demo(argv: readonly string[]): Promise<number> {
         url,
         socketUrl,
         options.fleet.city,
-        mintToken(secret, { sub: 'demo', scope: 'positions:read positions:write:any', ttlSeconds: DAY }),
+        mintToken(secret, {
+          sub: 'demo',
+          scope: 'positions:read positions:write:any access:manage',
+          ttlSeconds: DAY,
+          jti: randomUUID(),
+        }),
       ),
     );
     status = new StatusLine(summary(fleet), 10);
