@@ -4,7 +4,7 @@ import type { WebSocket } from 'ws';
 import type { OpenDoors } from '../auth/open-doors.ts';
 import type { Principal, Role } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
-import { Allowance, type Rates } from '../delivery/allowance.ts';
+import type { Rates } from '../delivery/allowance.ts';
 import type { Expiry } from '../delivery/expiry.ts';
 import { type Limited, whose } from '../delivery/limited.ts';
 import type { Patient, Pulse } from '../delivery/pulse.ts';
@@ -34,6 +34,8 @@ import type { Subscription } from '../subscriptions/subscription.ts';
 import type { View } from '../subscriptions/view.ts';
 import type { Tracker } from '../tracker.ts';
 import { DEAF, Hearing } from './hearing.ts';
+import { Held } from './held.ts';
+import { Pacing } from './pacing.ts';
 import { Session } from './session.ts';
 
 /** What every connection shares. */
@@ -62,8 +64,6 @@ export interface ConnectionDeps {
 const MAX_BAD_MESSAGES = 20;
 /** Characters of answers that may wait for a peer that keeps asking and does not read, before it is heard no more. */
 const MAX_UNREAD = 4 * 1024 * 1024;
-/** Bytes of messages that may be read and wait for a token's verdict: what a compressed chunk of a busy gateway may hold. */
-const MAX_HELD = 4 * 1024 * 1024;
 /** Pings in a row that may stay unanswered. */
 const MAX_MISSED_PINGS = 2;
 
@@ -86,24 +86,14 @@ export class Connection implements Socket, Patient, Peer {
   readonly #session: Session;
   readonly #raw: NetSocket;
   readonly #reading: Reading;
-  /** Of what it may send; a gateway has none. */
-  #allowance: Allowance | undefined;
-  /** Bytes of its messages, and those of which its allowance knows; both from what was read before there was one. */
-  #told = 0;
-  #counted = 0;
-  /** Ends the wait of a peer that has sent too much. */
-  #cancelWait: (() => void) | undefined;
   /** Among the connections of its subject, once that is known. */
   #seat: Seat | undefined;
   readonly #pulse: Set<Patient>;
   readonly #transport: Transport<Connection>;
   readonly #visit: Visit;
   readonly #hearing: Hearing;
-  /** What was read already when a token began to be judged, in its order; absent when none is. */
-  #held: { readonly data: Buffer; readonly isBinary: boolean }[] | undefined;
-  #heldBytes = 0;
-  /** What is to be done when no token is judged any more. */
-  #onJudged: (() => unknown) | undefined;
+  readonly #pacing: Pacing;
+  readonly #held = new Held();
   #onAuthenticated: (() => void) | undefined;
   #badMessages = 0;
   /** Characters of answers that are handed to the socket and not written out. */
@@ -130,16 +120,23 @@ export class Connection implements Socket, Patient, Peer {
     this.#log = log;
     this.outbox = new Outbox(this, deps.encode, deps.clock, transport.tally);
     const over = (code: number, reason: string) => {
-      if (code !== CLOSE.authenticationTimeout || this.#held === undefined) this.close(code, reason);
+      if (code !== CLOSE.authenticationTimeout || !this.#held.isJudging) this.close(code, reason);
       // A token came in time; how long it is judged is not the peer's doing.
-      else this.#onJudged ??= () => this.#session.authenticated || this.close(code, reason);
+      else this.#held.afterwards(() => this.#session.authenticated || this.close(code, reason), false);
     };
     const expiring = (expiry: Expiry) => this.send(expiringMessage(expiry, deps.clock.now));
     this.#session = new Session(deps.clock.now, deps.doors, over, expiring);
     this.#raw = raw;
     this.#reading = new Reading(raw, now);
     this.#hearing = new Hearing(socket);
-    this.#allowance = this.#newAllowance(now);
+    this.#pacing = new Pacing({
+      rates: deps.rates,
+      raw,
+      hearing: this.#hearing,
+      clock: deps.clock,
+      onMet: (limit) =>
+        deps.limited.meet(limit, this.#session.authenticated ? whose(this.#session.principal) : undefined),
+    });
     this.#nextPing = now + deps.pingInterval;
     this.#pulse = deps.pulse.join(this);
     this.#transport = transport;
@@ -148,10 +145,10 @@ export class Connection implements Socket, Patient, Peer {
     socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary));
     socket.on('pong', (data) => {
       this.#missedPings = 0;
-      this.#spend(data.length);
+      this.#pacing.spend(data.length);
     });
     // Answered by the socket itself.
-    socket.on('ping', (data) => this.#spend(data.length));
+    socket.on('ping', (data) => this.#pacing.spend(data.length));
     // The close that follows says all there is to say; without a listener it would be thrown.
     socket.on('error', (error) => {
       this.#fault = error.message;
@@ -160,8 +157,8 @@ export class Connection implements Socket, Patient, Peer {
     socket.on('close', (code) => {
       const end = () => this.#end(code, this.#fault ?? 'the peer went', Math.min(code, OWN_CODES));
       // What it sent before it went is heard first.
-      if (this.#held === undefined || this.#held.length === 0) end();
-      else this.#onJudged = end;
+      if (this.#held.isEmpty) end();
+      else this.#held.afterwards(end, true);
     });
   }
 
@@ -190,7 +187,7 @@ export class Connection implements Socket, Patient, Peer {
       this.#admit(judged, about);
       return;
     }
-    this.#held = [];
+    this.#held.begin();
     this.#hearing.stop(DEAF.judging);
     const admit = (principal: Principal) => this.attempt(() => this.#admit(principal, about), {});
     const turnDown = (error: unknown) => this.attempt(() => this.#turnDown(error, about), {});
@@ -206,8 +203,8 @@ export class Connection implements Socket, Patient, Peer {
       this.#turnDown(error, about);
       return;
     }
-    if (principal.canWriteAny) this.#allowance = undefined;
-    else this.#allowance ??= this.#newAllowance(performance.now());
+    // A gateway speaks for thousands.
+    this.#pacing.isLimited = !principal.canWriteAny;
     this.#visit.is(principal);
     if (about !== undefined) {
       this.#answer(JSON.stringify({ type: 'authenticated', expiresAt: principal.statedExpiry, id: about.id }));
@@ -231,15 +228,8 @@ export class Connection implements Socket, Patient, Peer {
 
   /** A token was judged: what waited for that comes first. */
   #catchUp(): void {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    this.#heldBytes = 0;
-    // If one of them brings another token, those behind it wait again.
-    for (const { data, isBinary } of held) this.#receive(data, isBinary);
-    if (this.#held !== undefined) return;
-    this.#hearing.resume(DEAF.judging);
-    this.#onJudged?.();
-    this.#onJudged = undefined;
+    this.#held.end((data, isBinary) => this.#receive(data, isBinary));
+    if (!this.#held.isJudging) this.#hearing.resume(DEAF.judging);
   }
 
   /** Runs an action now, or as soon as the connection has authenticated; never once it is closed. */
@@ -311,15 +301,14 @@ export class Connection implements Socket, Patient, Peer {
 
   #receive(data: Buffer, isBinary: boolean): void {
     if (this.#closed) return;
-    if (this.#held !== undefined) {
-      this.#held.push({ data, isBinary });
-      this.#heldBytes += data.length;
-      if (this.#heldBytes > MAX_HELD) this.close(CLOSE.badMessages, 'too much before the token was judged');
+    if (this.#held.isJudging) {
+      const isFine = this.#held.keep(data, isBinary);
+      if (!isFine) this.close(CLOSE.badMessages, 'too much before the token was judged');
       return;
     }
     this.#visit.received++;
     this.#missedPings = 0;
-    this.#spend(data.length);
+    this.#pacing.spend(data.length);
     const about: { id?: string | number; subscription?: string } = {};
     this.attempt(() => {
       if (isBinary) throw DomainError.invalid([{ field: '', message: 'Send text frames; this one is binary' }]);
@@ -445,40 +434,6 @@ export class Connection implements Socket, Patient, Peer {
     });
   }
 
-  #newAllowance(now: number): Allowance | undefined {
-    this.#told = this.#counted = this.#raw.bytesRead;
-    return this.#deps.rates && new Allowance(this.#deps.rates, now);
-  }
-
-  /**
-   * Counts what it has sent: of messages their bytes, or those on the wire where they are more, as a message may come in
-   * thousands of frames of which nearly nothing is told here. Who has sent too much is not heard for a while.
-   */
-  #spend(bytes: number): void {
-    if (this.#allowance === undefined) return;
-    this.#told += bytes;
-    const counted = Math.max(this.#told, this.#raw.bytesRead);
-    const enough = this.#allowance.spend(counted - this.#counted);
-    this.#counted = counted;
-    if (enough || this.#cancelWait !== undefined) return;
-    const wait = this.#allowance.wait(performance.now());
-    if (wait === 0 || this.#closed) return;
-    this.#deps.limited.meet(
-      this.#allowance.short,
-      this.#session.authenticated ? whose(this.#session.principal) : undefined,
-    );
-    this.#hearing.stop(DEAF.rate);
-    this.#cancelWait = this.#deps.clock.after(wait, () => this.#hearAgain());
-  }
-
-  /** Looks once more: of what was read before the wait, more may have been spent since. */
-  #hearAgain(): void {
-    this.#cancelWait = undefined;
-    const wait = this.#allowance?.wait(performance.now()) ?? 0;
-    if (wait === 0) this.#hearing.resume(DEAF.rate);
-    else this.#cancelWait = this.#deps.clock.after(wait, () => this.#hearAgain());
-  }
-
   /** Has all answers of this turn leave in one write: the store lets go of many acknowledgements at once. */
   #gather(): void {
     if (this.#gathering || this.#closed) return;
@@ -506,7 +461,7 @@ export class Connection implements Socket, Patient, Peer {
   #end(code: number, reason: string, counted = code): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#held = undefined;
+    this.#held.drop();
     // Its answer to the close frame is heard.
     this.#hearing.resume(DEAF.judging);
     this.#transport.end(this, counted);
@@ -514,9 +469,7 @@ export class Connection implements Socket, Patient, Peer {
     this.#pulse.delete(this);
     this.#session.end();
     this.#seat?.leave();
-    this.#cancelWait?.();
-    // Else its own close frame would not be read.
-    this.#hearing.resume(DEAF.rate);
+    this.#pacing.end();
     this.outbox.close();
     for (const subscription of this.#subscriptions.values()) this.#deps.tracker.unsubscribe(subscription);
     this.#subscriptions.clear();
