@@ -190,9 +190,7 @@ export class Fleet implements Subject {
    * @param bounds outside of which nobody is seen
    */
   watch(id: string, recipient: Recipient, view: View, cursor?: string, bounds?: Circle): Subscription {
-    const opened =
-      bounds === undefined || cursor === undefined || this.seal === undefined ? cursor : this.seal.open(cursor);
-    const past = opened === undefined ? undefined : this.#past(view, readCursor(opened), bounds);
+    const past = cursor === undefined ? undefined : this.#past(view, readCursor(cursor, bounds && this.seal), bounds);
     const subscription = new Subscription(id, this, recipient, view, past, bounds);
     this.#registry.add(subscription);
     return subscription;

@@ -101,12 +101,13 @@ async function run(config: Config, log: Logger): Promise<void> {
       else log.error({ err: error }, 'the database does not answer; fixes wait in memory');
     },
   });
+  const instance = randomBytes(6).toString('base64url');
   const tracker = new Tracker({
     writer,
     now: Date.now,
-    instance: randomBytes(6).toString('base64url'),
+    instance,
     encode: encodePosition,
-    seal: cursorSeal(),
+    seal: cursorSeal(instance),
     ttlSeconds: config.driverTtlSeconds,
     maxFutureSeconds: config.maxFutureSeconds,
   });

@@ -307,14 +307,8 @@ export class Tracker {
     const epoch = fleet === undefined ? this.#nothing : fleet.epoch;
     const revision = fleet === undefined ? 0 : fleet.revision;
     const followed = area instanceof Around ? this.driver(sight, area.driverId)?.position : undefined;
-    const cursor = writeCursor({
-      epoch,
-      revision,
-      key: part ? PART : questionKey(area, filters, sight.bounds),
-      minDisplacement: 0,
-      followed,
-    });
-    return sight.bounds === undefined ? cursor : (this.#seal?.seal(cursor) ?? cursor);
+    const key = part ? PART : questionKey(area, filters, sight.bounds);
+    return writeCursor({ epoch, revision, key, minDisplacement: 0, followed }, sight.bounds && this.#seal);
   }
 
   #conditions({ bounds }: Sight, { where, maxAge }: Filters): Conditions {

@@ -187,17 +187,17 @@ export class Subscription {
 
   /** Mark of the present moment in the stream. @param members whether it also tells who is inside */
   cursor(members = false): string {
-    const { epoch, revision } = this.subject;
+    const { epoch, revision, seal } = this.subject;
     const followed = this.view.area instanceof Around && this.region instanceof Circle ? this.region : undefined;
-    const cursor = writeCursor({
+    const cursor = {
       epoch,
       revision,
       key: this.#key,
       minDisplacement: this.#told?.minDisplacement ?? 0,
       followed,
       members: members ? this.#members() : undefined,
-    });
-    return this.bounds === undefined ? cursor : (this.subject.seal?.seal(cursor) ?? cursor);
+    };
+    return writeCursor(cursor, this.bounds && seal);
   }
 
   /** The driver came in. */

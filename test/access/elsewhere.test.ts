@@ -11,7 +11,7 @@ import type { Subscription } from '../../src/subscriptions/subscription.ts';
 import type { View } from '../../src/subscriptions/view.ts';
 import { Tracker } from '../../src/tracker.ts';
 import { FakeClock } from '../subscriptions/fake-clock.ts';
-import { type Random, seeded } from '../support/random.ts';
+import { Random, seeded } from '../support/random.ts';
 
 // Two worlds in which the same happens where somebody may look, to drivers of the same ids. In one of them nothing else
 // happens; in the other whoever is elsewhere moves, comes, goes and sends what it likes. No answer and no message differs.
@@ -39,7 +39,7 @@ class World {
     now: () => this.clock.now,
     instance: 'i',
     encode: encodePosition,
-    seal: cursorSeal(),
+    seal: cursorSeal('i'),
     ttlSeconds: TTL,
     maxFutureSeconds: 0,
   });
@@ -166,70 +166,76 @@ function question(random: Random): View {
   };
 }
 
-test('what happens elsewhere is neither told nor seen in any answer, by whoever may look here alone', () => {
-  const random = seeded('elsewhere');
-  const quiet = new World();
-  const busy = new World();
-  const worlds = [quiet, busy];
-  const here = new Set<string>();
-  const each = (act: (world: World) => void) => worlds.forEach(act);
-  const eachClient = (act: (client: Client) => void) => {
-    const i = random.below(SIGHTS.length);
-    for (const { clients } of worlds) act(clients[i]);
-  };
-  let told = 0;
-  let hidden = 0;
-  for (let step = 0; step < STEPS; step++) {
-    const id = random.pick(IDS);
-    const what = random.below(20);
-    if (what < 6) {
-      const [at, how] = [place(random, 0, 3_000), status(random)];
-      here.add(id);
-      each((world) => world.fix(id, at, how));
-    } else if (what < 8 && here.delete(id)) {
-      each((world) => world.fix(id, place(random, 20_000, 40_000), status(random)));
-    } else if (what === 8 && here.delete(id)) each((world) => world.leave(id));
-    else if (what < 12) {
-      const away = random.pick([...IDS.filter((one) => !here.has(one)), ...HIDDEN]);
-      if (random.below(5) === 0) busy.leave(away);
-      else busy.fix(away, place(random, 20_000, 40_000), status(random));
-      hidden++;
-    } else if (what < 14) {
-      const [view, goesOn] = [question(random), random.below(2) === 0];
-      eachClient((client) => client.subscribe(view, goesOn));
-    } else if (what === 14) {
-      const view = question(random);
-      eachClient((client) => client.update(view));
-    } else if (what === 15) {
-      const bytes = random.pick([0, 1e6]);
-      eachClient((client) => {
-        client.bufferedAmount = bytes;
-        if (bytes === 0) client.read();
-      });
-    } else if (what === 16) {
-      const [area, about] = [
-        new Circle(...place(random, 0, 6_000), random.pick([900, 90_000])),
-        random.pick([...IDS, ...HIDDEN]),
-      ];
+/** Seeds that failed once: with which the length of a cursor told how much happens. */
+const SEEDS_THAT_FAILED = [2_943_641_672];
+
+test.each([...SEEDS_THAT_FAILED.map((seed) => () => new Random(seed)), () => seeded('elsewhere')])(
+  'what happens elsewhere is neither told nor seen in any answer, by whoever may look here alone',
+  (begin) => {
+    const random = begin();
+    const quiet = new World();
+    const busy = new World();
+    const worlds = [quiet, busy];
+    const here = new Set<string>();
+    const each = (act: (world: World) => void) => worlds.forEach(act);
+    const eachClient = (act: (client: Client) => void) => {
       const i = random.below(SIGHTS.length);
-      expect(busy.clients[i].ask(area, about)).toEqual(quiet.clients[i].ask(area, about));
-    } else each((world) => world.tracker.expire());
-    const time = 1 + random.below(random.below(40) === 0 ? 90_000 : 2_000);
-    each(({ clock, tracker }) => {
-      // No timer goes off before the turn has ended.
-      clock.endTurn();
-      clock.pass(time);
-      while (tracker.expire());
-      clock.endTurn();
-    });
-    for (const driverId of here)
-      if (quiet.tracker.driver({ fleet: 'f' }, driverId) === undefined) here.delete(driverId);
-    SIGHTS.forEach((sight, i) => {
-      const heard = quiet.clients[i].takeHeard();
-      told += heard.length;
-      expect({ step, sight, heard: busy.clients[i].takeHeard() }).toEqual({ step, sight, heard });
-    });
-  }
-  expect(told).toBeGreaterThan(STEPS / 15);
-  expect(hidden).toBeGreaterThan(STEPS / 20);
-});
+      for (const { clients } of worlds) act(clients[i]);
+    };
+    let told = 0;
+    let hidden = 0;
+    for (let step = 0; step < STEPS; step++) {
+      const id = random.pick(IDS);
+      const what = random.below(20);
+      if (what < 6) {
+        const [at, how] = [place(random, 0, 3_000), status(random)];
+        here.add(id);
+        each((world) => world.fix(id, at, how));
+      } else if (what < 8 && here.delete(id)) {
+        each((world) => world.fix(id, place(random, 20_000, 40_000), status(random)));
+      } else if (what === 8 && here.delete(id)) each((world) => world.leave(id));
+      else if (what < 12) {
+        const away = random.pick([...IDS.filter((one) => !here.has(one)), ...HIDDEN]);
+        if (random.below(5) === 0) busy.leave(away);
+        else busy.fix(away, place(random, 20_000, 40_000), status(random));
+        hidden++;
+      } else if (what < 14) {
+        const [view, goesOn] = [question(random), random.below(2) === 0];
+        eachClient((client) => client.subscribe(view, goesOn));
+      } else if (what === 14) {
+        const view = question(random);
+        eachClient((client) => client.update(view));
+      } else if (what === 15) {
+        const bytes = random.pick([0, 1e6]);
+        eachClient((client) => {
+          client.bufferedAmount = bytes;
+          if (bytes === 0) client.read();
+        });
+      } else if (what === 16) {
+        const [area, about] = [
+          new Circle(...place(random, 0, 6_000), random.pick([900, 90_000])),
+          random.pick([...IDS, ...HIDDEN]),
+        ];
+        const i = random.below(SIGHTS.length);
+        expect(busy.clients[i].ask(area, about)).toEqual(quiet.clients[i].ask(area, about));
+      } else each((world) => world.tracker.expire());
+      const time = 1 + random.below(random.below(40) === 0 ? 90_000 : 2_000);
+      each(({ clock, tracker }) => {
+        // No timer goes off before the turn has ended.
+        clock.endTurn();
+        clock.pass(time);
+        while (tracker.expire());
+        clock.endTurn();
+      });
+      for (const driverId of here)
+        if (quiet.tracker.driver({ fleet: 'f' }, driverId) === undefined) here.delete(driverId);
+      SIGHTS.forEach((sight, i) => {
+        const heard = quiet.clients[i].takeHeard();
+        told += heard.length;
+        expect({ step, sight, heard: busy.clients[i].takeHeard() }).toEqual({ step, sight, heard });
+      });
+    }
+    expect(told).toBeGreaterThan(STEPS / 15);
+    expect(hidden).toBeGreaterThan(STEPS / 20);
+  },
+);

@@ -100,7 +100,7 @@ const scoped = (scope: string) => () => jwt(claims({ scope }));
 const ELSEWHERE = { latitude: -30, longitude: 97, radius: 5000 };
 
 /** The cursors of those who may see a part alone: sealed, no two alike, and of one length. */
-const SEALED = /[\w-]{208}/g;
+const SEALED = /\.[\w-]{22}(?=~)/g;
 
 /** Who must not learn whether the hidden one is there: by asking, or by sending. */
 const VISITORS: readonly [

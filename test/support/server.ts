@@ -69,7 +69,7 @@ export async function startServer(
     now,
     instance: 'test',
     encode: encodePosition,
-    seal: cursorSeal(),
+    seal: cursorSeal('test'),
     ttlSeconds: config.driverTtlSeconds,
     maxFutureSeconds: config.maxFutureSeconds,
   });
