@@ -84,4 +84,9 @@ test('a cursor tells whoever may see a part nothing, and is good to go on from a
   expect(tracker.subscribe({ fleet: 'f' }, 'u', recipient, { area: EVERYWHERE }, after).takeSnapshot().resumed).toBe(
     false,
   );
+  // Who may see more, or less, was told of others.
+  for (const radius of [999, 1_001]) {
+    const other = { ...sight, bounds: new Circle(1, 2, radius) };
+    expect(tracker.subscribe(other, 'v', recipient, { area: EVERYWHERE }, after).takeSnapshot().resumed).toBe(false);
+  }
 });
