@@ -272,6 +272,7 @@ export class Connection implements Socket, Patient, Peer {
       this.close(CLOSE.slow, 'too slow: nothing was read');
       return;
     }
+    this.#session.keepReady(this.#deps.tracker);
     if (now < this.#nextPing) return;
     this.#nextPing = now + this.#deps.pingInterval;
     // A ping goes behind what waits: until that is read, which is looked at above, an answer is not to be expected. Nor is

@@ -3,7 +3,7 @@ import type { Principal } from '../auth/principal.ts';
 import { watchExpiry } from '../delivery/expiry.ts';
 import { DomainError } from '../errors.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
-import { isSameSight } from '../sight.ts';
+import { isSameSight, type Sight } from '../sight.ts';
 
 /** How long a connection may go on without a token, milliseconds. */
 const AUTHENTICATION_TIME = 10_000;
@@ -80,6 +80,11 @@ export class Session {
     this.#cancel();
     const over = () => this.#over(CLOSE.unauthorized, 'the token has expired');
     this.#cancel = watchExpiry(principal, this.#now, () => this.#expiring(principal), over);
+  }
+
+  /** Has what it may see kept ready for as long as it is connected, so that no subscription has all others wait for it. */
+  keepReady(tracker: { prepare(sight: Sight): unknown }): void {
+    if (this.#principal?.sight.precision !== undefined) tracker.prepare(this.#principal.sight);
   }
 
   /** Nothing is timed any more. */

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { claimsSchema, Principal } from '../../src/auth/principal.ts';
 import { onceReady } from '../../src/auth/ready.ts';
 import { startServer, token } from '../support/server.ts';
@@ -60,4 +60,30 @@ test('who waits for its part is asked for once more when it is there: a token ma
     );
     await expect(authenticate('t')).rejects.toThrow('revoked');
   }
+});
+
+test('a part is kept ready for a connection that has not watched for long', async () => {
+  let now = Date.now();
+  const server = await startServer({ now: () => now });
+  server.tracker.accept('default', { driverId: 'd', lat: 48, lng: 16 });
+  const client = await server.connect(`/ws?access_token=${token({ precision: 8, scope: 'positions:read' })}`);
+  await client.ask({ type: 'ping', id: 1 });
+  const parts = () => [...server.tracker.aspects()].length;
+  expect(parts()).toBe(2);
+  for (let minute = 0; minute < 3; minute++) {
+    now += 9 * 60_000;
+    server.tracker.accept('default', { driverId: 'd', lat: 48, lng: 16 + minute / 100 });
+    // What looks after connections has been there since.
+    const kept = vi.spyOn(server.tracker, 'prepare');
+    await vi.waitUntil(() => kept.mock.calls.length > 0, { timeout: 5_000 });
+    kept.mockRestore();
+    server.tracker.expire();
+    expect(parts()).toBe(2);
+  }
+  client.socket.close();
+  await client.closed;
+  now += 11 * 60_000;
+  server.tracker.accept('default', { driverId: 'd', lat: 48, lng: 17 });
+  server.tracker.expire();
+  expect(parts()).toBe(1);
 });
