@@ -48,26 +48,30 @@ export const shareBodySchema = (maxRadius: number, maxSeconds: number) => {
     },
     { error: 'must be an object' },
   );
-  return refuse(fields, { bbox: NO_AREA, polygon: NO_AREA, around: NO_AREA, where: NO_AREA })
-    .superRefine(
-      (value, context) => {
-        const given = (field: string) => (value as Record<string, unknown> | undefined)?.[field] !== undefined;
-        const fault = (field: string, message: string) =>
-          context.addIssue({ code: 'custom', path: [field], message, input: value });
-        if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
-        const some = CIRCLE.filter(given);
-        if (given('driverId')) {
-          for (const field of some) fault(field, 'must not come with driverId: a share is of a driver or of a circle');
-        } else if (some.length === 0) fault('driverId', 'is required, or latitude, longitude and radius are');
-        else {
-          for (const field of CIRCLE) {
-            if (!given(field)) fault(field, 'is required: a circle is latitude, longitude and radius');
+  return (
+    refuse(fields, { bbox: NO_AREA, polygon: NO_AREA, around: NO_AREA, where: NO_AREA })
+      .superRefine(
+        (value, context) => {
+          const given = (field: string) => (value as Record<string, unknown> | undefined)?.[field] !== undefined;
+          const fault = (field: string, message: string) =>
+            context.addIssue({ code: 'custom', path: [field], message, input: value });
+          if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
+          const some = CIRCLE.filter(given);
+          if (given('driverId')) {
+            for (const field of some)
+              fault(field, 'must not come with driverId: a share is of a driver or of a circle');
+          } else if (some.length === 0) fault('driverId', 'is required, or latitude, longitude and radius are');
+          else {
+            for (const field of CIRCLE) {
+              if (!given(field)) fault(field, 'is required: a circle is latitude, longitude and radius');
+            }
           }
-        }
-      },
-      { when },
-    )
-    .meta({ id: 'ShareWish', description: 'What is to be shared, for how long.' });
+        },
+        { when },
+      )
+      // Without a name of its own, which each server of a process would give it anew.
+      .meta({ description: 'What is to be shared, for how long.' })
+  );
 };
 
 /** A share, as those who made it see it. */

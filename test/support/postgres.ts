@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 
 /** A private PostgreSQL server that listens on a unix socket alone, so it needs no port and meets no other. */
@@ -122,7 +123,17 @@ export async function startPostgres(bin: string): Promise<TestPostgres> {
     urlOf,
     crash: () => end('SIGKILL'),
     restart: async () => {
-      server = await run();
+      const deadline = performance.now() + 10_000;
+      for (;;) {
+        try {
+          server = await run();
+          return;
+        } catch (error) {
+          // A backend that was just being forked when the others were killed goes by itself, a moment later.
+          if (!String(error).includes('shared memory block') || performance.now() > deadline) throw error;
+          await setTimeout(50);
+        }
+      }
     },
     freeze: () => signalAll('SIGSTOP'),
     thaw: () => signalAll('SIGCONT'),
