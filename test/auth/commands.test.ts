@@ -9,6 +9,7 @@ import { Issuer, issued, makeKey } from '../support/issuer.ts';
 import { ServerProcess } from '../support/process.ts';
 import { SECRET, startServer } from '../support/server.ts';
 import { signed } from '../support/sign.ts';
+import { slowTest } from '../support/slow.ts';
 
 const NEARBY = '/v1/drivers/nearby?latitude=1&longitude=2';
 const key = makeKey('ES256', 'e');
@@ -16,22 +17,25 @@ const key = makeKey('ES256', 'e');
 const someone = ['--sub', 'me', '--scope', 'positions:read'];
 const claimsOf = (jwt: string) => JSON.parse(Buffer.from(jwt.split('.')[1], 'base64url').toString());
 
-test('with an issuer a start needs no secret, makes none, prints no token, and warns of what is not asked of them', async () => {
-  const issuer = await Issuer.start(key);
-  const dataDir = mkdtempSync(join(tmpdir(), 'nearcast-issuer-'));
-  onTestFinished(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 20 }));
-  const server = new ServerProcess({ DATA_DIR: dataDir, NODE_ENV: 'production', JWKS_URL: issuer.url });
-  const url = await server.ready;
-  expect(server.stdout.join()).not.toMatch(/TOKEN|eyJ/);
-  expect(server.stderr).toMatch(/JWKS_URL is set without JWT_AUDIENCE and JWT_ISSUER/);
-  const ask = async (jwt: string) => {
-    const answer = await fetch(url + NEARBY, { headers: { authorization: `Bearer ${jwt}` } });
-    return answer.status;
-  };
-  expect(await ask(issued(key))).toBe(200);
-  expect(await ask(signed(SECRET, { sub: 'x', exp: 4102444800, scope: 'positions:read' }))).toBe(401);
-  expect(existsSync(join(dataDir, 'jwt-secret'))).toBe(false);
-});
+slowTest(
+  'with an issuer a start needs no secret, makes none, prints no token, and warns of what is not asked of them',
+  async () => {
+    const issuer = await Issuer.start(key);
+    const dataDir = mkdtempSync(join(tmpdir(), 'nearcast-issuer-'));
+    onTestFinished(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 20 }));
+    const server = new ServerProcess({ DATA_DIR: dataDir, NODE_ENV: 'production', JWKS_URL: issuer.url });
+    const url = await server.ready;
+    expect(server.stdout.join()).not.toMatch(/TOKEN|eyJ/);
+    expect(server.stderr).toMatch(/JWKS_URL is set without JWT_AUDIENCE and JWT_ISSUER/);
+    const ask = async (jwt: string) => {
+      const answer = await fetch(url + NEARBY, { headers: { authorization: `Bearer ${jwt}` } });
+      return answer.status;
+    };
+    expect(await ask(issued(key))).toBe(200);
+    expect(await ask(signed(SECRET, { sub: 'x', exp: 4102444800, scope: 'positions:read' }))).toBe(401);
+    expect(existsSync(join(dataDir, 'jwt-secret'))).toBe(false);
+  },
+);
 
 test('--check asks the issuer for its keys', async () => {
   const issuer = await Issuer.start(key);

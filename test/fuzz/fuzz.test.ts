@@ -15,7 +15,7 @@ import { Performer } from './performer.ts';
 import { shrink } from './shrink.ts';
 
 /** Cases; `npm run fuzz` does hundreds of thousands. */
-const CASES = Number(process.env.FUZZ_CASES ?? 1_000);
+const CASES = Number(process.env.FUZZ_CASES ?? 500);
 /** Milliseconds that a well-behaved peer may wait on a machine that does all sorts of things meanwhile. */
 const MAX_DELAY = 20_000;
 

@@ -7,7 +7,7 @@ import { Shadow } from './shadow.ts';
 import { bruteForce, judgeNearest, judgeWithin, visited } from './verdict.ts';
 
 /** Updates of the long walk; `CHURN=10000000` makes more. */
-const UPDATES = Number(process.env.CHURN ?? 300_000);
+const UPDATES = Number(process.env.CHURN ?? 100_000);
 const MOST = 10_000;
 const FEWEST = 8_000;
 const CHECKPOINTS = 6;

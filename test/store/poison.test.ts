@@ -10,6 +10,7 @@ import { PostgisStore } from '../../src/store/postgis.ts';
 import { findPostgres, startPostgres } from '../support/postgres.ts';
 import { startServer } from '../support/server.ts';
 import { describeWith } from '../support/services.ts';
+import { slowTest } from '../support/slow.ts';
 import { Truth } from './truth.ts';
 
 /** What the constraint that is added by hand does not let in. */
@@ -79,7 +80,7 @@ async function refusesPoisonAlone(connection: Connection): Promise<void> {
 }
 
 describe('a fix that the database refuses', () => {
-  test('is refused alone, in batches of hundreds, by the embedded database', async () => {
+  slowTest('is refused alone, in batches of hundreds, by the embedded database', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'nearcast-test-'));
     onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
     const database = await EmbeddedDatabase.start({ dataDir });
