@@ -193,7 +193,7 @@ describe('a start that cannot be', () => {
     expect(server.stderr).not.toMatch(/\n\s+at /);
   });
 
-  test('interrupted while the database starts ends in order', async () => {
+  slowTest('interrupted while the database starts ends in order', async () => {
     const dataDir = temporary();
     const server = new ServerProcess({ DATA_DIR: dataDir });
     while (!existsSync(join(dataDir, 'pid'))) await new Promise(setImmediate);
@@ -311,34 +311,37 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'with a PostgreSQL serve
     expect(lonely.stderr).toMatch(/^The database of DATABASE_URL cannot be used: .+\n$/);
   });
 
-  test('stopped while the database is away answers what waits as unavailable, and still ends in order and in time', async () => {
-    const own = await startPostgres(bin);
-    onTestFinished(() => own.stop());
-    const server = new ServerProcess({
-      DATABASE_URL: await createDatabase(own, 'away'),
-      JWT_SECRET: SECRET,
-      LOG_LEVEL: 'fatal',
-    });
-    const url = await server.ready;
-    await own.crash();
-    const socket = await Client.open(`${url.replace('http', 'ws')}/ws`, undefined, authorization);
-    socket.send({ ...fix, id: 1 });
-    const post = fetch(`${url}/v1/positions`, {
-      method: 'POST',
-      headers: { ...authorization, 'content-type': 'application/json' },
-      body: JSON.stringify({ ...fix, driverId: 'e' }),
-    });
-    await socket.settled();
-    const departure = offDuty(url, 'd');
-    await vi.waitUntil(async () => (await fetch(`${url}/readyz`)).status === 503, { timeout: 10_000 });
-    await expect.poll(() => find(url)).toMatchObject({ code: 'not_found' });
-    const from = performance.now();
-    const exit = server.kill('SIGTERM');
-    expect((await post).status).toBe(503);
-    expect(await departure).toBe(503);
-    expect(await exit).toBe(0);
-    expect(performance.now() - from).toBeLessThan(10_000);
-    expect((await socket.closed).code).toBe(1001);
-    expect(socket.heard.filter(({ type }) => type === 'ack')).toEqual([]);
-  });
+  slowTest(
+    'stopped while the database is away answers what waits as unavailable, and still ends in order and in time',
+    async () => {
+      const own = await startPostgres(bin);
+      onTestFinished(() => own.stop());
+      const server = new ServerProcess({
+        DATABASE_URL: await createDatabase(own, 'away'),
+        JWT_SECRET: SECRET,
+        LOG_LEVEL: 'fatal',
+      });
+      const url = await server.ready;
+      await own.crash();
+      const socket = await Client.open(`${url.replace('http', 'ws')}/ws`, undefined, authorization);
+      socket.send({ ...fix, id: 1 });
+      const post = fetch(`${url}/v1/positions`, {
+        method: 'POST',
+        headers: { ...authorization, 'content-type': 'application/json' },
+        body: JSON.stringify({ ...fix, driverId: 'e' }),
+      });
+      await socket.settled();
+      const departure = offDuty(url, 'd');
+      await vi.waitUntil(async () => (await fetch(`${url}/readyz`)).status === 503, { timeout: 10_000 });
+      await expect.poll(() => find(url)).toMatchObject({ code: 'not_found' });
+      const from = performance.now();
+      const exit = server.kill('SIGTERM');
+      expect((await post).status).toBe(503);
+      expect(await departure).toBe(503);
+      expect(await exit).toBe(0);
+      expect(performance.now() - from).toBeLessThan(10_000);
+      expect((await socket.closed).code).toBe(1001);
+      expect(socket.heard.filter(({ type }) => type === 'ack')).toEqual([]);
+    },
+  );
 });

@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { serverSockets } from '../support/pressure.ts';
 import { rawSocket, upgrade } from '../support/raw.ts';
 import { startServer, token } from '../support/server.ts';
+import { slowTest } from '../support/slow.ts';
 
 /** All that comes until the other side ends it, and how long that took, milliseconds. */
 async function toTheEnd(socket: Socket): Promise<{ answer: string; time: number }> {
@@ -34,7 +35,7 @@ describe('who sends a request slowly is cut off', () => {
     '\r\n',
   ].join('\r\n');
 
-  test('in the head, in the body, and before the first byte; who is connected stays so', async () => {
+  slowTest('in the head, in the body, and before the first byte; who is connected stays so', async () => {
     const server = await startServer({ env: ENV });
     const watcher = await server.connect('/ws?latitude=1&longitude=2&radius=3');
     await watcher.next('snapshot');
@@ -100,7 +101,7 @@ test('a body that is nested deep is refused before it is parsed', async () => {
   expect(await search.text()).toMatch(/nested more than 32/);
 });
 
-test('who asks for much and reads nothing of it is cut off; who reads slowly is not', async () => {
+slowTest('who asks for much and reads nothing of it is cut off; who reads slowly is not', async () => {
   const server = await startServer({ env: { SLOW_SECONDS: '1' } });
   const attributes = Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`a${i}`, '€'.repeat(256)]));
   for (let i = 0; i < 1_000; i++) {

@@ -8,6 +8,7 @@ import { turns } from '../support/pressure.ts';
 import { seeded } from '../support/random.ts';
 import { startServer, token } from '../support/server.ts';
 import { describeWith } from '../support/services.ts';
+import { slowTest } from '../support/slow.ts';
 import { Traffic } from '../support/traffic.ts';
 
 // Scripts of pages run in the browser: what they use is there, not here.
@@ -73,7 +74,7 @@ describeWith('Chromium', findChromium(), 'the EventSource and WebSocket of a bro
     },
   );
 
-  test('[14.4] an EventSource hears of the close, and keeps the cursor to come back with', async () => {
+  slowTest('[14.4] an EventSource hears of the close, and keeps the cursor to come back with', async () => {
     comeBackSoon();
     const server = await startServer();
     const { page, heard } = await openPage(browser, `http://127.0.0.1:${server.port}`);
@@ -97,7 +98,7 @@ describeWith('Chromium', findChromium(), 'the EventSource and WebSocket of a bro
     ]);
   });
 
-  test('[14.5] an EventSource without a token that is valid stops', async () => {
+  slowTest('[14.5] an EventSource without a token that is valid stops', async () => {
     const server = await startServer();
     const { page, heard } = await openPage(browser, `http://127.0.0.1:${server.port}`);
     await page.evaluate(() => {

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { CellTree } from '../../src/spatial/cell-tree.ts';
 import type { Place } from '../support/geodesic.ts';
 import { type Random, seeded } from '../support/random.ts';
+import { slowTest } from '../support/slow.ts';
 import { fleets, step } from './fleets.ts';
 import { Shadow } from './shadow.ts';
 import { bruteForce, judgeNearest, judgeWithin, visited } from './verdict.ts';
@@ -112,7 +113,7 @@ test.each([
   },
 );
 
-test('100,000 drivers in one stadium, at one point, over the planet, and back', () => {
+slowTest('100,000 drivers in one stadium, at one point, over the planet, and back', () => {
   const random = seeded('concentration');
   const shadow = new Shadow(random);
   const { tree } = shadow;

@@ -9,6 +9,7 @@ import { StorePool } from '../../src/store/pool.ts';
 import { PostgisStore } from '../../src/store/postgis.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
 import { Upkeep } from '../../src/store/upkeep.ts';
+import { slowTest } from '../support/slow.ts';
 import { positions, row, T0 } from './rows.ts';
 import { Truth } from './truth.ts';
 
@@ -95,34 +96,38 @@ describe('the embedded database', () => {
     await store.close();
   }, 30_000);
 
-  it('stays small however often the same drivers are written', async () => {
-    const pool = new StorePool(database.connection);
-    const upkeep = new Upkeep((statement) => pool.query(statement), { interval: 5_000 });
-    const store = new PostgisStore(pool, { upkeep });
-    const truth = await Truth.connect(database.connection);
-    const size = async () => Number((await truth.sql("SELECT pg_total_relation_size('positions') AS n"))[0].n);
-    const wal = async () => Number((await truth.sql('SELECT sum(size) AS n FROM pg_ls_waldir()'))[0].n);
-    const drivers = 1_000;
-    const rewrite = async (rounds: number, from: number) => {
-      for (let n = from; n < from + rounds; n++) {
-        await store.write(
-          positions(
-            Array.from({ length: drivers }, (_, i) =>
-              row(`driver-${i}`, { lat: (n + i) % 80, lng: (i * n) % 170, timestamp: T0 + n }),
+  slowTest(
+    'stays small however often the same drivers are written',
+    async () => {
+      const pool = new StorePool(database.connection);
+      const upkeep = new Upkeep((statement) => pool.query(statement), { interval: 5_000 });
+      const store = new PostgisStore(pool, { upkeep });
+      const truth = await Truth.connect(database.connection);
+      const size = async () => Number((await truth.sql("SELECT pg_total_relation_size('positions') AS n"))[0].n);
+      const wal = async () => Number((await truth.sql('SELECT sum(size) AS n FROM pg_ls_waldir()'))[0].n);
+      const drivers = 1_000;
+      const rewrite = async (rounds: number, from: number) => {
+        for (let n = from; n < from + rounds; n++) {
+          await store.write(
+            positions(
+              Array.from({ length: drivers }, (_, i) =>
+                row(`driver-${i}`, { lat: (n + i) % 80, lng: (i * n) % 170, timestamp: T0 + n }),
+              ),
             ),
-          ),
-        );
-      }
-    };
-    await rewrite(12, 1);
-    const first = await size();
-    await rewrite(48, 13);
-    // Without vacuum it would be five times as large.
-    expect(await size()).toBeLessThan(first * 1.5);
-    expect(await wal()).toBeLessThan(32e6);
-    await truth.close();
-    await store.close();
-  }, 60_000);
+          );
+        }
+      };
+      await rewrite(12, 1);
+      const first = await size();
+      await rewrite(48, 13);
+      // Without vacuum it would be five times as large.
+      expect(await size()).toBeLessThan(first * 1.5);
+      expect(await wal()).toBeLessThan(32e6);
+      await truth.close();
+      await store.close();
+    },
+    60_000,
+  );
 
   it('leaves no process and no socket behind when it is stopped', async () => {
     const pid = database.pid as number;

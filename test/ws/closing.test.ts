@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { startServer, type TestServer, token } from '../support/server.ts';
+import { slowTest } from '../support/slow.ts';
 
 /** A peer that speaks WebSocket frames by hand, and so can leave a close frame unanswered. */
 class RawPeer {
@@ -67,20 +68,23 @@ test('a connection that was told to close does nothing more, though the peer lea
   expect(peer.received.length).toBe(length);
 });
 
-test('a peer that asks and asks, and does not read, is heard no more, and closed when it has read nothing for so long', async () => {
-  const server = await startServer({ env: { SLOW_SECONDS: '1' } });
-  const peer = await server.connect();
-  peer.socket.pause();
-  const positions = Array(300).fill({ ...fix, latitude: 91 });
-  // Each answer has some 30 kB.
-  for (let i = 0; i < 1_500; i++) peer.send({ type: 'positions', id: i, positions });
-  const connections = promisify((callback: (error: Error | null, count: number) => void) =>
-    server.app.server.getConnections(callback),
-  );
-  await vi.waitUntil(async () => (await connections()) === 0, { timeout: 20_000 });
-  peer.socket.resume();
-  expect([4508, 1006]).toContain((await peer.closed).code);
-});
+slowTest(
+  'a peer that asks and asks, and does not read, is heard no more, and closed when it has read nothing for so long',
+  async () => {
+    const server = await startServer({ env: { SLOW_SECONDS: '1' } });
+    const peer = await server.connect();
+    peer.socket.pause();
+    const positions = Array(300).fill({ ...fix, latitude: 91 });
+    // Each answer has some 30 kB.
+    for (let i = 0; i < 1_500; i++) peer.send({ type: 'positions', id: i, positions });
+    const connections = promisify((callback: (error: Error | null, count: number) => void) =>
+      server.app.server.getConnections(callback),
+    );
+    await vi.waitUntil(async () => (await connections()) === 0, { timeout: 20_000 });
+    peer.socket.resume();
+    expect([4508, 1006]).toContain((await peer.closed).code);
+  },
+);
 
 test('a peer that answers no ping is gone after the third interval; one that does stays', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });

@@ -10,6 +10,7 @@ import { seeded } from '../support/random.ts';
 import { type End, frame, rawSocket, sendAndEnd, upgrade } from '../support/raw.ts';
 import { listeningLog, Remains } from '../support/remains.ts';
 import { startServer, type TestServer, token } from '../support/server.ts';
+import { slowTest } from '../support/slow.ts';
 import { isBelieved, Traffic } from '../support/traffic.ts';
 
 const ENDS: readonly End[] = ['fin', 'reset'];
@@ -189,49 +190,52 @@ class Lean {
   }
 }
 
-test('a thousand that lose their connections in one moment and come back in the next all go on from where they were, and hold nobody up', async () => {
-  const random = seeded('a thousand reconnects');
-  const { log, lines } = listeningLog();
-  const server = await startServer({ log });
-  const traffic = new Traffic(server, random, 2_000, [30, -97]);
-  const witness = await server.connect();
-  await witness.ask({ type: 'subscribe', subscription: 's', ...everywhere.fields }, 'snapshot');
-  const remains = await Remains.of(server);
-  const crowd = Array.from({ length: 1_000 }, () => {
-    const [lat, lng] = random.pick([...traffic.places.values()]);
-    return new Lean(server.port, lat, lng);
-  });
-  await Promise.all(crowd.map((lean) => lean.open()));
-  const rounds = 2;
-  let longest = 0;
-  for (let round = 1; round <= rounds; round++) {
-    for (const lean of crowd) lean.cut(random.below(2) === 0);
-    traffic.move(500);
-    let left = crowd.length;
-    const back = Promise.all(crowd.map((lean) => lean.open().finally(() => left--)));
-    // Meanwhile each move of somebody gets to who watches.
-    while (left > 0) {
-      const from = performance.now();
-      traffic.move(1);
-      await witness.next('changes');
-      longest = Math.max(longest, performance.now() - from);
+slowTest(
+  'a thousand that lose their connections in one moment and come back in the next all go on from where they were, and hold nobody up',
+  async () => {
+    const random = seeded('a thousand reconnects');
+    const { log, lines } = listeningLog();
+    const server = await startServer({ log });
+    const traffic = new Traffic(server, random, 2_000, [30, -97]);
+    const witness = await server.connect();
+    await witness.ask({ type: 'subscribe', subscription: 's', ...everywhere.fields }, 'snapshot');
+    const remains = await Remains.of(server);
+    const crowd = Array.from({ length: 1_000 }, () => {
+      const [lat, lng] = random.pick([...traffic.places.values()]);
+      return new Lean(server.port, lat, lng);
+    });
+    await Promise.all(crowd.map((lean) => lean.open()));
+    const rounds = 2;
+    let longest = 0;
+    for (let round = 1; round <= rounds; round++) {
+      for (const lean of crowd) lean.cut(random.below(2) === 0);
+      traffic.move(500);
+      let left = crowd.length;
+      const back = Promise.all(crowd.map((lean) => lean.open().finally(() => left--)));
+      // Meanwhile each move of somebody gets to who watches.
+      while (left > 0) {
+        const from = performance.now();
+        traffic.move(1);
+        await witness.next('changes');
+        longest = Math.max(longest, performance.now() - from);
+      }
+      await back;
+      for (const { belief } of crowd) expect([belief.full, belief.resumed]).toEqual([1, round]);
     }
-    await back;
-    for (const { belief } of crowd) expect([belief.full, belief.resumed]).toEqual([1, round]);
-  }
-  console.log(`the longest that a move took to a watcher while 1,000 came back: ${longest.toFixed(0)} ms`);
-  // The crowd and the server share one thread here, which has the work of both.
-  expect(longest).toBeLessThan(3_000);
-  traffic.move(500);
-  const isTrue = ({ belief, area }: Lean) => isBelieved(belief, area, traffic.places);
-  await vi.waitUntil(() => crowd.every(isTrue), { timeout: 10_000 });
-  expect(crowd.flatMap(({ belief }) => belief.contradictions)).toEqual([]);
-  await vi.waitUntil(() => traffic.isBelieved(witness.belief('s'), everywhere), { timeout: 10_000 });
-  expect(witness.contradictions).toEqual([]);
-  for (const lean of crowd) lean.cut(true);
-  expect(remains.made).toBe((rounds + 1) * crowd.length);
-  await remains.none();
-  // The witness alone is left.
-  for (const id of traffic.places.keys()) expect(watchersOf(server, id).length).toBe(1);
-  expect(lines).toEqual([]);
-});
+    console.log(`the longest that a move took to a watcher while 1,000 came back: ${longest.toFixed(0)} ms`);
+    // The crowd and the server share one thread here, which has the work of both.
+    expect(longest).toBeLessThan(3_000);
+    traffic.move(500);
+    const isTrue = ({ belief, area }: Lean) => isBelieved(belief, area, traffic.places);
+    await vi.waitUntil(() => crowd.every(isTrue), { timeout: 10_000 });
+    expect(crowd.flatMap(({ belief }) => belief.contradictions)).toEqual([]);
+    await vi.waitUntil(() => traffic.isBelieved(witness.belief('s'), everywhere), { timeout: 10_000 });
+    expect(witness.contradictions).toEqual([]);
+    for (const lean of crowd) lean.cut(true);
+    expect(remains.made).toBe((rounds + 1) * crowd.length);
+    await remains.none();
+    // The witness alone is left.
+    for (const id of traffic.places.keys()) expect(watchersOf(server, id).length).toBe(1);
+    expect(lines).toEqual([]);
+  },
+);
