@@ -33,7 +33,8 @@ export interface Conditions {
 
 /**
  * All that is known of one fleet: its drivers, where they are, and who watches them. Fleets share nothing, so that
- * nothing of one can be seen from another.
+ * nothing of one can be seen from another. (A long file: everything that one fleet is asked or told comes through here, each in
+ * a few lines.)
  */
 export class Fleet implements Subject {
   readonly drivers = new Map<string, Driver>();

@@ -48,6 +48,7 @@ function isKeysAddress(text: string): boolean {
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
+// A long list: what a setting may be, what it is for and what it is without, in one place for all who ask.
 const shape = {
   HOST: text('The address to listen on; 0.0.0.0 is every address.').default('127.0.0.1'),
   PORT: integer(0, 65_535, 8080, '', 'The port to listen on. 0: any free port; the start prints it.'),

@@ -1,4 +1,5 @@
 import { DomainError } from '../errors.ts';
+import { inFleet } from './in-fleet.ts';
 import type { Principal } from './principal.ts';
 
 /** Closes what somebody holds open. */
@@ -25,7 +26,7 @@ export class OpenDoors {
     if (this.#isRevoked(principal)) throw revoked();
     const { fleet, tokenId, shareId } = principal;
     const keys = [
-      ...(tokenId === undefined ? [] : [tokenKey(fleet, tokenId)]),
+      ...(tokenId === undefined ? [] : [inFleet(fleet, tokenId)]),
       ...(shareId === undefined ? [] : [shareKey(shareId)]),
     ];
     const release = () => {
@@ -42,7 +43,7 @@ export class OpenDoors {
 
   /** Closes what is held open by tokens of this `jti`, and by shares that were made with them. */
   closeToken(fleet: string, tokenId: string): void {
-    this.#close(tokenKey(fleet, tokenId));
+    this.#close(inFleet(fleet, tokenId));
   }
 
   /** Closes what is held open by a share. */
@@ -73,11 +74,7 @@ export function revoked(): DomainError {
   return new DomainError('unauthorized', 'The token was revoked.');
 }
 
-/** No fleet's name has a space, and none begins with one. */
-function tokenKey(fleet: string, tokenId: string): string {
-  return `${fleet} ${tokenId}`;
-}
-
+/** Begins with a space, as no fleet's name does. */
 function shareKey(id: string): string {
   return ` ${id}`;
 }

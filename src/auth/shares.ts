@@ -1,6 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { DomainError } from '../errors.ts';
 import type { AccessStore, Share } from './access-store.ts';
+import { inFleet } from './in-fleet.ts';
 import { type OpenDoors, revoked } from './open-doors.ts';
 import { Principal } from './principal.ts';
 import { type Shown, shareSight } from './share-sight.ts';
@@ -136,7 +137,7 @@ export class Shares {
 
   /** All shares that were made with a token. */
   madeWith(fleet: string, tokenId: string): readonly Share[] {
-    return this.#byToken.all(ownerKey(fleet, tokenId));
+    return this.#byToken.all(inFleet(fleet, tokenId));
   }
 
   /**
@@ -172,8 +173,8 @@ export class Shares {
     const { fleet } = share.sight;
     this.#byDigest.set(share.digest, { share, principal: Principal.ofShare(share) });
     this.#byFleet.set(fleet, share.id, share);
-    this.#bySubject.set(ownerKey(fleet, share.subject), share.id, share);
-    if (share.tokenId !== undefined) this.#byToken.set(ownerKey(fleet, share.tokenId), share.id, share);
+    this.#bySubject.set(inFleet(fleet, share.subject), share.id, share);
+    if (share.tokenId !== undefined) this.#byToken.set(inFleet(fleet, share.tokenId), share.id, share);
   }
 
   /** Forgets a share before its time; whoever came by it is sent away. */
@@ -186,8 +187,8 @@ export class Shares {
     const { fleet } = share.sight;
     this.#byDigest.delete(share.digest);
     this.#byFleet.delete(fleet, share.id);
-    this.#bySubject.delete(ownerKey(fleet, share.subject), share.id);
-    if (share.tokenId !== undefined) this.#byToken.delete(ownerKey(fleet, share.tokenId), share.id);
+    this.#bySubject.delete(inFleet(fleet, share.subject), share.id);
+    if (share.tokenId !== undefined) this.#byToken.delete(inFleet(fleet, share.tokenId), share.id);
   }
 }
 
@@ -196,10 +197,5 @@ function digestOf(token: string): string {
 }
 
 function subjectKey({ fleet, subject }: Principal): string {
-  return ownerKey(fleet, subject);
-}
-
-/** No fleet's name has a space. */
-function ownerKey(fleet: string, name: string): string {
-  return `${fleet} ${name}`;
+  return inFleet(fleet, subject);
 }

@@ -1,3 +1,4 @@
+import { inFleet } from '../auth/in-fleet.ts';
 import type { Principal } from '../auth/principal.ts';
 import { DomainError } from '../errors.ts';
 import { type Limited, type Whose, whose } from './limited.ts';
@@ -48,7 +49,7 @@ export class Quota {
    */
   enter(principal: Principal, subscriptions = 0): Seat {
     const { accounts, limits, limited } = this.#book;
-    const name = nameOf(principal);
+    const name = inFleet(principal.fleet, principal.subject);
     const account = accounts.get(name) ?? { name, whose: whose(principal), connections: 0, subscriptions: 0 };
     if (account.connections >= limits.connections) {
       limited.meet('connections', account.whose);
@@ -100,9 +101,4 @@ function mayHave({ limits, limited }: Book, { subscriptions, whose }: Account, m
   if (subscriptions + more <= limits.subscriptions) return;
   limited.meet('subscriptions', whose);
   throw new DomainError('limit', `A subject may have at most ${limits.subscriptions} subscriptions.`);
-}
-
-/** Who is counted as one. A fleet's name has no such character (see `claimsSchema`). */
-function nameOf({ fleet, subject }: Principal): string {
-  return `${fleet}\0${subject}`;
 }

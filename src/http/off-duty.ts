@@ -6,16 +6,13 @@ import { driverIdSchema } from '../protocol/fix.ts';
 import type { Tracker } from '../tracker.ts';
 import { allow, principalOf } from './access.ts';
 import { ignoreBody } from './ignored-body.ts';
-import { responses } from './responses.ts';
+import { noContent, responses } from './responses.ts';
 
 /** What the route needs. */
 export interface OffDutyDeps {
   readonly tracker: Tracker;
   readonly authenticate: Authenticate;
 }
-
-/** An answer without content, for the contract; opaque to the type provider, as the others are. */
-const GONE: Record<string, unknown> = { 204: z.null().describe('Off duty, and stored.') };
 
 /** `DELETE /v1/drivers/{driverId}`. */
 export const offDutyRoute: FastifyPluginAsyncZod<OffDutyDeps> = async (app, { tracker, authenticate }) => {
@@ -34,7 +31,7 @@ export const offDutyRoute: FastifyPluginAsyncZod<OffDutyDeps> = async (app, { tr
           'The driver is no longer found, and exits subscriptions with reason `offline`; answered once that is stored. Its next position, whatever its timestamp, brings it back. Of a token with `positions:write` the driver must be the subject.',
         security: [{ token: [] }],
         params: z.object({ driverId: driverIdSchema }),
-        response: { ...GONE, ...responses({}, 400, 401, 403, 404, 503) },
+        response: { ...noContent('Off duty, and stored.'), ...responses({}, 400, 401, 403, 404, 503) },
       },
     },
     (request, reply) => {

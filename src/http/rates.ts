@@ -1,5 +1,6 @@
 import rateLimit, { normalizeIP } from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import { inFleet } from '../auth/in-fleet.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Authenticate } from '../auth/tokens.ts';
 import { type Limited, whose } from '../delivery/limited.ts';
@@ -32,8 +33,8 @@ export async function useRates(
   if (requests > 0) {
     const keyGenerator = async (request: FastifyRequest) => {
       const principal = await principalOf(request, authenticate);
-      // No address has a zero byte, nor has a fleet's name.
-      return principal === undefined ? addressOf(request) : `${principal.fleet}\0${principal.subject}`;
+      // No address has a space.
+      return principal === undefined ? addressOf(request) : inFleet(principal.fleet, principal.subject);
     };
     const ask = app.createRateLimit({ max: requests, ...WINDOWS, keyGenerator });
     app.addHook('onRequest', async (request, reply) => {

@@ -22,7 +22,7 @@ import { viewOfQuery, viewQuerySchema } from '../protocol/view.ts';
 import { allow, principalOf } from './access.ts';
 import { EventStream, type EventStreamDeps } from './event-stream.ts';
 import { readsEvents, sendFarewell } from './farewell.ts';
-import { responses } from './responses.ts';
+import { noContent, responses } from './responses.ts';
 import { takeSeat } from './seat.ts';
 import { AREAS } from './stream.ts';
 
@@ -41,9 +41,6 @@ export interface ReplayDeps extends Omit<EventStreamDeps, 'encode' | 'heartbeat'
   /** Refuses those that come too often; absent: nobody is. */
   readonly atHandshake: onRequestAsyncHookHandler | undefined;
 }
-
-/** An answer without content, for the contract; opaque to the type provider, as the others are. */
-const OVER: Record<string, unknown> = { 204: z.null().describe('The end was reached before.') };
 
 /** `GET /v1/replay`: the past of an area, as Server-Sent Events. */
 export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, options) => {
@@ -78,7 +75,7 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
           }),
         }),
         response: {
-          ...OVER,
+          ...noContent('The end was reached before.'),
           ...responses(
             {
               200: {

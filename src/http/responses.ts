@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { GEOJSON } from '../protocol/geojson.ts';
 import { problemSchema } from '../protocol/rest.ts';
 
@@ -53,6 +53,11 @@ export function responses(
     ...Object.fromEntries(Array.from(all, (status) => [status, { description: PROBLEMS[status], content }])),
     ...answers,
   };
+}
+
+/** An answer without content, for the contract; opaque as {@link responses} are. */
+export function noContent(description: string): Record<string, unknown> {
+  return { 204: z.null().describe(description) };
 }
 
 // With the charset that Fastify would otherwise put behind the type for every answer.

@@ -1,15 +1,12 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { z } from 'zod';
 import { nextPath } from '../protocol/query.ts';
 import { describeRevocation, revocationBodySchema, revocationsSchema } from '../protocol/revocation.ts';
 import { PAGE_PARAMETERS, pageQuerySchema } from '../protocol/share.ts';
 import { allow, principalOf } from './access.ts';
-import { answer, responses, sendJson } from './responses.ts';
+import { answer, noContent, responses, sendJson } from './responses.ts';
 import type { AccessRoutesDeps } from './shares.ts';
 
 const PATH = '/v1/revocations';
-/** An answer without content, for the contract; opaque to the type provider, as the others are. */
-const REVOKED: Record<string, unknown> = { 204: z.null().describe('Revoked, and stored.') };
 
 /** `POST` and `GET /v1/revocations`. */
 export const revocationRoutes: FastifyPluginAsyncZod<AccessRoutesDeps> = async (app, deps) => {
@@ -29,7 +26,7 @@ export const revocationRoutes: FastifyPluginAsyncZod<AccessRoutesDeps> = async (
           'Tokens of the fleet with this `jti` are no longer taken, shares that were made with them end, and all that is held open by either is closed (4401); answered once that is stored. Whether there is such a token is not known here.',
         security: [{ token: [] }],
         body: revocationBodySchema,
-        response: { ...REVOKED, ...responses({}, 400, 401, 403, 413, 415, 429, 503) },
+        response: { ...noContent('Revoked, and stored.'), ...responses({}, 400, 401, 403, 413, 415, 429, 503) },
       },
     },
     async (request, reply) => {

@@ -17,7 +17,7 @@ import {
 } from '../protocol/share.ts';
 import { allow, principalOf } from './access.ts';
 import { ignoreBody } from './ignored-body.ts';
-import { answer, responses, sendJson } from './responses.ts';
+import { answer, noContent, responses, sendJson } from './responses.ts';
 
 /** What the routes of revocations need. */
 export interface AccessRoutesDeps {
@@ -33,8 +33,6 @@ export interface ShareRoutesDeps extends AccessRoutesDeps {
 }
 
 const PATH = '/v1/shares';
-/** An answer without content, for the contract; opaque to the type provider, as the others are. */
-const ENDED: Record<string, unknown> = { 204: z.null().describe('Ended, and stored.') };
 /** Who may look through shares and end them: whoever may make some, and whoever manages access. */
 const mayHaveShares = ({ canShare, canManageAccess }: Principal) => canShare || canManageAccess;
 
@@ -127,7 +125,7 @@ export const shareRoutes: FastifyPluginAsyncZod<ShareRoutesDeps> = async (app, d
             'Its token is no longer taken, and whoever watches by it is closed (4401); answered once that is stored. Of one that the subject made or, with `access:manage`, any of the fleet; others are answered as if there were none.',
           security: [{ token: [] }],
           params: z.object({ id: z.string() }),
-          response: { ...ENDED, ...responses({}, 400, 401, 403, 404, 503) },
+          response: { ...noContent('Ended, and stored.'), ...responses({}, 400, 401, 403, 404, 503) },
         },
       },
       async (request, reply) => {
