@@ -209,11 +209,16 @@ test('[17.5] one replay more than may be played is told to come back, until one 
 test('a client that is gone leaves nothing that reads, and no timer', async () => {
   const { state, replays } = watched(sourceOf(busy()));
   const server = await start(replays);
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
   onTestFinished(() => void vi.useRealTimers());
   const timers = vi.getTimerCount();
-  const streams = await Promise.all(['', '&maxRate=0.5'].map((more) => open(server, `${CIRCLE}&${TIME}${more}`)));
-  for (const stream of streams) await stream.next('snapshot');
+  // One after the other, so that the second has to wait for the rest that the first one's reading is followed by.
+  const streams: EventStreamReader[] = [];
+  for (const more of ['&speed=60', '&speed=60&maxRate=0.5']) {
+    const stream = await open(server, `${CIRCLE}&${TIME}${more}`);
+    await stream.next('snapshot');
+    streams.push(stream);
+  }
   expect(vi.getTimerCount()).toBeGreaterThan(timers);
   for (const stream of streams) stream.destroy();
   await vi.waitUntil(() => vi.getTimerCount() === timers);
