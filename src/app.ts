@@ -164,16 +164,6 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     quota,
     atHandshake,
   };
-  await app.register(webSocketRoutes, {
-    ingest,
-    ...delivery,
-    maxSubscriptions: config.maxSubscriptions,
-    rates: ratesOf(config),
-    limited,
-    permessageDeflate: config.permessageDeflate,
-    overload,
-    origins: config.corsOrigins,
-  });
   const queries = { tracker, authenticate, now, maxRadiusMeters: config.maxRadiusMeters };
   await app.register(async (api) => {
     useApiHeaders(api);
@@ -208,6 +198,17 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       keys,
     });
     await api.register(metricsRoutes, { authenticate, metrics });
+  });
+  // Last, as those of streams and polls need not wait for WebSockets to close, which takes as long as their peers do.
+  await app.register(webSocketRoutes, {
+    ingest,
+    ...delivery,
+    maxSubscriptions: config.maxSubscriptions,
+    rates: ratesOf(config),
+    limited,
+    permessageDeflate: config.permessageDeflate,
+    overload,
+    origins: config.corsOrigins,
   });
   return app;
 }

@@ -152,8 +152,11 @@ slowTest(
     expect(await server.kill('SIGTERM')).toBe(0);
     expect(performance.now() - from).toBeLessThan(10_000);
     expect((await socket.closed).code).toBe(1001);
-    // Who is told that the server goes, and has no answer, sends it again to the next one.
-    expect(socket.heard).toMatchObject([{ type: 'error', code: 'unavailable', retryAfter: expect.any(Number) }]);
+    // Who is told that it was not stored sends it again, to the next one.
+    expect(socket.heard).toMatchObject([
+      { type: 'error', code: 'unavailable', id: 1 },
+      { type: 'error', code: 'unavailable', retryAfter: expect.any(Number) },
+    ]);
     expect(server.stderr).toMatch(/2 writes .*could not be stored/);
     await vi.waitUntil(() => processesOf(dataDir).length === 0, { timeout: 5_000 });
   },

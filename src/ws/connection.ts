@@ -105,6 +105,10 @@ export class Connection implements Socket, Patient, Peer {
   #fault: string | undefined;
   /** Answers wait for the end of the turn. */
   #gathering = false;
+  /** Acknowledgements that wait for the store. */
+  #owed = 0;
+  /** The server goes: the peer is told so as soon as nothing is owed to it. */
+  #leaving = false;
 
   constructor(
     socket: WebSocket,
@@ -287,6 +291,16 @@ export class Connection implements Socket, Patient, Peer {
     this.#socket.ping();
   }
 
+  /**
+   * Hears no more, and has the peer go as soon as it has heard what became of all that was heard of it: it would have to send
+   * again what is stored.
+   */
+  leave(): void {
+    this.#leaving = true;
+    this.#hearing.stop(DEAF.leaving);
+    if (this.#owed === 0) this.sendAway();
+  }
+
   /** Says that the server goes, and when to come back. */
   sendAway(): void {
     const message = 'The server is going away; connect again.';
@@ -366,10 +380,12 @@ export class Connection implements Socket, Patient, Peer {
         : (error?: Error) => {
             if (error !== undefined) this.#notStored(id);
             else this.#answer(`{"type":"ack","id":${JSON.stringify(id)},"verdict":"${result.verdict}"}`);
+            this.#settleUp();
           };
     const result = this.#deps.ingest.judge(writer, message, onStored);
     if (!isRefusal(result)) {
       this.#badMessages = 0;
+      if (id !== undefined) this.#owed++;
       return;
     }
     const { verdict, code, message: why, faults } = result;
@@ -384,7 +400,15 @@ export class Connection implements Socket, Patient, Peer {
     this.#deps.ingest.judgeAll(writer, positions, (results, error) => {
       if (error !== undefined) this.#notStored(id);
       else this.#answer(JSON.stringify({ type: 'ack', id, results }));
+      this.#settleUp();
     });
+    this.#owed++;
+  }
+
+  /** One acknowledgement less is owed. */
+  #settleUp(): void {
+    this.#owed--;
+    if (this.#leaving && this.#owed === 0 && !this.#closed) this.sendAway();
   }
 
   #notStored(id: string | number): void {
@@ -465,6 +489,7 @@ export class Connection implements Socket, Patient, Peer {
     this.#held.drop();
     // Its answer to the close frame is heard.
     this.#hearing.resume(DEAF.judging);
+    this.#hearing.resume(DEAF.leaving);
     this.#transport.end(this, counted);
     this.#visit.over(code, reason);
     this.#pulse.delete(this);

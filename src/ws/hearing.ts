@@ -8,6 +8,8 @@ export const DEAF = {
   rate: 2,
   /** Its token is being judged. */
   judging: 4,
+  /** The server goes away. */
+  leaving: 8,
 } as const;
 
 type Reason = (typeof DEAF)[keyof typeof DEAF];

@@ -37,6 +37,11 @@ export interface WebSocketDeps extends Omit<ConnectionDeps, 'subscribeSchema' | 
 /** How long a peer has to answer a close frame before the connection is cut, milliseconds. */
 const CLOSE_TIME = 2_000;
 /**
+ * How long a peer of a server that goes waits for what is owed to it, milliseconds; longer than whoever ends the store lets
+ * it take, after which all hear that it could not be stored.
+ */
+const ACK_TIME = 3_000;
+/**
  * Compression, where it is wanted: of messages that are worth it, and with nothing kept of one for the next, as the window
  * of each connection would take 300 kB.
  */
@@ -70,8 +75,14 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
       socket.terminate();
     },
     preClose(done) {
-      for (const connection of transport.open) connection.sendAway();
-      this.websocketServer.close(done);
+      for (const connection of transport.open) connection.leave();
+      const cut = setTimeout(() => {
+        for (const connection of transport.open) connection.sendAway();
+      }, ACK_TIME);
+      this.websocketServer.close((error) => {
+        clearTimeout(cut);
+        done(error);
+      });
     },
   });
   app.websocketServer.on('wsClientError', (error, socket) => {
