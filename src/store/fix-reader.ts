@@ -1,9 +1,9 @@
-import { Kysely, PostgresDialect, type RawBuilder, sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type pg from 'pg';
 import { DomainError } from '../errors.ts';
 import { beginAsFleet } from './fleet-role.ts';
 import type { StorePool } from './pool.ts';
-import type { Schema } from './schema.ts';
+import { compile } from './statement.ts';
 import { StoreUnavailable } from './store.ts';
 import { toStoreError } from './store-error.ts';
 
@@ -11,7 +11,6 @@ import { toStoreError } from './store-error.ts';
 export class FixReader {
   readonly #pool: StorePool;
   readonly #asFleet: boolean;
-  readonly #db: Kysely<Schema>;
 
   /**
    * @param pool reaches a migrated database; whoever made it ends it
@@ -20,17 +19,16 @@ export class FixReader {
   constructor(pool: StorePool, asFleet: boolean) {
     this.#pool = pool;
     this.#asFleet = asFleet;
-    this.#db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
   }
 
   /**
    * The rows of a statement about a fleet. After an error the connection is discarded, and with it all that was set; see
-   * `PostgisStore`.
+   * `run`.
    *
    * @throws {DomainError} `unavailable` when the store does not answer
    */
   async read<Row>(fleet: string, statement: RawBuilder<Row>): Promise<readonly Row[]> {
-    const { sql: text, parameters } = statement.compile(this.#db);
+    const { sql: text, parameters } = compile(statement);
     try {
       const client = await this.#pool.connect();
       try {

@@ -1,12 +1,10 @@
-import { Kysely, PostgresDialect, type RawBuilder, sql } from 'kysely';
-import type pg from 'pg';
+import { sql } from 'kysely';
 import type { AccessStore, Revocation, Share } from '../auth/access-store.ts';
 import { Circle } from '../geo/circle.ts';
 import type { Sight } from '../sight.ts';
 import type { DiskRoom } from './disk-room.ts';
 import type { StorePool } from './pool.ts';
-import type { Schema } from './schema.ts';
-import { toStoreError } from './store-error.ts';
+import { run } from './statement.ts';
 
 interface ShareRow {
   readonly fleet: string;
@@ -34,7 +32,6 @@ interface RevocationRow {
 /** Shares and revocations in PostgreSQL. */
 export class PostgisAccess implements AccessStore {
   readonly #pool: StorePool;
-  readonly #db: Kysely<Schema>;
   readonly #room: Pick<DiskRoom, 'admit'> | undefined;
 
   /**
@@ -43,7 +40,6 @@ export class PostgisAccess implements AccessStore {
    */
   constructor(pool: StorePool, room?: Pick<DiskRoom, 'admit'>) {
     this.#pool = pool;
-    this.#db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
     this.#room = room;
   }
 
@@ -52,51 +48,50 @@ export class PostgisAccess implements AccessStore {
     const { sight, tokenId = null, label = null } = share;
     const { bounds, driverId = null, precision = null } = sight;
     // Written again, as after an answer that was lost, it is the same.
-    await this.#run(sql`
+    await run(
+      this.#pool,
+      sql`
       INSERT INTO shares (fleet, id, digest, subject, token_id, label, driver_id, latitude, longitude, radius, resolution,
         created_at, expires_at)
       VALUES (${sight.fleet}, ${share.id}, ${Buffer.from(share.digest, 'base64url')}, ${share.subject}, ${tokenId},
         ${label}, ${driverId}, ${bounds?.lat ?? null}, ${bounds?.lng ?? null}, ${bounds?.radius ?? null}, ${precision},
         ${new Date(share.createdAt)}, ${new Date(share.expiresAt)})
-      ON CONFLICT (fleet, id) DO NOTHING`);
+      ON CONFLICT (fleet, id) DO NOTHING`,
+    );
   }
 
   async deleteShare(fleet: string, id: string): Promise<void> {
-    await this.#run(sql`DELETE FROM shares WHERE fleet = ${fleet} AND id = ${id}`);
+    await run(this.#pool, sql`DELETE FROM shares WHERE fleet = ${fleet} AND id = ${id}`);
   }
 
   async revoke({ fleet, tokenId, revokedAt, expiresAt }: Revocation): Promise<void> {
     // One statement, so that neither is done without the other.
-    await this.#run(sql`
+    await run(
+      this.#pool,
+      sql`
       WITH ended AS (DELETE FROM shares WHERE fleet = ${fleet} AND token_id = ${tokenId})
       INSERT INTO revocations (fleet, token_id, revoked_at, expires_at)
       VALUES (${fleet}, ${tokenId}, ${new Date(revokedAt)}, ${new Date(expiresAt)})
       ON CONFLICT (fleet, token_id)
-        DO UPDATE SET expires_at = greatest(revocations.expires_at, excluded.expires_at)`);
+        DO UPDATE SET expires_at = greatest(revocations.expires_at, excluded.expires_at)`,
+    );
   }
 
   async load() {
-    const shares = await this.#run(sql<ShareRow>`SELECT * FROM shares`);
-    const revocations = await this.#run(sql<RevocationRow>`SELECT * FROM revocations`);
+    const shares = await run(this.#pool, sql<ShareRow>`SELECT * FROM shares`);
+    const revocations = await run(this.#pool, sql<RevocationRow>`SELECT * FROM revocations`);
     return { shares: shares.map(toShare), revocations: revocations.map(toRevocation) };
   }
 
   async prune(shares: number, revocations: number): Promise<void> {
-    const gone = await this.#run(sql`
+    const gone = await run(
+      this.#pool,
+      sql`
       WITH ended AS (DELETE FROM shares WHERE expires_at < ${new Date(shares)} RETURNING 1),
         past AS (DELETE FROM revocations WHERE expires_at < ${new Date(revocations)} RETURNING 1)
-      SELECT 1 FROM ended UNION ALL SELECT 1 FROM past LIMIT 1`);
-    if (gone.length > 0 && this.#room !== undefined) await this.#run(sql`VACUUM shares, revocations`);
-  }
-
-  /** Through the pool itself, which discards a connection after an error; see `PostgisStore`. */
-  async #run<Row>(statement: RawBuilder<Row>): Promise<readonly Row[]> {
-    const query = statement.compile(this.#db);
-    try {
-      return (await this.#pool.query<Row & pg.QueryResultRow>(query.sql, [...query.parameters])).rows;
-    } catch (error) {
-      throw toStoreError(error);
-    }
+      SELECT 1 FROM ended UNION ALL SELECT 1 FROM past LIMIT 1`,
+    );
+    if (gone.length > 0 && this.#room !== undefined) await run(this.#pool, sql`VACUUM shares, revocations`);
   }
 }
 

@@ -1,11 +1,11 @@
-import { type CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely';
+import { type CompiledQuery, sql } from 'kysely';
 import type pg from 'pg';
 import { Abandoned } from './abandoned.ts';
 import { loadPositions, type RawRow } from './load-positions.ts';
 import { outcomeOf } from './outcome.ts';
 import { Partitions } from './partitions.ts';
 import type { StorePool } from './pool.ts';
-import type { Schema } from './schema.ts';
+import { compile, run } from './statement.ts';
 import { type Entry, type LoadProgress, type Store, type StoredFix, StoreRejected, StoreUnavailable } from './store.ts';
 import { isDeadlock, toStoreError } from './store-error.ts';
 import type { Upkeep } from './upkeep.ts';
@@ -34,7 +34,6 @@ export class PostgisStore implements Store {
   readonly #pool: StorePool;
   readonly #partitions: Partitions;
   readonly #abandoned: Abandoned;
-  readonly #db: Kysely<Schema>;
   readonly #upkeep: Upkeep | undefined;
   readonly #staleAfter: number;
   #closed: Promise<void> | undefined;
@@ -46,7 +45,6 @@ export class PostgisStore implements Store {
     this.#abandoned = new Abandoned(pool);
     this.#upkeep = upkeep;
     this.#staleAfter = staleAfter ?? Number.POSITIVE_INFINITY;
-    this.#db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
   }
 
   async write(entries: readonly Entry[]): Promise<void> {
@@ -75,7 +73,8 @@ export class PostgisStore implements Store {
   /** @throws {StoreRejected} an entry that cannot be written down never will be, and must not hold up the others */
   #statement(entries: readonly Entry[], history: readonly StoredFix[]): CompiledQuery | undefined {
     try {
-      return writeStatement(history, outcomeOf(entries), this.#staleAfter)?.compile(this.#db);
+      const statement = writeStatement(history, outcomeOf(entries), this.#staleAfter);
+      return statement && compile(statement);
     } catch (error) {
       throw new StoreRejected(String(error), { cause: error });
     }
@@ -87,7 +86,7 @@ export class PostgisStore implements Store {
 
   async ping(): Promise<void> {
     this.#upkeep?.admit();
-    await this.#run(sql`SELECT 1`.compile(this.#db));
+    await run(this.#pool, sql`SELECT 1`);
   }
 
   close(): Promise<void> {
@@ -119,20 +118,7 @@ export class PostgisStore implements Store {
     }
   }
 
-  /**
-   * Sends a query through the pool itself: after an error, a timeout too, the pool discards the connection, which
-   * Kysely would hand out again with the old answer still to come.
-   */
-  async #run<Row>(query: CompiledQuery<Row>): Promise<readonly Row[]> {
-    try {
-      const result = await this.#pool.query<Row & pg.QueryResultRow>(query.sql, [...query.parameters]);
-      return result.rows;
-    } catch (error) {
-      throw toStoreError(error);
-    }
-  }
-
-  /** As {@link #run}, without taking the values apart. */
+  /** As `run`, without taking the values apart. */
   async #raw(text: string, values: readonly unknown[]): Promise<readonly RawRow[]> {
     try {
       return (await this.#pool.query<RawRow>({ text, values: [...values], types: RAW_TYPES as never })).rows;
