@@ -38,7 +38,7 @@ export async function readPage(
   while (next <= to) {
     // One more than wanted tells whether there are more. Of what is not all shown one cannot know how many are wanted.
     const asked = within === undefined ? Math.min(CHUNK, limit - fixes.length) + 1 : CHUNK;
-    const found = await tracks.track(sight.fleet, driverId, next, to, asked, within);
+    const found = await tracks.track({ fleet: sight.fleet, driverId, from: next, to, within }, asked);
     for (const fix of found) {
       const shown = seen(fix, sight);
       if (shown === undefined) continue;

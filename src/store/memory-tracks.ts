@@ -1,7 +1,6 @@
 import type { Position } from '../fix.ts';
-import type { Circle } from '../geo/circle.ts';
 import { distance } from '../geo/distance.ts';
-import type { TrackSource } from '../history/track-source.ts';
+import type { Stretch, TrackSource } from '../history/track-source.ts';
 
 /** Where fixes are kept in memory, of a fleet in no stated order. */
 export interface FixesByFleet {
@@ -16,14 +15,7 @@ export class MemoryTracks implements TrackSource {
     this.#fixes = fixes;
   }
 
-  async track(
-    fleet: string,
-    driverId: string,
-    from: number,
-    to: number,
-    limit: number,
-    within?: Circle,
-  ): Promise<readonly Position[]> {
+  async track({ fleet, driverId, from, to, within }: Stretch, limit: number): Promise<readonly Position[]> {
     return this.#of(fleet, driverId)
       .filter(({ timestamp }) => timestamp >= from && timestamp <= to)
       .filter(({ lat, lng }) => within === undefined || distance(within.lat, within.lng, lat, lng) <= within.radius)

@@ -3,7 +3,7 @@ import type { Position } from '../fix.ts';
 import { Circle } from '../geo/circle.ts';
 import { historyCells } from '../history/cells.ts';
 import { MAX_CELLS } from '../history/past-cover.ts';
-import type { TrackSource } from '../history/track-source.ts';
+import type { Stretch, TrackSource } from '../history/track-source.ts';
 import { type FixReader, moment } from './fix-reader.ts';
 import { cellNumbers, FIX_COLUMNS, type FixRow, toFix } from './fix-row.ts';
 
@@ -18,14 +18,7 @@ export class PostgisTracks implements TrackSource {
     this.#fixes = fixes;
   }
 
-  async track(
-    fleet: string,
-    driverId: string,
-    from: number,
-    to: number,
-    limit: number,
-    within?: Circle,
-  ): Promise<readonly Position[]> {
+  async track({ fleet, driverId, from, to, within }: Stretch, limit: number): Promise<readonly Position[]> {
     const rows = await this.#fixes.read(
       fleet,
       sql<FixRow>`

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Position } from '../../src/fix.ts';
+import type { Stretch } from '../../src/history/track-source.ts';
 import { MemoryTracks } from '../../src/store/memory-tracks.ts';
 import { parseCsv, parseXml } from '../protocol/formats.ts';
 import type { Message } from '../support/client.ts';
@@ -343,7 +344,7 @@ test('browsers of other origins may read Link', async () => {
 test('[16.3] after the end of time there is nothing, and no database is asked for what it cannot name', async () => {
   const asked: number[][] = [];
   const tracks = {
-    track: async (_fleet: string, _driverId: string, from: number, to: number) => {
+    track: async ({ from, to }: Stretch) => {
       asked.push([from, to]);
       return [];
     },

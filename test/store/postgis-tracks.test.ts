@@ -59,8 +59,9 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'tracks on a PostgreSQL 
     const sent: [text: string, values: unknown[]][] = [];
     const spy = heardPool(pool, (...statement) => void sent.push(statement));
     const tracks = new PostgisTracks(new FixReader(spy, true));
-    await tracks.track('default', 'd7', MIDNIGHT + 3_600_000, MIDNIGHT + 7_200_000, 1_001);
-    await tracks.track('default', 'd7', 0, 253_402_300_799_999, 11);
+    const d7 = { fleet: 'default', driverId: 'd7' };
+    await tracks.track({ ...d7, from: MIDNIGHT + 3_600_000, to: MIDNIGHT + 7_200_000 }, 1_001);
+    await tracks.track({ ...d7, from: 0, to: 253_402_300_799_999 }, 11);
     await tracks.knows('default', 'nobody');
     const explain = (statement: [string, unknown[]]) =>
       truth.plan('default', ...statement, 'ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF');
@@ -110,6 +111,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'tracks on a PostgreSQL 
     await truth.close();
     const pool = new StorePool({ connectionString }, { connectTimeout: 300, queryTimeout: 300 });
     const tracks = new PostgisTracks(new FixReader(pool, true));
+    const stretch = { fleet: 'default', driverId: 'd', from: 0, to: 1 };
     const unavailable = { name: 'DomainError', code: 'unavailable' };
     expect(await tracks.knows('default', 'd')).toBe(false);
     const none = async () => [];
@@ -122,17 +124,17 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'tracks on a PostgreSQL 
         code: 'unavailable',
         detail: 'The history cannot be read now; try again later.',
       });
-      await expect(tracks.track('default', 'd', 0, 1, 1)).rejects.toMatchObject(unavailable);
+      await expect(tracks.track(stretch, 1)).rejects.toMatchObject(unavailable);
       await expect(tracks.knows('default', 'd')).rejects.toMatchObject(unavailable);
     } finally {
       postgres.thaw();
     }
-    expect(await tracks.track('default', 'd', 0, 1, 1)).toEqual([]);
+    expect(await tracks.track(stretch, 1)).toEqual([]);
     await postgres.crash();
-    await expect(tracks.track('default', 'd', 0, 1, 1)).rejects.toMatchObject(unavailable);
+    await expect(tracks.track(stretch, 1)).rejects.toMatchObject(unavailable);
     await postgres.restart();
     expect((await server.get('/v1/drivers/d/track')).status).toBe(404);
-    expect(await tracks.track('default', 'd', 0, 1, 1)).toEqual([]);
+    expect(await tracks.track(stretch, 1)).toEqual([]);
     await pool.finish();
   }, 30_000);
 });

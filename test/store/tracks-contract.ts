@@ -23,7 +23,7 @@ const DAY = 86_400_000;
 export const MIDNIGHT = Date.UTC(2026, 0, 31);
 /** Fixes of the contract are dated within so many days from {@link MIDNIGHT} on, and the day before. */
 export const DAYS = 3;
-const ALWAYS = [0, 253_402_300_799_999] as const;
+const ALWAYS = { from: 0, to: 253_402_300_799_999 };
 
 function fix(driverId: string, timestamp: number, changes: Partial<KeptFix> = {}): KeptFix {
   return { fleet: 'default', driverId, lat: 1, lng: 2, timestamp, receivedAt: timestamp + 5, ...changes };
@@ -56,7 +56,7 @@ export function tracksContract(name: string, open: () => Promise<TracksSubject>)
         fix('d', MIDNIGHT + DAY, { lat: -90, lng: -180, altitude: 1.7976931348623157e308 }),
       ];
       await subject.keep(kept);
-      const track = await subject.tracks.track('default', 'd', ...ALWAYS, 100);
+      const track = await subject.tracks.track({ fleet: 'default', driverId: 'd', ...ALWAYS }, 100);
       expect(track).toEqual(kept.map(({ fleet, ...position }) => position));
     });
 
@@ -72,15 +72,15 @@ export function tracksContract(name: string, open: () => Promise<TracksSubject>)
           ['default', MIDNIGHT + i],
           ['other', MIDNIGHT + 100 + i],
         ] as const) {
-          const track = await subject.tracks.track(fleet, driverId, ...ALWAYS, 100);
+          const track = await subject.tracks.track({ fleet, driverId, ...ALWAYS }, 100);
           expect(track.map((it) => [it.driverId, it.timestamp])).toEqual([[driverId, timestamp]]);
           expect(await subject.tracks.knows(fleet, driverId)).toBe(true);
         }
-        expect(await subject.tracks.track('third', driverId, ...ALWAYS, 100)).toEqual([]);
+        expect(await subject.tracks.track({ fleet: 'third', driverId, ...ALWAYS }, 100)).toEqual([]);
         expect(await subject.tracks.knows('third', driverId)).toBe(false);
       }
       expect(await subject.tracks.knows('default', 'nobody')).toBe(false);
-      expect(await subject.tracks.track('default', 'nobody', ...ALWAYS, 100)).toEqual([]);
+      expect(await subject.tracks.track({ fleet: 'default', driverId: 'nobody', ...ALWAYS }, 100)).toEqual([]);
     });
 
     it('gives any part of a track, as looking at every fix does, whatever the order in which they came', async () => {
@@ -101,7 +101,7 @@ export function tracksContract(name: string, open: () => Promise<TracksSubject>)
           .map(({ timestamp }) => timestamp)
           .sort((x, y) => x - y)
           .slice(0, limit);
-        const track = await subject.tracks.track('default', driverId, from, to, limit);
+        const track = await subject.tracks.track({ fleet: 'default', driverId, from, to }, limit);
         expect(track.map(({ timestamp }) => timestamp)).toEqual(expected);
       }
     });
@@ -127,7 +127,10 @@ export function tracksContract(name: string, open: () => Promise<TracksSubject>)
           const sure = (slack: number) =>
             all.filter(({ lat, lng }) => trueDistance(...centre, lat, lng) <= radius + slack);
           const circle = new Circle(...centre, radius);
-          const track = await subject.tracks.track('default', 'd', ...ALWAYS, limit, circle);
+          const track = await subject.tracks.track(
+            { fleet: 'default', driverId: 'd', ...ALWAYS, within: circle },
+            limit,
+          );
           // On the rim, to the centimetre, either answer would do.
           if (sure(-0.01).length !== sure(0.01).length) continue;
           expect(track.map(({ timestamp }) => timestamp)).toEqual(
@@ -137,19 +140,22 @@ export function tracksContract(name: string, open: () => Promise<TracksSubject>)
           );
         }
         const everywhere = new Circle(...centre, 20_040_000);
-        expect((await subject.tracks.track('default', 'd', ...ALWAYS, 1_000, everywhere)).length).toBe(200);
+        expect(
+          (await subject.tracks.track({ fleet: 'default', driverId: 'd', ...ALWAYS, within: everywhere }, 1_000))
+            .length,
+        ).toBe(200);
       }
     });
 
     it('takes spans that hold nothing: before and after all, between two, and the whole of time', async () => {
       await subject.keep([fix('d', MIDNIGHT), fix('d', MIDNIGHT + 10)]);
       const count = async (from: number, to: number) =>
-        (await subject.tracks.track('default', 'd', from, to, 9)).length;
+        (await subject.tracks.track({ fleet: 'default', driverId: 'd', from, to }, 9)).length;
       expect(await count(MIDNIGHT, MIDNIGHT + 10)).toBe(2);
       expect(await count(MIDNIGHT + 1, MIDNIGHT + 9)).toBe(0);
       expect(await count(0, MIDNIGHT - 1)).toBe(0);
-      expect(await count(MIDNIGHT + 11, ALWAYS[1])).toBe(0);
-      expect(await count(...ALWAYS)).toBe(2);
+      expect(await count(MIDNIGHT + 11, ALWAYS.to)).toBe(0);
+      expect(await count(ALWAYS.from, ALWAYS.to)).toBe(2);
     });
   });
 }
