@@ -1,22 +1,12 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
-import { MemoryStore } from '../../src/store/memory.ts';
-import type { Entry } from '../../src/store/store.ts';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { HeldStore } from '../support/held-store.ts';
 import { startServer, token } from '../support/server.ts';
 
 test('[7.1] a request on a connection that is still in use while the server closes is refused as a problem, with when to come back', async () => {
-  let store = () => {};
-  const stored = new Promise<void>((resolve) => {
-    store = resolve;
-  });
-  class HeldStore extends MemoryStore {
-    override async write(entries: readonly Entry[]): Promise<void> {
-      await stored;
-      return super.write(entries);
-    }
-  }
-  const server = await startServer({ store: new HeldStore() });
+  const store = new HeldStore();
+  const server = await startServer({ store });
   const socket = connect(server.port, '127.0.0.1');
   onTestFinished(() => void socket.destroy());
   let received = '';
@@ -37,7 +27,8 @@ test('[7.1] a request on a connection that is still in use while the server clos
   const again = once(server.app.server, 'request');
   socket.write(`GET /v1/drivers HTTP/1.1\r\n${head}\r\n`);
   await again;
-  store();
+  await vi.waitUntil(() => store.batches.length === 1);
+  store.release();
   await ended;
   await closed;
   const [, first, second] = received.split('HTTP/1.1 ');

@@ -4,8 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { MemoryStore } from '../../src/store/memory.ts';
-import type { Entry } from '../../src/store/store.ts';
+import { HeldStore } from '../support/held-store.ts';
 import { turns } from '../support/pressure.ts';
 import { startServer, type TestServer, token } from '../support/server.ts';
 import { slowTest } from '../support/slow.ts';
@@ -120,46 +119,35 @@ test('closing the server closes every socket with 1001, and leaves none', async 
   for (const { closed } of clients) expect((await closed).code).toBe(1001);
 });
 
-/** A store in which each transaction takes until it is let go of. */
-class GatedStore extends MemoryStore {
-  readonly written: string[] = [];
-  readonly gates: (() => void)[] = [];
-
-  override async write(entries: readonly Entry[]): Promise<void> {
-    await new Promise<void>((resolve) => this.gates.push(resolve));
-    for (const entry of entries) if (entry.kind === 'position') this.written.push(entry.fix.driverId);
-    return super.write(entries);
-  }
-}
-
 test('what was heard on a connection before the server closes it is acknowledged, and nothing is heard after', async () => {
-  const store = new GatedStore();
+  const store = new HeldStore();
   const server = await startServer({ store });
   const driver = await server.connect();
   driver.send({ ...fix, driverId: 'first', id: 1 });
-  await vi.waitUntil(() => store.gates.length === 1);
+  await vi.waitUntil(() => store.batches.length === 1);
   driver.send({ ...fix, driverId: 'second', id: 2 });
   await driver.settled();
   const closing = server.app.close();
   await turns(5);
   driver.send({ ...fix, driverId: 'third', id: 3 });
-  store.gates[0]();
+  store.release();
   // The second is in a transaction of its own, which begins when the first is over.
-  await vi.waitUntil(() => store.gates.length === 2);
+  await vi.waitUntil(() => store.batches.length === 2);
   await turns(5);
-  store.gates[1]();
+  store.release();
   await closing;
   expect((await driver.closed).code).toBe(1001);
   expect(driver.heard.filter(({ type }) => type === 'ack').map(({ id }) => id)).toEqual([1, 2]);
-  expect(store.written).toEqual(['first', 'second']);
+  const written = store.batches.flat().map((entry) => entry.kind === 'position' && entry.fix.driverId);
+  expect(written).toEqual(['first', 'second']);
 });
 
 test('a store that hangs does not keep the connections of a server that closes for long', async () => {
-  const store = new GatedStore();
+  const store = new HeldStore();
   const server = await startServer({ store });
   const driver = await server.connect();
   driver.send({ ...fix, id: 1 });
-  await vi.waitUntil(() => store.gates.length === 1);
+  await vi.waitUntil(() => store.batches.length === 1);
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
   onTestFinished(() => void vi.useRealTimers());
   const closing = server.app.close();

@@ -1,23 +1,6 @@
 import { expect, test } from 'vitest';
-import { MemoryStore } from '../../src/store/memory.ts';
-import type { Entry } from '../../src/store/store.ts';
+import { HeldStore } from '../support/held-store.ts';
 import { startServer, token } from '../support/server.ts';
-
-/** A store whose writes finish when the test lets them. */
-class HeldStore extends MemoryStore {
-  readonly batches: (readonly Entry[])[] = [];
-  #held: (() => void)[] = [];
-
-  override async write(entries: readonly Entry[]): Promise<void> {
-    this.batches.push(entries);
-    await new Promise<void>((resolve) => this.#held.push(resolve));
-    await super.write(entries);
-  }
-
-  release(): void {
-    for (const resolve of this.#held.splice(0)) resolve();
-  }
-}
 
 test('three fields are all that a driver has to send', async () => {
   const server = await startServer();
