@@ -105,7 +105,7 @@ export class Tracker {
   /** Number of drivers known, over all fleets. */
   get size(): number {
     let size = 0;
-    for (const { whole } of this.#fleets.values()) size += whole.drivers.size;
+    for (const { drivers } of this.fleets()) size += drivers.size;
     return size;
   }
 

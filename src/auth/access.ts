@@ -1,4 +1,4 @@
-import type { AccessStore } from './access-store.ts';
+import type { AccessStore, Revocation, Share } from './access-store.ts';
 import { OpenDoors } from './open-doors.ts';
 import type { Principal } from './principal.ts';
 import { GRACE, Revocations } from './revocations.ts';
@@ -26,11 +26,7 @@ export class Access {
     return new Access(deps, shares, revocations);
   }
 
-  private constructor(
-    deps: AccessDeps,
-    shares: ConstructorParameters<typeof Shares>[1],
-    revocations: ConstructorParameters<typeof Revocations>[1],
-  ) {
+  private constructor(deps: AccessDeps, shares: readonly Share[], revocations: readonly Revocation[]) {
     const { store, now, maxSharesPerSubject } = deps;
     this.#deps = deps;
     this.doors = new OpenDoors(this.isRevoked);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Circle } from '../geo/circle.ts';
 import { MAX_DISTANCE } from '../geo/ellipsoid.ts';
+import { isStorable } from '../protocol/fix.ts';
 import type { Sight } from '../sight.ts';
 import type { Share } from './access-store.ts';
 
@@ -25,11 +26,9 @@ export const DEFAULT_FLEET = 'default';
 /** Of the last day that a date can have; what is beyond could not be told as milliseconds. */
 const LAST_SECOND = 8.64e12;
 
-/** Whether a database can hold a text: what it cannot, nobody could revoke. */
-const isStorable = (text: string) => text.isWellFormed() && !text.includes('\0');
-
 /** The claims that Nearcast reads; others are ignored. `scope` as in RFC 9068: separated by spaces. */
 export const claimsSchema = z.object({
+  // Whom a database cannot name, nobody could revoke.
   sub: z.string().min(1).max(128).refine(isStorable),
   exp: z.number().max(LAST_SECOND),
   scope: z.string().default(''),

@@ -3,6 +3,7 @@ import type { Revocation } from '../auth/access-store.ts';
 import { END_OF_TIME } from '../history/track-source.ts';
 import { isStorable, timestampSchema, toTimestamp } from './fix.ts';
 import { serverTime } from './rest.ts';
+import { nextSchema } from './share.ts';
 
 const MAX_JTI = 128;
 /** In 1973; what is less is the `exp` of a token as it stands, in seconds, and would be forgotten at once. */
@@ -46,7 +47,7 @@ export const revocationsSchema = z
   .object({
     serverTime,
     revocations: z.array(revocationSchema),
-    next: z.string().optional().meta({ description: 'The path of the next page. Absent on the last one.' }),
+    next: nextSchema,
   })
   .meta({ id: 'Revocations', description: 'In the order of their jti.' });
 

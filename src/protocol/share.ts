@@ -112,11 +112,15 @@ export const newShareSchema = shareSchema
   })
   .meta({ id: 'NewShare', description: 'The share, and what to give away.' });
 
-const next = z.string().optional().meta({ description: 'The path of the next page. Absent on the last one.' });
+/** Where a list of shares or revocations goes on. */
+export const nextSchema = z
+  .string()
+  .optional()
+  .meta({ description: 'The path of the next page. Absent on the last one.' });
 
 /** A page of shares. */
 export const sharesSchema = z
-  .object({ serverTime, shares: z.array(shareSchema), next })
+  .object({ serverTime, shares: z.array(shareSchema), next: nextSchema })
   .meta({ id: 'Shares', description: 'In the order in which they were made.' });
 
 /** The parameters of a list of shares or revocations that its next page is asked for with. */

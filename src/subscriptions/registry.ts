@@ -334,5 +334,5 @@ function sinceOf({ view: { maxAge } }: Subscription, now: number): number {
 function isWithin(region: Region, reach: Circle | undefined): boolean {
   if (!(region instanceof Circle) || reach === undefined) return false;
   if (reach.radius > 2 * (region.radius + MIN_LEEWAY)) return false;
-  return distance(reach.lat, reach.lng, region.lat, region.lng) + region.radius + ROUNDING <= reach.radius;
+  return region.furthestFrom(reach.lat, reach.lng) <= reach.radius;
 }
