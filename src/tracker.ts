@@ -28,7 +28,7 @@ export interface Writer {
   readonly full: boolean;
   write(fix: StoredFix, onStored?: OnStored): void;
   writeLate(fix: StoredFix, onStored?: OnStored): void;
-  remove(driver: DriverKey, onStored?: OnStored): void;
+  remove(driver: DriverKey, at: number, onStored?: OnStored): void;
   whenStored(onStored: OnStored): void;
 }
 
@@ -163,7 +163,9 @@ export class Tracker {
       return 'unknown';
     }
     fleet.remove(driver, 'offline');
-    this.#writer.remove({ fleet: fleetName, driverId }, onStored);
+    // The clock may have been set back since.
+    const at = Math.max(this.#now(), driver.position.receivedAt);
+    this.#writer.remove({ fleet: fleetName, driverId }, at, onStored);
     return 'gone';
   }
 

@@ -15,15 +15,15 @@ function setUp({ full = false } = {}) {
   const clock = { now: 1_000_000 };
   const written: StoredFix[] = [];
   const late: StoredFix[] = [];
-  const removed: DriverKey[] = [];
+  const removed: (DriverKey & { at: number })[] = [];
   const waiting: OnStored[] = [];
   const writer = {
     full,
     write: (fix: StoredFix) => written.push(fix),
     writeLate: (fix: StoredFix) => late.push(fix),
-    remove(driver: DriverKey, onStored: OnStored) {
-      removed.push(driver);
-      waiting.push(onStored);
+    remove(driver: DriverKey, at: number, onStored?: OnStored) {
+      removed.push({ ...driver, at });
+      if (onStored !== undefined) waiting.push(onStored);
     },
     whenStored: (onStored: OnStored) => void waiting.push(onStored),
   };
@@ -166,7 +166,7 @@ test('a driver of whom nothing was received for the TTL is gone; a late fix coun
 });
 
 test('a driver that goes off duty is gone at once, and its watchers hear why; it is forgotten with its timestamp', () => {
-  const { tracker, removed } = setUp();
+  const { tracker, clock, removed } = setUp();
   tracker.accept('f', fix('a', 900_000));
   tracker.accept('f', fix('b', 900_000));
   tracker.accept('g', fix('a', 900_000));
@@ -191,12 +191,17 @@ test('a driver that goes off duty is gone at once, and its watchers hear why; it
   expect(tracker.cells({ fleet: 'f' }, EVERYWHERE, 0, {}, 10)?.cells.map(({ count }) => count)).toEqual([1]);
   hear();
   expect(changes).toEqual([['a', 'offline']]);
-  expect(removed).toEqual([{ fleet: 'f', driverId: 'a' }]);
+  expect(removed).toEqual([{ fleet: 'f', driverId: 'a', at: clock.now }]);
   expect(tracker.driver({ fleet: 'g' }, 'a')).toBeDefined();
 
   expect(tracker.accept('f', fix('a', 100_000))).toBe('accepted');
   hear();
   expect(changes[1]).toEqual(['a', 'enter']);
+  // However the clock is set, what was received of it before is forgotten.
+  const receivedAt = clock.now;
+  clock.now -= 500;
+  expect(tracker.goOffDuty('f', 'a', () => {})).toBe('gone');
+  expect(removed[1].at).toBe(receivedAt);
 });
 
 test('going off duty waits for the store, also of a driver that is not known (any more)', () => {

@@ -46,6 +46,7 @@ interface Waiting {
   readonly kind: Entry['kind'] | 'barrier';
   readonly fix?: StoredFix;
   readonly driver?: DriverKey;
+  readonly at?: number;
   readonly onStored: OnStored | undefined;
   /** Characters, about. */
   readonly size: number;
@@ -128,9 +129,13 @@ export class GroupCommit {
     this.#push({ kind: 'late', fix, onStored, size: sizeOf(fix), done: false, error: undefined });
   }
 
-  /** Has a driver forgotten, and nothing of what will be written of it. @param onStored as for {@link write} */
-  remove(driver: DriverKey, onStored?: OnStored): void {
-    this.#push({ kind: 'removal', driver, onStored, size: SMALLEST, done: false, error: undefined });
+  /**
+   * Has what was received of a driver until `at` (epoch milliseconds) forgotten, and nothing of what will be written of it.
+   *
+   * @param onStored as for {@link write}
+   */
+  remove(driver: DriverKey, at: number, onStored?: OnStored): void {
+    this.#push({ kind: 'removal', driver, at, onStored, size: SMALLEST, done: false, error: undefined });
   }
 
   /** Calls back, in order with all other callbacks, once everything written before this call is stored or rejected. */

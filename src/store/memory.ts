@@ -1,4 +1,4 @@
-import { outcomeOf } from './outcome.ts';
+import { isForgotten, outcomeOf } from './outcome.ts';
 import type { Entry, Store, StoredFix } from './store.ts';
 
 /** Rows handed out at a time: small, so that readers meet more than one batch. */
@@ -23,16 +23,18 @@ export class MemoryStore implements Store {
 
   async write(entries: readonly Entry[]): Promise<void> {
     this.#remember(entries);
-    const { newer, anew, removed } = outcomeOf(entries);
-    for (const fix of newer) {
+    const { latest, cleared, removed } = outcomeOf(entries);
+    for (const removal of [...cleared, ...removed]) {
+      const held = this.#fleet(removal.fleet).get(removal.driverId);
+      if (held !== undefined && isForgotten(removal, held)) this.#fleet(removal.fleet).delete(removal.driverId);
+    }
+    for (const fix of latest) {
       const held = this.#fleet(fix.fleet).get(fix.driverId);
-      const forgotten = held !== undefined && held.receivedAt < fix.receivedAt - this.#staleAfter;
-      if (held === undefined || forgotten || held.timestamp < fix.timestamp) {
+      const stale = held !== undefined && held.receivedAt < fix.receivedAt - this.#staleAfter;
+      if (held === undefined || stale || held.timestamp < fix.timestamp) {
         this.#fleet(fix.fleet).set(fix.driverId, fix);
       }
     }
-    for (const fix of anew) this.#fleet(fix.fleet).set(fix.driverId, fix);
-    for (const { fleet, driverId } of removed) this.#fleet(fleet).delete(driverId);
   }
 
   async *loadPositions(since: number): AsyncGenerator<readonly StoredFix[]> {

@@ -1,36 +1,75 @@
 import type { DriverKey, Entry, StoredFix } from './store.ts';
 
-/** What entries come to for the positions of their drivers, each of whom is in one of the lists at the most. */
+/** What is to be forgotten of a driver: what is held, if it is of then. */
+export interface Forgotten extends DriverKey {
+  /** Epoch milliseconds: what was received until then. */
+  readonly at: number;
+  /**
+   * Epoch milliseconds: likewise what is of an older timestamp, as a fix of this timestamp took its place before it was
+   * forgotten itself; −∞ when there was none.
+   */
+  readonly before: number;
+}
+
+/** What entries come to for the positions of their drivers, each of whom is in `latest` or in `removed`. */
 export interface Outcome {
   /** Positions that take the place of older ones. */
-  readonly newer: readonly StoredFix[];
-  /** Positions of drivers that were forgotten just before: they take the place of whatever is held. */
-  readonly anew: readonly StoredFix[];
-  /** Drivers to forget. */
-  readonly removed: readonly DriverKey[];
+  readonly latest: readonly StoredFix[];
+  /** What was to be forgotten of drivers of `latest`: what they take the place of, whatever its timestamp. */
+  readonly cleared: readonly Forgotten[];
+  /** What is to be forgotten of other drivers. */
+  readonly removed: readonly Forgotten[];
+}
+
+/** What entries have come to for one driver. */
+interface Sum {
+  fix: StoredFix | undefined;
+  removal: Forgotten | undefined;
 }
 
 /** Draws the sum of entries, so that the positions of a driver are written once, whatever happened to it. */
 export function outcomeOf(entries: readonly Entry[]): Outcome {
-  const last = new Map<string, { readonly entry: Entry; readonly forgotten: boolean }>();
+  const sums = new Map<string, Sum>();
   for (const entry of entries) {
     if (entry.kind === 'late') continue;
     const key = keyOf(entry.kind === 'removal' ? entry.driver : entry.fix);
-    const forgotten = entry.kind === 'removal' || last.get(key)?.forgotten === true;
-    last.set(key, { entry, forgotten });
+    let sum = sums.get(key);
+    if (sum === undefined) {
+      sum = { fix: undefined, removal: undefined };
+      sums.set(key, sum);
+    }
+    if (entry.kind === 'removal') forget(sum, entry.driver, entry.at);
+    else sum.fix = entry.fix;
   }
-  const newer: StoredFix[] = [];
-  const anew: StoredFix[] = [];
-  const removed: DriverKey[] = [];
-  for (const { entry, forgotten } of last.values()) {
-    if (entry.kind === 'removal') removed.push(entry.driver);
-    else (forgotten ? anew : newer).push(entry.fix);
+  const latest: StoredFix[] = [];
+  const cleared: Forgotten[] = [];
+  const removed: Forgotten[] = [];
+  for (const { fix, removal } of sums.values()) {
+    if (fix !== undefined) latest.push(fix);
+    if (removal !== undefined) (fix === undefined ? removed : cleared).push(removal);
   }
-  return { newer, anew, removed };
+  return { latest, cleared, removed };
+}
+
+/** Whether what is held is to be forgotten. */
+export function isForgotten({ at, before }: Forgotten, { receivedAt, timestamp }: StoredFix): boolean {
+  return receivedAt <= at || timestamp < before;
 }
 
 /** Tells drivers apart. */
-function keyOf({ fleet, driverId }: DriverKey): string {
+export function keyOf({ fleet, driverId }: DriverKey): string {
   // A fleet's name has no control characters.
   return `${fleet}\n${driverId}`;
+}
+
+/** Adds a removal to a sum. A fix that was received after its moment is none of its business. */
+function forget(sum: Sum, { fleet, driverId }: DriverKey, moment: number): void {
+  const { fix, removal } = sum;
+  let { at, before } = removal ?? { at: Number.NEGATIVE_INFINITY, before: Number.NEGATIVE_INFINITY };
+  at = Math.max(at, moment);
+  if (fix !== undefined && fix.receivedAt <= moment) {
+    before = Math.max(before, fix.timestamp);
+    sum.fix = undefined;
+  }
+  sum.removal = { fleet, driverId, at, before };
 }

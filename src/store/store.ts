@@ -19,11 +19,12 @@ export type LoadProgress = (seen: number, total: number | undefined) => void;
 
 /**
  * One thing that the store is to take in: a fix that is its driver's position from then on, one that came too late for that,
- * or that a driver is to be forgotten, with its timestamp: then any fix is a newer one.
+ * or that what was received of a driver until `at` (epoch milliseconds) is to be forgotten, with its timestamp: then any fix
+ * is a newer one.
  */
 export type Entry =
   | { readonly kind: 'position' | 'late'; readonly fix: StoredFix }
-  | { readonly kind: 'removal'; readonly driver: DriverKey };
+  | { readonly kind: 'removal'; readonly driver: DriverKey; readonly at: number };
 
 /**
  * Where positions and fixes survive a restart. Every implementation passes the same contract suite
@@ -35,8 +36,9 @@ export interface Store {
    *
    * Of each driver the latest position is held. One that is held with the same or a newer timestamp is left alone, unless
    * it was received so long before the other that its driver had gone stale: such a driver is forgotten, and so is its
-   * timestamp. A removal of a driver of whom nothing is held is no error. In history, where there is one, every fix is
-   * kept, the first of a driver and a timestamp; to take in a fix again changes nothing.
+   * timestamp. A removal leaves alone what was received after its moment, by another process; of a driver of whom nothing
+   * is held it is no error. In history, where there is one, every fix is kept, the first of a driver and a timestamp; to
+   * take in a fix again changes nothing.
    *
    * @throws {StoreUnavailable} nothing was written, or it is not known whether it was: try again
    * @throws {StoreRejected} the database will never take this batch: some entry in it is at fault

@@ -1,36 +1,33 @@
 import { type RawBuilder, sql } from 'kysely';
 import { toNormal } from '../geo/ecef.ts';
 import { indexOf } from '../spatial/point-index.ts';
-import type { Outcome } from './outcome.ts';
-import type { DriverKey, StoredFix } from './store.ts';
+import { type Forgotten, keyOf, type Outcome } from './outcome.ts';
+import type { StoredFix } from './store.ts';
 
 /** What is to be done with a fix, as bits. */
 const HISTORY = 1;
-const NEWER = 2;
-const ANEW = 4;
+const LATEST = 2;
 
 /**
  * One statement for a whole batch: history, latest positions, removals. The fixes travel as one JSON text, of arrays:
  * measured faster than a dozen array parameters, on both engines. What is written is sorted so that two writers meet it in
- * the same order and do not deadlock. No driver is in two lists of the outcome, so no part sees what another one does.
+ * the same order and do not deadlock. No driver is both in `latest` and in `removed`, so no part sees what another one does.
  *
  * @param staleAfter milliseconds after which a driver of whom nothing was received is forgotten
  * @returns undefined when nothing is to be done
  */
 export function writeStatement(
   history: readonly StoredFix[],
-  { newer, anew, removed }: Outcome,
+  { latest, cleared, removed }: Outcome,
   staleAfter: number,
 ): RawBuilder<never> | undefined {
   const uses = new Map<StoredFix, number>();
   for (const fix of history) uses.set(fix, HISTORY);
-  for (const fix of newer) uses.set(fix, (uses.get(fix) ?? 0) | NEWER);
-  for (const fix of anew) uses.set(fix, (uses.get(fix) ?? 0) | ANEW);
+  for (const fix of latest) uses.set(fix, (uses.get(fix) ?? 0) | LATEST);
 
   const parts: RawBuilder<unknown>[] = [];
   if (history.length > 0) parts.push(intoHistory());
-  if (newer.length > 0) parts.push(intoPositions(NEWER, isNewer(staleAfter)));
-  if (anew.length > 0) parts.push(intoPositions(ANEW, sql<boolean>`true`));
+  if (latest.length > 0) parts.push(intoPositions(isNewer(staleAfter), cleared));
   if (removed.length > 0) parts.push(outOfPositions(removed));
   const last = parts.pop();
   if (last === undefined) return undefined;
@@ -64,19 +61,19 @@ function intoHistory() {
     ON CONFLICT DO NOTHING`;
 }
 
-function intoPositions(use: number, takes: RawBuilder<boolean>) {
+function intoPositions(takes: RawBuilder<boolean>, cleared: readonly Forgotten[]) {
   return sql`
     INSERT INTO positions (fleet, driver_id, location, cell, recorded_at, received_at,
       accuracy, altitude, heading, speed, attributes)
     SELECT fleet, driver_id, location, cell, recorded_at, received_at, accuracy, altitude, heading, speed, attributes
-    FROM fix WHERE use & ${use} <> 0
+    FROM fix WHERE use & ${LATEST} <> 0
     ORDER BY fleet COLLATE "C", driver_id COLLATE "C"
     ON CONFLICT (fleet, driver_id) DO UPDATE SET
       location = excluded.location, cell = excluded.cell,
       recorded_at = excluded.recorded_at, received_at = excluded.received_at,
       accuracy = excluded.accuracy, altitude = excluded.altitude,
       heading = excluded.heading, speed = excluded.speed, attributes = excluded.attributes
-    WHERE ${takes}`;
+    WHERE ${takes} ${cleared.length === 0 ? sql`` : sql`OR ${isCleared(cleared)}`}`;
 }
 
 /** The newest timestamp wins, but not against one of a driver that had gone stale. */
@@ -87,17 +84,41 @@ function isNewer(staleAfter: number): RawBuilder<boolean> {
     OR positions.received_at < excluded.received_at - ${staleAfter}::float8 * interval '1 millisecond')`;
 }
 
+/**
+ * Whether what is held was to be forgotten before its place is taken. By a lookup in one JSON object, as the clause sees no
+ * table but the one that is written to.
+ */
+function isCleared(cleared: readonly Forgotten[]): RawBuilder<boolean> {
+  const moments = JSON.stringify(Object.fromEntries(cleared.map((it) => [keyOf(it), [it.at, finite(it.before)]])));
+  return sql<boolean>`(
+    SELECT ${isOf(sql`moment -> 0`, sql`moment -> 1`)}
+    FROM (SELECT ${moments}::jsonb -> (positions.fleet || E'\n' || positions.driver_id) AS moment) AS its)`;
+}
+
 /** The rows are locked in the order in which they are written, so that here too nobody deadlocks. */
-function outOfPositions(drivers: readonly DriverKey[]) {
-  const keys = JSON.stringify(drivers.map(({ fleet, driverId }) => [fleet, driverId]));
+function outOfPositions(removed: readonly Forgotten[]) {
+  const keys = JSON.stringify(removed.map((it) => [it.fleet, it.driverId, it.at, finite(it.before)]));
   return sql`
     DELETE FROM positions USING (
-      SELECT fleet, driver_id FROM positions
-      WHERE (fleet, driver_id) IN (SELECT r->>0, r->>1 FROM jsonb_array_elements(${keys}::jsonb) AS r)
-      ORDER BY fleet, driver_id
-      FOR UPDATE
+      SELECT positions.fleet, positions.driver_id
+      FROM jsonb_array_elements(${keys}::jsonb) AS r
+      JOIN positions ON positions.fleet = r->>0 AND positions.driver_id = r->>1
+      WHERE ${isOf(sql`r->2`, sql`r->3`)}
+      ORDER BY positions.fleet, positions.driver_id
+      FOR UPDATE OF positions
     ) AS gone
     WHERE positions.fleet = gone.fleet AND positions.driver_id = gone.driver_id`;
+}
+
+/** See `isForgotten`. @param at JSON numbers, as `before`, which may be null; or both NULL: then nothing is */
+function isOf(at: RawBuilder<unknown>, before: RawBuilder<unknown>): RawBuilder<boolean> {
+  const number = (json: RawBuilder<unknown>) => sql`(${json} #>> '{}')::float8`;
+  return sql<boolean>`(positions.received_at <= ${time(number(at))} OR positions.recorded_at < ${time(number(before))})`;
+}
+
+/** A number for JSON, which has no infinity. */
+function finite(number: number): number | null {
+  return Number.isFinite(number) ? number : null;
 }
 
 /**

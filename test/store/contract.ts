@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Store, type StoredFix, StoreRejected } from '../../src/store/store.ts';
+import { type Entry, type Store, type StoredFix, StoreRejected } from '../../src/store/store.ts';
+import { seeded } from '../support/random.ts';
 import { late, positions, removals, row, T0 } from './rows.ts';
 
 export interface ContractSubject {
@@ -157,6 +158,79 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
       const back = row('a', { timestamp: T0 - 1_000, lat: 1 });
       await store.write(positions([back, row('b', { timestamp: T0 - 1_000, lat: 1 })]));
       expect(byId(await all(store))).toEqual(byId([back, row('b', { timestamp: T0 })]));
+    });
+
+    it('forgets what was received until the moment of a removal, to the millisecond, and nothing after it', async () => {
+      const store = await fresh();
+      const rows = [-1, 0, 1].map((ms) => row(`at${ms}`, { receivedAt: T0 + ms, timestamp: T0 + 9_000 }));
+      await store.write(positions(rows));
+      await store.write(removals(rows, T0));
+      expect(ids(await subject.truth())).toEqual(['at1']);
+      // Of those who stay the timestamp is not forgotten either.
+      const older = { timestamp: T0, receivedAt: T0 + 5_000, lat: 1 };
+      await store.write([...removals(rows, T0), ...positions(rows.map(({ driverId }) => row(driverId, older)))]);
+      expect(byId(await subject.truth())).toEqual(byId([row('at-1', older), row('at0', older), rows[2]]));
+      await store.write([...removals(rows, T0 + 1), ...positions([row('at1', older)])]);
+      expect((await subject.truth()).find(({ driverId }) => driverId === 'at1')?.lat).toBe(1);
+    });
+
+    it('leaves a fix of the same batch alone that was received after the moment of a removal', async () => {
+      const store = await fresh();
+      const driven = (id: string, ms: number, lat: number) => row(id, { timestamp: T0 + ms, receivedAt: T0 + ms, lat });
+      await store.write(positions([driven('held', -9, 0), driven('newer', -9, 0)]));
+      await store.write([
+        ...positions([driven('held', 1, 1), driven('new', 1, 1), driven('newer', 2, 1), driven('out', 0, 1)]),
+        ...removals(
+          ['held', 'new', 'newer', 'out'].map((id) => row(id)),
+          T0,
+        ),
+        ...removals([row('newer')], T0 + 1),
+      ]);
+      expect(byId(await subject.truth())).toEqual(
+        byId([driven('held', 1, 1), driven('new', 1, 1), driven('newer', 2, 1)]),
+      );
+    });
+
+    it('comes to the same as one entry after the other, whoever else wrote before', async () => {
+      const random = seeded(`the ${name} store, removals`);
+      const drivers = Array.from({ length: 150 }, (_, n) => `driver-${n}`);
+      for (let round = 0; round < 4; round++) {
+        const store = await fresh();
+        const held = new Map<string, StoredFix>();
+        // By another process, with a clock of its own.
+        for (const id of drivers.filter(() => random.next() < 0.8)) {
+          const [timestamp, receivedAt] = [T0 + random.below(30), T0 + random.below(30) - 10];
+          held.set(id, row(id, { timestamp, receivedAt: receivedAt - (random.next() < 0.2 ? STALE_AFTER : 0) }));
+        }
+        await store.write(positions([...held.values()]));
+        const batch = drivers.flatMap((id) => {
+          const entries: Entry[] = [];
+          let [timestamp, now] = [T0 + random.below(30), T0];
+          for (let step = random.below(5); step >= 0; step--) {
+            if (random.next() < 0.5) entries.push(...positions([row(id, { timestamp, receivedAt: now, lat: step })]));
+            else {
+              entries.push(...removals([row(id)], now));
+              timestamp = T0 + random.below(30);
+            }
+            timestamp += 1 + random.below(5);
+            now += random.below(5);
+          }
+          return entries;
+        });
+        for (const entry of batch) {
+          const id = entry.kind === 'removal' ? entry.driver.driverId : entry.fix.driverId;
+          const now = held.get(id);
+          if (entry.kind === 'removal') {
+            if (now !== undefined && now.receivedAt <= entry.at) held.delete(id);
+          } else {
+            const { fix } = entry;
+            const gives = now === undefined || now.timestamp < fix.timestamp;
+            if (gives || now.receivedAt < fix.receivedAt - STALE_AFTER) held.set(id, fix);
+          }
+        }
+        await store.write(batch);
+        expect(byId(await subject.truth())).toEqual(byId([...held.values()]));
+      }
     });
 
     it('removes many at a time', async () => {

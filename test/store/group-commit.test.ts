@@ -290,7 +290,7 @@ describe('GroupCommit', () => {
     await store.end('commit');
     expect(commit.full).toBe(false);
     commit.write(row('d'));
-    commit.remove(row('d'));
+    commit.remove(row('d'), T0);
     expect(commit.full).toBe(false);
     commit.whenStored(note('barrier'));
     expect(commit.full).toBe(true);
@@ -407,22 +407,23 @@ describe('GroupCommit', () => {
     commit.write(row('a', { timestamp: T0 + 5 }), note('write'));
     commit.write(row('b'), note('b'));
     await turn();
-    commit.remove(row('a'), note('remove'));
+    commit.remove(row('a'), T0 + 7, note('remove'));
     commit.write(row('a'), note('back'));
-    commit.remove(row('b'), note('gone'));
+    commit.remove(row('b'), T0 + 8, note('gone'));
     await store.end('commit, but lose the answer');
     await timers.fire();
     expect(calls).toEqual([]);
     await store.end('commit');
     expect(sent(store)).toEqual(['ab', 'ab-aa-b']);
+    expect(store.last.flatMap((entry) => (entry.kind === 'removal' ? entry.at - T0 : []))).toEqual([7, 8]);
     expect([...store.held.values()]).toEqual([row('a')]);
     expect(calls).toEqual(['write', 'b', 'remove', 'back', 'gone']);
   });
 
   it('tells of a removal that is rejected, which holds up nobody', async () => {
     const { store, commit, calls, rejected, note } = setUp();
-    commit.remove(row('a'), note('a'));
-    commit.remove(row('b'), note('b'));
+    commit.remove(row('a'), T0, note('a'));
+    commit.remove(row('b'), T0, note('b'));
     commit.write(row('a'), note('back'));
     await turn();
     while (store.busy) await store.end(sent(store).at(-1)?.includes('-a') ? 'reject' : 'commit');
@@ -498,7 +499,7 @@ describe('GroupCommit', () => {
             waiters++;
             states.get(it.driver)?.push(undefined);
             const fulfilled = expectation(it.driver);
-            commit.remove(row(it.driver), (error) => {
+            commit.remove(row(it.driver), T0, (error) => {
               called.push(waiter);
               if (error !== undefined || !fulfilled()) problems.push(`said removed: ${it.driver}`);
             });

@@ -13,6 +13,6 @@ export const positions = (fixes: readonly StoredFix[]): Entry[] => fixes.map((fi
 /** Fixes that came too late to be that. */
 export const late = (fixes: readonly StoredFix[]): Entry[] => fixes.map((fix) => ({ kind: 'late', fix }));
 
-/** Drivers to forget. */
-export const removals = (drivers: readonly DriverKey[]): Entry[] =>
-  drivers.map((driver) => ({ kind: 'removal', driver }));
+/** Drivers to forget, whenever they were heard, unless `at` says until when. */
+export const removals = (drivers: readonly DriverKey[], at = T0 + 1_000_000_000): Entry[] =>
+  drivers.map(({ fleet, driverId }) => ({ kind: 'removal', driver: { fleet, driverId }, at }));
