@@ -45,7 +45,7 @@ import { watchLoad } from './overload/watch.ts';
 import { messageEncoder } from './protocol/encode.ts';
 import { MAX_BYTES } from './protocol/rest.ts';
 import { MemoryAccess } from './store/memory-access.ts';
-import type { Tracker } from './tracker.ts';
+import type { Reads, Tracker, Waits } from './tracker.ts';
 import { VERSION } from './version.ts';
 import { isHandshake } from './ws/handshake.ts';
 import { webSocketRoutes } from './ws/routes.ts';
@@ -56,6 +56,8 @@ export interface AppDeps {
   /** The secret that tokens are signed with; absent where an issuer's keys alone are trusted (JWKS_URL). */
   readonly secret?: string;
   readonly tracker: Tracker;
+  /** Where there are other instances: who answers, and what has to be waited for; absent: the tracker, and nothing. */
+  readonly cluster?: { readonly reads: Reads; readonly waits: Waits };
   /** Where the past is kept; absent when none is. */
   readonly history?: { readonly tracks: TrackSource; readonly replays: ReplaySource };
   /** Where shares and revocations are kept; absent: they are forgotten with the app. */
@@ -142,7 +144,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     { connections: config.maxConnectionsPerSubject, subscriptions: config.maxSubscriptionsPerSubject },
     limited,
   );
-  const ingest = new Ingest(tracker, config.maxFutureSeconds);
+  const waits = deps.cluster?.waits;
+  const reads = deps.cluster?.reads ?? tracker;
+  const ingest = new Ingest(tracker, config.maxFutureSeconds, waits);
 
   await useDocumentation(app, VERSION, config.maxRadiusMeters, config.docs);
   const pingInterval = config.pingSeconds * 1000;
@@ -152,6 +156,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const traffic = new Traffic();
   const delivery = {
     tracker,
+    waits,
     traffic,
     authenticate,
     doors: access.doors,
@@ -164,7 +169,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     quota,
     atHandshake,
   };
-  const queries = { tracker, authenticate, now, maxRadiusMeters: config.maxRadiusMeters };
+  const queries = { tracker, reads, waits, authenticate, now, maxRadiusMeters: config.maxRadiusMeters };
   await app.register(async (api) => {
     useApiHeaders(api);
     // A logger for each request takes longer than most answers; who logs names the request.
@@ -173,7 +178,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     await api.register(driverRoutes, queries);
     await api.register(withinRoutes, queries);
     await api.register(cellRoutes, queries);
-    await api.register(trackRoutes, { tracker, tracks: deps.history?.tracks, authenticate, now });
+    await api.register(trackRoutes, { reads, tracks: deps.history?.tracks, authenticate, now });
     await api.register(streamRoutes, delivery);
     await api.register(changesRoutes, delivery);
     await api.register(replayRoutes, {

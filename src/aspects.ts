@@ -24,10 +24,12 @@ class Aspect {
     this.sight = sight;
   }
 
-  /** Shows it a position, as it is told. */
-  show(position: Position): void {
+  /** Shows it a position, as it is told. @param heardAt see {@link Fleet.learn} */
+  show(position: Position, heardAt?: number): void {
     const shown = told(position, this.sight);
-    if (shown !== undefined) this.fleet.place(shown);
+    if (shown === undefined) return;
+    if (heardAt === undefined) this.fleet.place(shown);
+    else this.fleet.learn(shown, heardAt);
   }
 }
 
@@ -101,6 +103,15 @@ export class Aspects {
     const driver = this.whole.place(position);
     if (this.#byKey.size > 0) {
       for (const aspect of this.#showing(position.driverId)) aspect.show(position);
+    }
+    return driver;
+  }
+
+  /** The same for a position that another instance accepted; see {@link Fleet.learn}. */
+  learn(position: Position, heardAt: number): Driver {
+    const driver = this.whole.learn(position, heardAt);
+    if (this.#byKey.size > 0) {
+      for (const aspect of this.#showing(position.driverId)) aspect.show(position, heardAt);
     }
     return driver;
   }

@@ -5,12 +5,14 @@ import { NOWHERE } from './geo/everywhere.ts';
 import { overlap } from './geo/overlap.ts';
 import type { Region } from './geo/region.ts';
 import { type CellPage, type Page, Pages } from './pages.ts';
+
 import { Roster } from './roster.ts';
 import { CellTree } from './spatial/cell-tree.ts';
 import type { Accept, Nearest } from './spatial/nearest.ts';
 import { type Area, Around } from './subscriptions/area.ts';
 import { type Cursor, readCursor, type Seal } from './subscriptions/cursor.ts';
 import { Driver, type EncodePosition } from './subscriptions/driver.ts';
+import { Quiet } from './subscriptions/quiet.ts';
 import { Registry } from './subscriptions/registry.ts';
 import { type Past, type Recipient, type Subject, Subscription } from './subscriptions/subscription.ts';
 import { questionKey, type View } from './subscriptions/view.ts';
@@ -20,7 +22,10 @@ import type { Test } from './subscriptions/where.ts';
 const MAX_EXITS = 20_000;
 
 /** Hears that a driver is forgotten, and why. @returns how much that gave it to do, as {@link Fleet.remove} does */
-export type OnRemoved = (driverId: string, reason: 'stale' | 'offline') => number;
+export type OnRemoved = (driverId: string, reason: Removal) => number;
+
+/** Why a driver is forgotten; `left`: it is where nobody looks, and others know of it. */
+export type Removal = 'stale' | 'offline' | 'left';
 
 /** What to leave out of an answer. */
 export interface Conditions {
@@ -58,6 +63,7 @@ export class Fleet implements Subject {
   // A list of drivers by when they were last heard, so that the stale ones are found without looking at the others.
   #oldest: Driver | undefined;
   #newest: Driver | undefined;
+  readonly #quiet = new Quiet();
 
   /**
    * @param epoch tells this fleet's cursors from those of any other, and of any other process
@@ -129,16 +135,42 @@ export class Fleet implements Subject {
    */
   restore(position: Position): void {
     const known = this.drivers.get(position.driverId);
-    if (known !== undefined) this.#move(known, position);
-    else this.#add(position);
+    if (known === undefined) this.#add(position);
+    else {
+      this.#move(known, position);
+      known.heardAt = position.receivedAt;
+    }
+  }
+
+  /**
+   * Makes `position` that of its driver, as {@link place} does, for one who was last heard at a time that may be before the
+   * last time of others. @param heardAt the server's clock, epoch milliseconds
+   */
+  learn(position: Position, heardAt: number): Driver {
+    let driver = this.drivers.get(position.driverId);
+    let last = heardAt;
+    if (driver === undefined) {
+      driver = this.#add(position);
+      this.#roster.add(driver);
+    } else {
+      last = Math.max(driver.heardAt, heardAt);
+      this.#unlink(driver);
+      this.#move(driver, position);
+    }
+    driver.heardAt = last;
+    if (this.#newest === undefined || last >= this.#newest.heardAt) this.#append(driver);
+    else this.#quiet.add(driver);
+    this.#registry.moved(driver);
+    return driver;
   }
 
   /** Takes note that something was received of a driver. */
   heard(driver: Driver, at: number): void {
+    if (this.#newest !== driver) {
+      this.#unlink(driver);
+      this.#append(driver);
+    }
     driver.heardAt = at;
-    if (this.#newest === driver) return;
-    this.#unlink(driver);
-    this.#append(driver);
   }
 
   /** Makes all that was restored as if it had been placed in the order in which it was received. O(n log n). */
@@ -166,12 +198,16 @@ export class Fleet implements Subject {
       exits += this.remove(this.#oldest, 'stale');
       if (exits > MAX_EXITS) return true;
     }
+    for (let quiet = this.#quiet.before(since); quiet !== undefined; quiet = this.#quiet.before(since)) {
+      exits += this.remove(quiet, 'stale');
+      if (exits > MAX_EXITS) return true;
+    }
     this.#registry.age(this.#time());
     return false;
   }
 
   /** Forgets a driver; its watchers are told why. @returns how much there was to do: 1, and 1 for each who watched */
-  remove(driver: Driver, reason: 'stale' | 'offline'): number {
+  remove(driver: Driver, reason: Removal): number {
     const work = 1 + driver.watchers.length;
     this.#revision++;
     this.#unlink(driver);
@@ -213,6 +249,18 @@ export class Fleet implements Subject {
 
   isIn(region: Region, driver: Driver): boolean {
     return this.#tree.isIn(region, driver.slot);
+  }
+
+  /** The upper half of a driver's H3 index at resolution 15: all of its digits up to resolution 4. */
+  cellHigh(driver: Driver): number {
+    return this.#tree.cellHigh(driver.slot);
+  }
+
+  /** The drivers whose index descends from a cell of a resolution, given in two halves, in no stated order. */
+  inCell(high: number, low: number, resolution: number): Driver[] {
+    const drivers: Driver[] = [];
+    this.#tree.descendants(high, low, resolution, (slot) => drivers.push(this.at(slot)));
+    return drivers;
   }
 
   /** The drivers within `radius` metres of a place, nearest first, equally far ones by driverId. */
@@ -295,7 +343,6 @@ export class Fleet implements Subject {
   #move(driver: Driver, position: Position): void {
     driver.position = position;
     driver.rejected = false;
-    driver.heardAt = position.receivedAt;
     this.#tree.move(driver.slot, position.lat, position.lng);
     this.#note(driver);
   }
@@ -317,6 +364,10 @@ export class Fleet implements Subject {
   }
 
   #unlink(driver: Driver): void {
+    if (driver.quiet) {
+      this.#quiet.delete(driver);
+      return;
+    }
     if (driver.olderHeard !== undefined) driver.olderHeard.newerHeard = driver.newerHeard;
     else this.#oldest = driver.newerHeard;
     if (driver.newerHeard !== undefined) driver.newerHeard.olderHeard = driver.olderHeard;

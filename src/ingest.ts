@@ -4,7 +4,7 @@ import type { RefusalCode, Verdict } from './fix.ts';
 import { driverIdSchema, type FixMessage, toFix } from './protocol/fix.ts';
 import { parseFix } from './protocol/plain-fix.ts';
 import type { OnStored } from './store/group-commit.ts';
-import type { Tracker } from './tracker.ts';
+import type { Tracker, Waits } from './tracker.ts';
 
 /** What a client is told of one fix. */
 export interface Result {
@@ -27,6 +27,9 @@ export interface Judged {
   readonly refusals: Readonly<Record<RefusalCode, number>>;
 }
 
+/** Characters of a driverId, at the most. */
+const MAX_ID = 128;
+
 const BEHIND = 'The store is behind; send it again later.';
 const NOT_STORED: Result = { verdict: 'refused', code: 'unavailable', message: 'It could not be stored.' };
 const REQUIRED: Fault = { field: 'driverId', message: 'is required' };
@@ -38,12 +41,30 @@ const LATE: Result = { verdict: 'late' };
 export class Ingest {
   readonly #tracker: Tracker;
   readonly #maxFutureSeconds: number;
+  readonly #waits: Pick<Waits, 'meet'> | undefined;
   readonly #verdicts = { accepted: 0, duplicate: 0, late: 0 };
   readonly #refusals = { invalid: 0, future: 0, forbidden: 0, unavailable: 0 };
 
-  constructor(tracker: Tracker, maxFutureSeconds: number) {
+  /** @param waits absent: this is the only instance */
+  constructor(tracker: Tracker, maxFutureSeconds: number, waits?: Pick<Waits, 'meet'>) {
     this.#tracker = tracker;
     this.#maxFutureSeconds = maxFutureSeconds;
+    this.#waits = waits;
+  }
+
+  /**
+   * What fixes as they came from the wire have to wait for before they are judged: another instance may know more of their
+   * drivers. Never rejects.
+   */
+  meet(principal: Principal, values: readonly unknown[]): Promise<void> | undefined {
+    if (this.#waits === undefined) return undefined;
+    const driverIds: string[] = [];
+    for (const value of values) {
+      if (typeof value !== 'object' || value === null) continue;
+      const driverId = 'driverId' in value ? value.driverId : principal.subject;
+      if (typeof driverId === 'string' && driverId.length <= MAX_ID) driverIds.push(driverId);
+    }
+    return driverIds.length === 0 ? undefined : this.#waits.meet(principal.fleet, driverIds);
   }
 
   /** What was judged until now. */

@@ -28,8 +28,61 @@ export interface Writer {
   readonly full: boolean;
   write(fix: StoredFix, onStored?: OnStored): void;
   writeLate(fix: StoredFix, onStored?: OnStored): void;
+  /** Nothing of the driver that was received until `at` counts any more. */
   remove(driver: DriverKey, at: number, onStored?: OnStored): void;
   whenStored(onStored: OnStored): void;
+}
+
+/** The other instances, which are told what this one accepts; see `cluster/`. */
+export interface Peers {
+  /**
+   * A fix was accepted.
+   *
+   * @param before upper half of the driver's H3 index at resolution 15 until then; −1: it was nowhere
+   */
+  accepted(fleet: string, driver: Driver, before: number): void;
+  /** A fix was received that moves nothing. */
+  heard(fleet: string, driver: Driver, at: number): void;
+  /** A driver went off duty. @param at epoch milliseconds; nothing of it that was received until then counts */
+  removed(fleet: string, driverId: string, at: number): void;
+  /** A subscription begins to look at an area, or at another one. @param sight absent: as before */
+  hold(subscription: Subscription, area: Area, sight?: Sight): void;
+  /** It has ended. */
+  release(subscription: Subscription): void;
+}
+
+/**
+ * What a door waits for before it asks the tracker, where other instances may know more than this one; see `cluster/`. Each is
+ * `undefined` when there is nothing to wait for.
+ */
+export interface Waits {
+  /** Until all that a sight may see of an area is known. @throws {DomainError} `unavailable` */
+  ready(sight: Sight, area: Area): Promise<unknown> | undefined;
+  /** Until it is known whatever can be of drivers whose fixes are to be judged. Never rejects. */
+  meet(fleet: string, driverIds: Iterable<string>): Promise<void> | undefined;
+  /** Until it is known whether there is a driver. @throws {DomainError} `unavailable` */
+  seek(fleet: string, driverId: string): Promise<void> | undefined;
+}
+
+/** Answers about who is where. Where there are several instances, some have to be waited for; see `cluster/reads.ts`. */
+export interface Reads {
+  driver(sight: Sight, driverId: string): Driver | undefined | Promise<Driver | undefined>;
+  nearby(sight: Sight, circle: Circle, limit: number, filters?: Filters): Nearby | Promise<Nearby>;
+  within(
+    sight: Sight,
+    area: Area,
+    filters: Filters,
+    limit: number,
+    after?: string,
+  ): Within | undefined | Promise<Within | undefined>;
+  cells(
+    sight: Sight,
+    area: Area,
+    resolution: number,
+    filters: Filters,
+    limit: number,
+    after?: string,
+  ): CellPage | undefined | Promise<CellPage | undefined>;
 }
 
 /** The drivers near a place, nearest first, with their distances in metres. */
@@ -62,6 +115,8 @@ export interface TrackerDeps {
   readonly maxFutureSeconds: number;
   /** Of the cursors of those who may see a part of a fleet; absent: they can be read. */
   readonly seal?: Seal;
+  /** Absent: this instance is the only one. */
+  readonly peers?: Peers;
 }
 
 /**
@@ -69,7 +124,7 @@ export interface TrackerDeps {
  * subscriptions concerned, goes to their outboxes, and to the store: in this order, in one go, with no await. (A long file:
  * everything that is asked of any fleet comes through here, each in a few lines.)
  */
-export class Tracker {
+export class Tracker implements Reads {
   readonly #writer: Writer;
   readonly #now: () => number;
   readonly #instance: string;
@@ -77,6 +132,7 @@ export class Tracker {
   readonly #maxFuture: number;
   readonly #encode: EncodePosition;
   readonly #seal: Seal | undefined;
+  readonly #peers: Peers | undefined;
   readonly #fleets = new Map<string, Aspects>();
   /** Why the store rejected which fixes, for as long as their duplicates may wait. */
   readonly #rejections = new Map<string, Error>();
@@ -88,6 +144,7 @@ export class Tracker {
     this.#instance = deps.instance;
     this.#encode = deps.encode;
     this.#seal = deps.seal;
+    this.#peers = deps.peers;
     this.#ttl = deps.ttlSeconds * 1000;
     this.#maxFuture = deps.maxFutureSeconds * 1000;
   }
@@ -124,6 +181,7 @@ export class Tracker {
     const timestamp = fix.timestamp ?? stamp(now, known);
     if (known !== undefined && timestamp < known.position.timestamp) {
       fleet.whole.heard(known, now);
+      this.#peers?.heard(fleetName, known, now);
       // What it did not say of itself then is not known; that it is as now is likelier than that there was nothing to say.
       const attributes = fix.attributes ?? known.position.attributes;
       this.#writer.writeLate({ ...fix, timestamp, attributes, receivedAt: now, fleet: fleetName }, onStored);
@@ -132,6 +190,7 @@ export class Tracker {
     // Of one that the store rejected there is nothing yet to be a duplicate of.
     if (known !== undefined && timestamp === known.position.timestamp && !known.rejected) {
       fleet.whole.heard(known, now);
+      this.#peers?.heard(fleetName, known, now);
       // The one before may wait itself.
       if (onStored !== undefined) {
         const key = keyOf(fleetName, fix.driverId, timestamp);
@@ -141,8 +200,10 @@ export class Tracker {
     }
     const attributes = fix.attributes ?? known?.position.attributes;
     const position = { ...fix, timestamp, attributes, receivedAt: now };
+    const before = this.#peers === undefined || known === undefined ? -1 : fleet.whole.cellHigh(known);
     const driver = fleet.place(position);
     driver.stamped = fix.timestamp === undefined;
+    this.#peers?.accepted(fleetName, driver, before);
     this.#writer.write({ ...position, fleet: fleetName }, onStored);
     return 'accepted';
   }
@@ -162,11 +223,27 @@ export class Tracker {
       this.#writer.whenStored(onStored);
       return 'unknown';
     }
-    fleet.remove(driver, 'offline');
-    // The clock may have been set back since.
+    // The clock may have been set back.
     const at = Math.max(this.#now(), driver.position.receivedAt);
+    fleet.remove(driver, 'offline');
     this.#writer.remove({ fleet: fleetName, driverId }, at, onStored);
+    this.#peers?.removed(fleetName, driverId, at);
     return 'gone';
+  }
+
+  /** What is known of a fleet, to be brought up to date with what other instances accepted; made when there is nothing. */
+  fleet(name: string): Aspects {
+    return this.#fleet(name);
+  }
+
+  /** The same; `undefined` when nothing is known of it. */
+  knownFleet(name: string): Aspects | undefined {
+    return this.#fleets.get(name);
+  }
+
+  /** The cursor of an answer that was not given from memory: it leads to a full snapshot. */
+  foreignCursor(sight: Sight): string {
+    return this.#mark(undefined, sight, EVERYWHERE, {}, true);
   }
 
   /**
@@ -274,11 +351,14 @@ export class Tracker {
 
   /** Watches an area, or what of it may be seen; see {@link Fleet.watch}. */
   subscribe(sight: Sight, id: string, recipient: Recipient, view: View, cursor?: string): Subscription {
-    return this.#fleet(sight.fleet).seenBy(sight).watch(id, recipient, view, cursor, sight.bounds);
+    const subscription = this.#fleet(sight.fleet).seenBy(sight).watch(id, recipient, view, cursor, sight.bounds);
+    this.#peers?.hold(subscription, view.area, sight);
+    return subscription;
   }
 
   /** Has a subscription look at something else; its next message is the difference, even when there is none. */
   update(subscription: Subscription, view: View): void {
+    this.#peers?.hold(subscription, view.area);
     subscription.ask(view);
     subscription.answer();
   }
@@ -286,6 +366,7 @@ export class Tracker {
   /** Ends a subscription. */
   unsubscribe(subscription: Subscription): void {
     (subscription.subject as Fleet).unwatch(subscription);
+    this.#peers?.release(subscription);
   }
 
   /**

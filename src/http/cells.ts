@@ -14,14 +14,14 @@ import { FILTERS, nextPath } from '../protocol/query.ts';
 import { conditionInQuery } from '../protocol/where.ts';
 import { wantsGeoJson } from './accept.ts';
 import { allow, principalOf } from './access.ts';
-import { answer, responses, sendGeoJson, sendJson } from './responses.ts';
+import { answer, responses, sendGeoJson, sendJson, whenFound } from './responses.ts';
 import { known, type WithinDeps } from './within.ts';
 
 const PATH = '/v1/cells';
 
 /** `GET /v1/cells`. */
 export const cellRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps) => {
-  const { tracker, now } = deps;
+  const { reads, now } = deps;
 
   app.get(
     PATH,
@@ -50,12 +50,14 @@ export const cellRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps) =
       const geoJson = wantsGeoJson(request, reply);
       const limit = Math.min(query.limit ?? DEFAULT_CELLS, geoJson ? MAX_OUTLINES : Number.POSITIVE_INFINITY);
       const { sight } = principalOf(request);
-      const found = known(tracker.cells(sight, toArea(query), resolution, filters, limit, after));
-      const next = found.next === undefined ? undefined : nextPath(PATH, request.url, CELL_PARAMETERS, found.next);
-      if (geoJson) {
-        return sendGeoJson(reply, encodeCellCollection(found.cells, resolution, now(), next));
-      }
-      return sendJson(reply, encodeCells(found.cells, resolution, now(), next));
+      return whenFound(reads.cells(sight, toArea(query), resolution, filters, limit, after), (perhaps) => {
+        const found = known(perhaps);
+        const next = found.next === undefined ? undefined : nextPath(PATH, request.url, CELL_PARAMETERS, found.next);
+        if (geoJson) {
+          return sendGeoJson(reply, encodeCellCollection(found.cells, resolution, now(), next));
+        }
+        return sendJson(reply, encodeCells(found.cells, resolution, now(), next));
+      });
     },
   );
 };

@@ -28,7 +28,7 @@ const waitSchema = number(waitRule)
 /** `GET /v1/changes`: long polling. */
 export const changesRoutes: FastifyPluginAsyncZod<
   Omit<DeliveryDeps, 'encode' | 'pulse' | 'pingInterval' | 'atHandshake'>
-> = async (app, { tracker, traffic, authenticate, doors, clock, maxRadiusMeters, slowTime, quota }) => {
+> = async (app, { tracker, waits, traffic, authenticate, doors, clock, maxRadiusMeters, slowTime, quota }) => {
   // Its cursors also tell who is inside, so that the next poll knows whether somebody left.
   const encode = messageEncoder(clock.now, (subscription) => subscription.cursor(true));
   const transport = traffic.add<Poll>('poll');
@@ -99,7 +99,15 @@ export const changesRoutes: FastifyPluginAsyncZod<
         reply.raw.on('close', () => poll.close());
         const wait = Math.max(0, Math.min(query.wait * 1000, expiresAt - clock.now()));
         const pause = cursor === undefined || view.maxRate === undefined ? 0 : 1000 / view.maxRate;
-        poll.start((outbox) => tracker.subscribe(sight, DEFAULT_SUBSCRIPTION, outbox, view, cursor), pause, wait);
+        const start = () =>
+          poll.start((outbox) => tracker.subscribe(sight, DEFAULT_SUBSCRIPTION, outbox, view, cursor), pause, wait);
+        const ready = waits?.ready(sight, view.area);
+        if (ready === undefined) start();
+        else
+          ready.then(start).catch((error) => {
+            reject(error);
+            poll.close();
+          });
       });
     },
   );

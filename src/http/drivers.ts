@@ -11,16 +11,19 @@ import { nearbyQuerySchema, readNearbyQuery } from '../protocol/nearby-query.ts'
 import { FILTERS } from '../protocol/query.ts';
 import { driverAnswerSchema, featureCollectionSchema, featureSchema, nearbyAnswerSchema } from '../protocol/rest.ts';
 import { conditionInQuery } from '../protocol/where.ts';
-import type { Tracker } from '../tracker.ts';
+import type { Reads, Tracker, Waits } from '../tracker.ts';
 import { wantsGeoJson } from './accept.ts';
 import { allow, principalOf } from './access.ts';
 import { offDutyRoute } from './off-duty.ts';
-import { answer, responses, sendGeoJson, sendJson } from './responses.ts';
+import { answer, responses, sendGeoJson, sendJson, whenFound } from './responses.ts';
 import { quickly } from './validation.ts';
 
 /** What the routes of drivers need. */
 export interface DriversDeps {
   readonly tracker: Tracker;
+  readonly reads: Reads;
+  /** Absent: this is the only instance. */
+  readonly waits?: Waits;
   readonly authenticate: Authenticate;
   readonly now: () => number;
   readonly maxRadiusMeters: number;
@@ -28,7 +31,7 @@ export interface DriversDeps {
 
 /** `GET /v1/drivers/nearby`, `GET /v1/drivers/{driverId}`, and `DELETE` of the latter. */
 export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps) => {
-  const { tracker, now } = deps;
+  const { reads, now } = deps;
   const canRead = allow(deps.authenticate, (principal: Principal) => principal.canRead, 'positions:read');
 
   app.get(
@@ -56,11 +59,12 @@ export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps
       const where = conditionInQuery(query);
       const { sight } = principalOf(request);
       const circle = new Circle(query.latitude, query.longitude, query.radius);
-      const found = tracker.nearby(sight, circle, query.limit, { where, maxAge: query.maxAge });
-      if (wantsGeoJson(request, reply)) {
-        return sendGeoJson(reply, encodeFeatureCollection(found, now()));
-      }
-      return sendJson(reply, encodeAnswer(found, now()));
+      const isGeoJson = wantsGeoJson(request, reply);
+      return whenFound(reads.nearby(sight, circle, query.limit, { where, maxAge: query.maxAge }), (found) =>
+        isGeoJson
+          ? sendGeoJson(reply, encodeFeatureCollection(found, now()))
+          : sendJson(reply, encodeAnswer(found, now())),
+      );
     },
   );
 
@@ -84,12 +88,14 @@ export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps
       },
     },
     (request, reply) => {
-      const driver = tracker.driver(principalOf(request).sight, request.params.driverId);
-      if (driver === undefined)
-        throw new DomainError('not_found', 'There is no such driver, or nothing was heard of it.');
-      if (wantsGeoJson(request, reply))
-        return sendGeoJson(reply, encodeFeature(driver.position, { serverTime: now() }));
-      return sendJson(reply, `${driver.encoded},"serverTime":${now()}}`);
+      const found = reads.driver(principalOf(request).sight, request.params.driverId);
+      return whenFound(found, (driver) => {
+        if (driver === undefined)
+          throw new DomainError('not_found', 'There is no such driver, or nothing was heard of it.');
+        if (wantsGeoJson(request, reply))
+          return sendGeoJson(reply, encodeFeature(driver.position, { serverTime: now() }));
+        return sendJson(reply, `${driver.encoded},"serverTime":${now()}}`);
+      });
     },
   );
   await app.register(offDutyRoute, deps);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Authenticate } from '../auth/tokens.ts';
 import { DomainError } from '../errors.ts';
 import { driverIdSchema } from '../protocol/fix.ts';
-import type { Tracker } from '../tracker.ts';
+import type { Tracker, Waits } from '../tracker.ts';
 import { allow, principalOf } from './access.ts';
 import { ignoreBody } from './ignored-body.ts';
 import { noContent, responses } from './responses.ts';
@@ -11,11 +11,13 @@ import { noContent, responses } from './responses.ts';
 /** What the route needs. */
 export interface OffDutyDeps {
   readonly tracker: Tracker;
+  /** Absent: this is the only instance. */
+  readonly waits?: Waits;
   readonly authenticate: Authenticate;
 }
 
 /** `DELETE /v1/drivers/{driverId}`. */
-export const offDutyRoute: FastifyPluginAsyncZod<OffDutyDeps> = async (app, { tracker, authenticate }) => {
+export const offDutyRoute: FastifyPluginAsyncZod<OffDutyDeps> = async (app, { tracker, waits, authenticate }) => {
   ignoreBody(app);
 
   app.delete(
@@ -40,13 +42,18 @@ export const offDutyRoute: FastifyPluginAsyncZod<OffDutyDeps> = async (app, { tr
       // Before the driver is looked for: who may not ask learns nothing of it.
       if (!principal.canWriteAs(driverId))
         throw new DomainError('forbidden', 'driverId must be the subject of the token.');
-      const departure = tracker.goOffDuty(principal.fleet, driverId, (error) => {
-        if (error !== undefined) reply.send(new DomainError('unavailable', 'It could not be stored; try again later.'));
-        else if (departure === 'gone') reply.code(204).send();
-        else reply.send(new DomainError('not_found', 'There is no such driver, or nothing was heard of it.'));
-      });
-      if (departure === 'unavailable') throw new DomainError('unavailable', 'The store is behind; try again later.');
-      return reply;
+      const go = () => {
+        const departure = tracker.goOffDuty(principal.fleet, driverId, (error) => {
+          if (error !== undefined)
+            reply.send(new DomainError('unavailable', 'It could not be stored; try again later.'));
+          else if (departure === 'gone') reply.code(204).send();
+          else reply.send(new DomainError('not_found', 'There is no such driver, or nothing was heard of it.'));
+        });
+        if (departure === 'unavailable') throw new DomainError('unavailable', 'The store is behind; try again later.');
+        return reply;
+      };
+      const sought = waits?.seek(principal.fleet, driverId);
+      return sought === undefined ? go() : sought.then(go);
     },
   );
 };

@@ -37,6 +37,7 @@ export class Poll implements Socket, Peer {
    * @param wait milliseconds to wait for a change if nothing has changed
    */
   start(subscribe: (outbox: Outbox) => Subscription, pause: number, wait: number): void {
+    if (this.#ended) return;
     if (pause > 0) {
       this.#cancel = this.#clock.after(Math.min(pause, wait), () => this.start(subscribe, 0, wait - pause));
       return;

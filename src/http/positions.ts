@@ -40,11 +40,16 @@ export const positionRoutes: FastifyPluginAsyncZod<PositionsDeps> = async (app, 
     (request, reply) => {
       const body = parse(bodySchema, request.body);
       const fixes = 'positions' in body ? parse(batchSchema, body).positions : [body];
-      deps.ingest.judgeAll(principalOf(request), fixes, (results, error) => {
-        if (error === undefined) sendJson(reply, JSON.stringify({ results }));
-        else reply.send(new DomainError('unavailable', 'It could not be stored; send it again later.'));
-      });
-      return reply;
+      const principal = principalOf(request);
+      const judge = () => {
+        deps.ingest.judgeAll(principal, fixes, (results, error) => {
+          if (error === undefined) sendJson(reply, JSON.stringify({ results }));
+          else reply.send(new DomainError('unavailable', 'It could not be stored; send it again later.'));
+        });
+        return reply;
+      };
+      const meeting = deps.ingest.meet(principal, fixes);
+      return meeting === undefined ? judge() : meeting.then(judge);
     },
   );
 };

@@ -11,7 +11,7 @@ import { CLOSE, REPLAY_CLOSE } from '../protocol/close-codes.ts';
 import { eventEncoder } from '../protocol/event-stream.ts';
 import { FILTERS } from '../protocol/query.ts';
 import { viewOfQuery, viewQuerySchema } from '../protocol/view.ts';
-import type { Tracker } from '../tracker.ts';
+import type { Tracker, Waits } from '../tracker.ts';
 import { allow, principalOf } from './access.ts';
 import { EventStream, type EventStreamDeps } from './event-stream.ts';
 import { responses } from './responses.ts';
@@ -20,6 +20,8 @@ import { takeSeat } from './seat.ts';
 /** What the routes that deliver changes need. */
 export interface DeliveryDeps extends EventStreamDeps {
   readonly tracker: Tracker;
+  /** Absent: this is the only instance. */
+  readonly waits?: Waits;
   readonly traffic: Traffic;
   readonly authenticate: Authenticate;
   readonly doors: Pick<OpenDoors, 'hold'>;
@@ -35,7 +37,7 @@ export const AREAS =
 
 /** `GET /v1/stream`: Server-Sent Events. */
 export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, options) => {
-  const { tracker } = options;
+  const { tracker, waits } = options;
   const deps: EventStreamDeps = { ...options, encode: eventEncoder(options.encode) };
   const transport = options.traffic.add<EventStream>('stream');
   // Fastify waits for responses that are under way, and these have no end of their own.
@@ -84,32 +86,36 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
       const cursor = request.headers['last-event-id'] || query.cursor;
       const principal = principalOf(request);
       const { sight } = principal;
-      const leave = takeSeat(options, principal, reply, () =>
-        stream.close(CLOSE.unauthorized, 'the token was revoked'),
-      );
-      const visit = new Visit(app.log, transport.name, request.ip);
-      visit.is(principal);
-      reply.hijack();
-      const stream = new EventStream(
-        reply.raw,
-        request.raw.socket,
-        reply.getHeaders(),
-        principal,
-        deps,
-        (subscription) => {
-          leave();
-          if (subscription !== undefined) tracker.unsubscribe(subscription);
-        },
-        transport,
-        visit,
-      );
-      try {
-        stream.subscription = tracker.subscribe(sight, DEFAULT_SUBSCRIPTION, stream.outbox, view, cursor);
-      } catch (error) {
-        // Nobody else would end a response that has begun; and Fastify's own complaint of it would quote the URL.
-        app.log.error({ err: error, reqId: request.id }, 'request failed');
-        stream.close(REPLAY_CLOSE.failed, 'the server failed');
-      }
+      const begin = () => {
+        const leave = takeSeat(options, principal, reply, () =>
+          stream.close(CLOSE.unauthorized, 'the token was revoked'),
+        );
+        const visit = new Visit(app.log, transport.name, request.ip);
+        visit.is(principal);
+        reply.hijack();
+        const stream = new EventStream(
+          reply.raw,
+          request.raw.socket,
+          reply.getHeaders(),
+          principal,
+          deps,
+          (subscription) => {
+            leave();
+            if (subscription !== undefined) tracker.unsubscribe(subscription);
+          },
+          transport,
+          visit,
+        );
+        try {
+          stream.subscription = tracker.subscribe(sight, DEFAULT_SUBSCRIPTION, stream.outbox, view, cursor);
+        } catch (error) {
+          // Nobody else would end a response that has begun; and Fastify's own complaint of it would quote the URL.
+          app.log.error({ err: error, reqId: request.id }, 'request failed');
+          stream.close(REPLAY_CLOSE.failed, 'the server failed');
+        }
+      };
+      const ready = waits?.ready(sight, view.area);
+      return ready === undefined ? begin() : ready.then(begin);
     },
   );
 };

@@ -21,14 +21,14 @@ import {
 import { CSV, encodeTrackCsv } from '../protocol/track-csv.ts';
 import { encodeTrackGeoJson } from '../protocol/track-geojson.ts';
 import { encodeTrackGpx, GPX } from '../protocol/track-gpx.ts';
-import type { Tracker } from '../tracker.ts';
+import type { Reads } from '../tracker.ts';
 import { negotiate } from './accept.ts';
 import { allow, principalOf } from './access.ts';
 import { responses, sendText } from './responses.ts';
 
 /** What the route of tracks needs. */
 export interface TrackDeps {
-  readonly tracker: Tracker;
+  readonly reads: Reads;
   /** Absent on a server that keeps no history. */
   readonly tracks?: TrackSource;
   readonly authenticate: Authenticate;
@@ -54,7 +54,7 @@ const CONTENT = {
 const DESCRIPTION = `All fixes of a driver, late ones in their place, in the order of their timestamps, a page at a time: ask for \`next\`, which is in the header \`Link\` too, until an answer has none. As GeoJSON, or by \`Accept\` as CSV or GPX. \`simplify\` leaves out fixes that are hardly to be seen in the line of the others; a page may then have fewer than \`limit\`.`;
 
 /** `GET /v1/drivers/{driverId}/track`. */
-export const trackRoutes: FastifyPluginAsyncZod<TrackDeps> = async (app, { tracker, tracks, authenticate, now }) => {
+export const trackRoutes: FastifyPluginAsyncZod<TrackDeps> = async (app, { reads, tracks, authenticate, now }) => {
   const canRead = allow(authenticate, (principal: Principal) => principal.canReadHistory, 'positions:read');
 
   app.get(
@@ -91,7 +91,7 @@ export const trackRoutes: FastifyPluginAsyncZod<TrackDeps> = async (app, { track
       const isElsewhere = first > 0 || to < END_OF_TIME;
       if (
         last === undefined &&
-        tracker.driver(sight, driverId) === undefined &&
+        (await reads.driver(sight, driverId)) === undefined &&
         !(isElsewhere && (await isKnown(tracks, sight, driverId)))
       ) {
         throw new DomainError('not_found', 'There is no such driver, or nothing that it sent is kept.');

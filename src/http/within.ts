@@ -20,16 +20,16 @@ import {
 } from '../protocol/within.ts';
 import type { Area } from '../subscriptions/area.ts';
 import type { Filters } from '../subscriptions/view.ts';
-import type { Tracker } from '../tracker.ts';
+import type { Reads } from '../tracker.ts';
 import { wantsGeoJson } from './accept.ts';
 import { allow, principalOf } from './access.ts';
 import { readJson } from './json-body.ts';
-import { answer, responses, sendGeoJson, sendJson } from './responses.ts';
+import { answer, responses, sendGeoJson, sendJson, whenFound } from './responses.ts';
 import { validatorCompiler } from './validation.ts';
 
 /** What the routes of areas need. */
 export interface WithinDeps {
-  readonly tracker: Tracker;
+  readonly reads: Reads;
   readonly authenticate: Authenticate;
   readonly now: () => number;
   readonly maxRadiusMeters: number;
@@ -39,7 +39,7 @@ const PAGING = `In the order of their driverIds (by Unicode code point), a page 
 
 /** `GET /v1/drivers` and `POST /v1/drivers/search`. */
 export const withinRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps) => {
-  const { tracker, now } = deps;
+  const { reads, now } = deps;
   const canRead = allow(deps.authenticate, (principal: Principal) => principal.canRead, 'positions:read');
   readJson(app, GEOJSON);
 
@@ -49,13 +49,16 @@ export const withinRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps)
   }
   const send = (request: FastifyRequest, reply: FastifyReply, area: Area, asked: Asked) => {
     const { sight } = principalOf(request);
-    const found = known(tracker.within(sight, area, asked, asked.limit ?? DEFAULT_PAGE, asked.after));
-    const path = request.routeOptions.url as string;
-    const next = found.next === undefined ? undefined : nextPath(path, request.url, LIST_PARAMETERS, found.next);
-    if (wantsGeoJson(request, reply)) {
-      return sendGeoJson(reply, encodeFeatureCollection(found, now(), next));
-    }
-    return sendJson(reply, encodeAnswer(found, now(), next));
+    const page = reads.within(sight, area, asked, asked.limit ?? DEFAULT_PAGE, asked.after);
+    return whenFound(page, (perhaps) => {
+      const found = known(perhaps);
+      const path = request.routeOptions.url as string;
+      const next = found.next === undefined ? undefined : nextPath(path, request.url, LIST_PARAMETERS, found.next);
+      if (wantsGeoJson(request, reply)) {
+        return sendGeoJson(reply, encodeFeatureCollection(found, now(), next));
+      }
+      return sendJson(reply, encodeAnswer(found, now(), next));
+    });
   };
 
   app.get(

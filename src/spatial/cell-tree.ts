@@ -139,6 +139,11 @@ export class CellTree {
     for (const base of this.#tops) layout.places(base, region, (place) => visit(layout.points.slot(place)));
   }
 
+  /** Calls `visit` for every point whose index descends from a cell of a resolution, which is given in two halves. */
+  descendants(high: number, low: number, resolution: number, visit: (slot: number) => void): void {
+    this.#layout.descendants(high, low, resolution, (place) => visit(this.#layout.points.slot(place)));
+  }
+
   /**
    * A number of points that is not less than there are in a region, and hardly more; at `enough` it stops counting.
    * Counts whole cells wherever it can, so it costs far less than to visit the points.

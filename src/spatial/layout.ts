@@ -1,5 +1,5 @@
 import { INSIDE, OUTSIDE, type Region, type Side } from '../geo/region.ts';
-import { BASE_CELLS, cellBounds } from './cell.ts';
+import { BASE_CELLS, baseCell, cellBounds, digitAt, sharedResolution } from './cell.ts';
 import { CENTRE_ERROR, EMPTY, inner, NodePool, SIBLINGS, WORDS } from './node-pool.ts';
 import { BLOCK_SHIFT, ecefAt, PointPool } from './point-pool.ts';
 
@@ -58,6 +58,20 @@ export class Layout {
         if (within === undefined || this.holds(within, place)) visit(place);
       }
     }
+  }
+
+  /** Calls `visit` with the place of every point whose index descends from a cell of a resolution. */
+  descendants(high: number, low: number, resolution: number, visit: (place: number) => void): void {
+    const { nodes, points } = this;
+    let node = baseCell(high);
+    while (nodes.link(node) < EMPTY && nodes.resolution(node) < resolution) {
+      node = inner(nodes.link(node)) + digitAt(high, low, nodes.resolution(node) + 1);
+    }
+    // Of a coarser leaf there are others.
+    this.places(node, undefined, (place) => {
+      const { cells } = points;
+      if (sharedResolution(high, low, cells[2 * place], cells[2 * place + 1]) >= resolution) visit(place);
+    });
   }
 
   /** Not less than the points of a node that are in a region, and hardly more; from `enough` on it stops counting. */

@@ -18,11 +18,15 @@ export class Driver {
   /** Neighbours in the fleet's list of drivers by `heardAt`. */
   olderHeard: Driver | undefined;
   newerHeard: Driver | undefined;
+  /** It is not in that list, but among those who were learnt of and not heard since; see `Quiet`. */
+  quiet = false;
 
   /** The position's timestamp is the server's, as its fix brought none. */
   stamped = false;
   /** The store will never take the position: the database refused it. */
   rejected = false;
+  /** Where there are several instances: in which term of its fleet this one accepted its last fix; 0: another one did. */
+  term = 0;
 
   readonly #encode: EncodePosition;
   #position: Position;

@@ -150,10 +150,10 @@ export class Registry {
   }
 
   /** Tells every subscription that holds a driver, or follows it, that it is gone. */
-  removed(driver: Driver, reason: 'stale' | 'offline'): void {
+  removed(driver: Driver, reason: 'stale' | 'offline' | 'left'): void {
     for (const subscription of driver.watchers) subscription.exit(driver, reason);
     driver.watchers.length = 0;
-    this.#lead(driver.id, reason);
+    this.#lead(driver.id, reason === 'left' ? 'unknown' : reason);
   }
 
   /**
@@ -161,7 +161,7 @@ export class Registry {
    *
    * @param now the driver, or why there is none any more
    */
-  #lead(driverId: string, now: Driver | 'stale' | 'offline'): void {
+  #lead(driverId: string, now: Driver | 'stale' | 'offline' | 'unknown'): void {
     const followers = this.#followers.get(driverId);
     if (followers === undefined) return;
     for (const subscription of followers) {

@@ -32,7 +32,7 @@ import { toView, viewAfter } from '../protocol/view.ts';
 import { type Clock, type EncodeMessages, Outbox, type Socket } from '../subscriptions/outbox.ts';
 import type { Subscription } from '../subscriptions/subscription.ts';
 import type { View } from '../subscriptions/view.ts';
-import type { Tracker } from '../tracker.ts';
+import type { Tracker, Waits } from '../tracker.ts';
 import { DEAF, Hearing } from './hearing.ts';
 import { Held } from './held.ts';
 import { Pacing } from './pacing.ts';
@@ -42,6 +42,8 @@ import { Session } from './session.ts';
 export interface ConnectionDeps {
   readonly tracker: Tracker;
   readonly ingest: Ingest;
+  /** Absent: this is the only instance. */
+  readonly waits?: Waits;
   readonly authenticate: Authenticate;
   readonly doors: Pick<OpenDoors, 'hold'>;
   readonly encode: EncodeMessages;
@@ -105,8 +107,10 @@ export class Connection implements Socket, Patient, Peer {
   #fault: string | undefined;
   /** Answers wait for the end of the turn. */
   #gathering = false;
-  /** Acknowledgements that wait for the store. */
+  /** Acknowledgements that wait for the store, and messages that wait for what other instances know. */
   #owed = 0;
+  /** The drivers are met of whom fixes are heard now. */
+  #isMet = false;
   /** The server goes: the peer is told so as soon as nothing is owed to it. */
   #leaving = false;
 
@@ -124,7 +128,7 @@ export class Connection implements Socket, Patient, Peer {
     this.#log = log;
     this.outbox = new Outbox(this, deps.encode, deps.clock, transport.tally);
     const over = (code: number, reason: string) => {
-      if (code !== CLOSE.authenticationTimeout || !this.#held.isJudging) this.close(code, reason);
+      if (code !== CLOSE.authenticationTimeout || !this.#held.isWaiting) this.close(code, reason);
       // A token came in time; how long it is judged is not the peer's doing.
       else this.#held.afterwards(() => this.#session.authenticated || this.close(code, reason), false);
     };
@@ -192,7 +196,7 @@ export class Connection implements Socket, Patient, Peer {
       return;
     }
     this.#held.begin();
-    this.#hearing.stop(DEAF.judging);
+    this.#hearing.stop(DEAF.waiting);
     const admit = (principal: Principal) => this.attempt(() => this.#admit(principal, about), {});
     const turnDown = (error: unknown) => this.attempt(() => this.#turnDown(error, about), {});
     judged.then(admit, turnDown).then(() => this.#catchUp());
@@ -230,10 +234,56 @@ export class Connection implements Socket, Patient, Peer {
     if (!this.#session.authenticated) this.close(CLOSE.unavailable, message);
   }
 
-  /** A token was judged: what waited for that comes first. */
+  /** What was waited for is done: what waited for that comes first. */
   #catchUp(): void {
+    const meeting = this.#held.isLast ? this.#meetHeld() : undefined;
+    if (meeting !== undefined) {
+      meeting.then(() => {
+        this.#isMet = true;
+        this.#hearHeld();
+        this.#isMet = false;
+      });
+      return;
+    }
+    this.#hearHeld();
+  }
+
+  #hearHeld(): void {
     this.#held.end((data, isBinary) => this.#receive(data, isBinary));
-    if (!this.#held.isJudging) this.#hearing.resume(DEAF.judging);
+    if (!this.#held.isWaiting) this.#hearing.resume(DEAF.waiting);
+  }
+
+  /** Has all drivers met of whom fixes wait, so that not each waits for its own. */
+  #meetHeld(): Promise<void> | undefined {
+    if (this.#deps.waits === undefined || !this.#session.authenticated || !this.#session.principal.canWrite)
+      return undefined;
+    const fixes: unknown[] = [];
+    for (const { data, isBinary } of this.#held.messages) if (!isBinary) fixes.push(...fixesIn(data.toString()));
+    return this.#deps.ingest.meet(this.#session.principal, fixes);
+  }
+
+  /**
+   * Does what a message asks for now, or once what it needs is there; what is sent meanwhile waits behind it.
+   *
+   * @param waited `undefined`: there is nothing to wait for
+   */
+  #once(waited: Promise<unknown> | undefined, action: () => void, about: About): void {
+    if (waited === undefined) {
+      action();
+      return;
+    }
+    this.#held.begin(true);
+    this.#hearing.stop(DEAF.waiting);
+    this.#owed++;
+    const act = () => this.attempt(() => this.#closed || action(), about);
+    const fail = (error: unknown) =>
+      this.attempt(() => {
+        throw error;
+      }, about);
+    waited.then(act, fail).then(() => {
+      this.#settleUp();
+      this.#catchUp();
+    });
   }
 
   /** Runs an action now, or as soon as the connection has authenticated; never once it is closed. */
@@ -244,8 +294,13 @@ export class Connection implements Socket, Patient, Peer {
     else this.#onAuthenticated = action;
   }
 
-  /** Subscribes. @throws {DomainError} why not */
-  subscribe(id: string, view: View, cursor: string | undefined): void {
+  /** Subscribes, once all that is there is known. @throws {DomainError} why not */
+  subscribe(id: string, view: View, cursor: string | undefined, about: About): void {
+    const { sight } = this.#session.reader;
+    this.#once(this.#deps.waits?.ready(sight, view.area), () => this.#subscribe(id, view, cursor), about);
+  }
+
+  #subscribe(id: string, view: View, cursor: string | undefined): void {
     const { sight } = this.#session.reader;
     const known = this.#subscriptions.get(id);
     if (known !== undefined) this.#drop(known);
@@ -316,7 +371,7 @@ export class Connection implements Socket, Patient, Peer {
 
   #receive(data: Buffer, isBinary: boolean): void {
     if (this.#closed) return;
-    if (this.#held.isJudging) {
+    if (this.#held.isWaiting) {
       const isFine = this.#held.keep(data, isBinary);
       if (!isFine) this.close(CLOSE.badMessages, 'too much before the token was judged');
       return;
@@ -343,20 +398,25 @@ export class Connection implements Socket, Patient, Peer {
     if (!this.#session.authenticated) throw new DomainError('unauthorized', 'Authenticate first.');
     switch (type) {
       case undefined:
-      case 'position':
+      case 'position': {
+        const meeting = this.#isMet ? undefined : this.#deps.ingest.meet(this.#session.writer, [message]);
         // Whether it was rubbish shows in its verdict.
-        this.#position(message, about);
+        this.#once(meeting, () => this.#position(message, about), about);
         return;
-      case 'positions':
-        this.#positions(message);
+      }
+      case 'positions': {
+        const fields = parse(positionsMessageSchema, message);
+        const meeting = this.#isMet ? undefined : this.#deps.ingest.meet(this.#session.writer, fields.positions);
+        this.#once(meeting, () => this.#positions(fields), about);
         break;
+      }
       case 'subscribe': {
         const fields = parse(this.#deps.subscribeSchema, message);
-        this.subscribe(fields.subscription, toView(fields), fields.cursor);
+        this.subscribe(fields.subscription, toView(fields), fields.cursor, { ...about });
         break;
       }
       case 'update':
-        this.#update(parse(this.#deps.updateSchema, message));
+        this.#update(parse(this.#deps.updateSchema, message), { ...about });
         break;
       case 'unsubscribe':
         this.#unsubscribe(parse(unsubscribeMessageSchema, message).subscription);
@@ -394,9 +454,8 @@ export class Connection implements Socket, Patient, Peer {
     this.#answer(JSON.stringify({ type: 'ack', id, verdict, code, message: why }));
   }
 
-  #positions(message: Record<string, unknown>): void {
+  #positions({ id, positions }: ReturnType<typeof positionsMessageSchema.parse>): void {
     const { writer } = this.#session;
-    const { id, positions } = parse(positionsMessageSchema, message);
     this.#deps.ingest.judgeAll(writer, positions, (results, error) => {
       if (error !== undefined) this.#notStored(id);
       else this.#answer(JSON.stringify({ type: 'ack', id, results }));
@@ -415,9 +474,11 @@ export class Connection implements Socket, Patient, Peer {
     this.#answer(errorMessage('unavailable', 'It could not be stored; send it again later.', [], { id }));
   }
 
-  #update(fields: ReturnType<ConnectionDeps['updateSchema']['parse']>): void {
+  #update(fields: ReturnType<ConnectionDeps['updateSchema']['parse']>, about: About): void {
     const subscription = this.#known(fields.subscription);
-    this.#deps.tracker.update(subscription, viewAfter(subscription.asked, fields));
+    const view = viewAfter(subscription.asked, fields);
+    const waited = this.#deps.waits?.ready(this.#session.reader.sight, view.area);
+    this.#once(waited, () => this.#deps.tracker.update(subscription, view), about);
   }
 
   #unsubscribe(id: string): void {
@@ -488,7 +549,7 @@ export class Connection implements Socket, Patient, Peer {
     this.#closed = true;
     this.#held.drop();
     // Its answer to the close frame is heard.
-    this.#hearing.resume(DEAF.judging);
+    this.#hearing.resume(DEAF.waiting);
     this.#hearing.resume(DEAF.leaving);
     this.#transport.end(this, counted);
     this.#visit.over(code, reason);
@@ -507,4 +568,16 @@ function closeReason(reason: string): string {
   let fitting = reason;
   while (Buffer.byteLength(fitting) > 123) fitting = fitting.slice(0, -1);
   return fitting;
+}
+
+/** The fixes of a message, as far as it has any. */
+function fixesIn(text: string): readonly unknown[] {
+  try {
+    const message: unknown = JSON.parse(text);
+    if (typeof message !== 'object' || message === null) return [];
+    return 'positions' in message && Array.isArray(message.positions) ? message.positions : [message];
+  } catch {
+    // What is wrong with it is told when it is heard.
+    return [];
+  }
 }

@@ -6,8 +6,8 @@ export const DEAF = {
   unread: 1,
   /** It sends more than it may. */
   rate: 2,
-  /** Its token is being judged. */
-  judging: 4,
+  /** What it sent waits: for its token's verdict, or for what other instances know. */
+  waiting: 4,
   /** The server goes away. */
   leaving: 8,
 } as const;

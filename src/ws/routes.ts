@@ -128,7 +128,8 @@ export const webSocketRoutes: FastifyPluginAsync<WebSocketDeps> = async (
         connection.attempt(
           () => {
             const fields = parse(querySchema, query);
-            connection.subscribe(DEFAULT_SUBSCRIPTION, viewOfQuery(fields), fields.cursor);
+            const about = { subscription: DEFAULT_SUBSCRIPTION };
+            connection.subscribe(DEFAULT_SUBSCRIPTION, viewOfQuery(fields), fields.cursor, about);
           },
           { subscription: DEFAULT_SUBSCRIPTION },
         );

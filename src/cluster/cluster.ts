@@ -1,0 +1,371 @@
+import type { Bus } from '../bus/bus.ts';
+import type { Position } from '../fix.ts';
+import type { Sight } from '../sight.ts';
+import type { ColdPositions } from '../store/cold-positions.ts';
+import { StoreUnavailable } from '../store/store.ts';
+import type { Area } from '../subscriptions/area.ts';
+import type { Driver } from '../subscriptions/driver.ts';
+import type { Clock } from '../subscriptions/outbox.ts';
+import type { Subscription } from '../subscriptions/subscription.ts';
+import type { Peers, Tracker, Waits, Writer } from '../tracker.ts';
+import type { FleetLeases } from './fleet-leases.ts';
+import { type Hearer, Incoming } from './incoming.ts';
+import { Interest } from './interest.ts';
+import { leaseOf } from './lease-cells.ts';
+import { LATE, Leases, unavailable } from './leases.ts';
+import { Loader } from './loader.ts';
+import { Meetings } from './meetings.ts';
+import { Outgoing } from './outgoing.ts';
+import { ClusterStats } from './stats.ts';
+
+/** How often leases are looked after, and at most a driver's late fixes are told of, milliseconds. */
+const TICK = 1_000;
+/** How often it is told how far each channel has counted, milliseconds. */
+const BEAT = 5_000;
+/** What takes longer than this until it is stored, milliseconds, is told of again: some others may have read the store before. */
+const SLOW_COMMIT = 0.75 * LATE;
+/** Milliseconds after which a fleet of which nothing is leased and nobody heard is left. */
+const IDLE = 60_000;
+
+export interface ClusterOptions {
+  readonly bus: Bus;
+  readonly store: ColdPositions;
+  readonly writer: Pick<Writer, 'remove' | 'whenStored'>;
+  readonly clock: Clock;
+  /** Names this process among all: 16 hexadecimal digits. */
+  readonly publisher: string;
+  /** What the names of channels begin with. */
+  readonly prefix: string;
+  readonly ttlSeconds: number;
+  /** Milliseconds after which a lease that nobody needs is dropped; absent: a minute. */
+  readonly idleTime?: number;
+  /** 0 … 1 */
+  readonly random?: () => number;
+  /** Hears of what went wrong and is made up for. */
+  readonly onTrouble?: (message: string, error?: unknown) => void;
+  readonly onAvailability?: (isUp: boolean) => void;
+}
+
+/** A fix that the others were told of, and that is not stored yet. */
+interface Told {
+  readonly leases: FleetLeases;
+  readonly driver: Driver;
+  readonly position: Position;
+}
+
+/**
+ * Makes this process one of many. What it accepts is told to the others, on the channel of the cell that it is in; of what they
+ * accept it hears and takes in what its own clients look at. (A long file: whatever this instance tells, and whatever it is told,
+ * is weighed against the same knowledge of who knows a driver best.)
+ */
+export class Cluster implements Peers, Waits, Hearer {
+  readonly stats = new ClusterStats();
+  readonly leases: Leases;
+  readonly interest: Interest;
+  readonly #bus: Bus;
+  readonly #clock: Clock;
+  readonly #now: () => number;
+  readonly #writer: ClusterOptions['writer'];
+  readonly #ttl: number;
+  readonly #options: ClusterOptions;
+  readonly #outgoing: Outgoing;
+  readonly #meetings: Meetings;
+  #tracker: Tracker | undefined;
+  #loader: Loader | undefined;
+  #told: Told[] = [];
+  /** Of whom something was received that moved nothing, since the last tick. */
+  readonly #heard = new Map<FleetLeases, Map<string, number>>();
+  #beatAt = Number.NEGATIVE_INFINITY;
+  #cancel: (() => void) | undefined;
+
+  constructor(options: ClusterOptions) {
+    const { bus, clock, store, publisher, prefix, idleTime, random = Math.random } = options;
+    this.#options = options;
+    this.#bus = bus;
+    this.#clock = clock;
+    this.#now = clock.now;
+    this.#writer = options.writer;
+    this.#ttl = options.ttlSeconds * 1000;
+    this.#outgoing = new Outgoing(bus, publisher, clock.now, this.stats, () => this.#mind());
+    this.#meetings = new Meetings(store, this.stats, (fleet, position) => {
+      this.#learn(this.leases.of(fleet), position, position.receivedAt);
+    });
+    this.leases = new Leases({
+      bus,
+      now: clock.now,
+      prefix,
+      stats: this.stats,
+      idleTime,
+      random,
+      load: (leases, cells) => (this.#loader as Loader).load(leases, cells),
+      onFailed: (error) => this.#options.onTrouble?.('positions could not be read; it is tried again', error),
+      onDropped: (leases, lease) => {
+        const fleet = this.#tracker?.knownFleet(leases.name)?.whole;
+        if (fleet === undefined) return;
+        for (const driver of lease.driversOf(fleet)) {
+          if (!this.#isOwn(leases, driver) && !leases.follows.has(driver.id)) fleet.remove(driver, 'left');
+        }
+      },
+      onFleetMissed: (leases) => this.interest.lookAgain(leases),
+    });
+    this.interest = new Interest({
+      leases: this.leases,
+      tracker: () => this.tracker,
+      find: (fleet, driverId) => this.#meetings.meet(fleet, [driverId], this.staleBefore),
+      isCurrent: (leases, driver) => this.#isCurrent(leases, driver),
+      occupied: (fleet, resolution) => store.occupied(fleet, resolution, this.staleBefore),
+      now: clock.now,
+    });
+    new Incoming(this.leases, publisher, clock.now, this.stats, this).listenTo(bus);
+  }
+
+  /** Begins to look after things. @param tracker is kept up to date */
+  start(tracker: Tracker): void {
+    this.#tracker = tracker;
+    const learn = (leases: FleetLeases, position: Position, heardAt: number) => this.#learn(leases, position, heardAt);
+    const isOwn = (leases: FleetLeases, driver: Driver) => this.#isOwn(leases, driver);
+    this.#loader = new Loader(this.#options.store, tracker, { learn, isOwn }, this.#now, this.#ttl);
+    const tick = () => {
+      this.#cancel = this.#clock.after(TICK, tick);
+      this.#tick();
+    };
+    this.#cancel = this.#clock.after(TICK, tick);
+  }
+
+  /** Tells what is yet to be told, and ends all timers. The bus is ended by whoever made it, after this. */
+  close(): void {
+    this.#cancel?.();
+    this.leases.close();
+    this.#outgoing.close();
+  }
+
+  get isUp(): boolean {
+    return this.#bus.isUp;
+  }
+
+  /** Whether memory knows where a driver is now, as far as is known. */
+  isKnown(fleet: string, driverId: string): boolean {
+    const driver = this.tracker.knownFleet(fleet)?.whole.drivers.get(driverId);
+    return driver !== undefined && this.#isCurrent(this.leases.of(fleet), driver);
+  }
+
+  /** Who was last received before is stale, epoch milliseconds. */
+  get staleBefore(): number {
+    return this.#now() - this.#ttl;
+  }
+
+  get tracker(): Tracker {
+    if (this.#tracker === undefined) throw new Error('The cluster was not started');
+    return this.#tracker;
+  }
+
+  /**
+   * Asks the store about those drivers of whom this instance cannot know the last fix, so that verdicts are right and attributes
+   * stay.
+   *
+   * @returns `undefined` when there is nobody to ask about; otherwise resolves when they may be judged. Never rejects
+   */
+  meet(fleet: string, driverIds: Iterable<string>): Promise<void> | undefined {
+    const leases = this.leases.of(fleet);
+    const known = this.tracker.knownFleet(fleet)?.whole.drivers;
+    let strangers: Set<string> | undefined;
+    for (const driverId of driverIds) {
+      if (known?.get(driverId)?.term === leases.term) continue;
+      strangers ??= new Set();
+      strangers.add(driverId);
+    }
+    return strangers && this.#meetings.meetSoon(fleet, strangers, this.staleBefore);
+  }
+
+  ready(sight: Sight, area: Area): Promise<unknown> | undefined {
+    return this.interest.ready(sight, area);
+  }
+
+  seek(fleet: string, driverId: string): Promise<void> | undefined {
+    if (this.isKnown(fleet, driverId)) return undefined;
+    return this.#meetings.meet(fleet, [driverId], this.staleBefore).catch((error) => {
+      throw error instanceof StoreUnavailable ? unavailable() : error;
+    });
+  }
+
+  accepted(fleet: string, driver: Driver, before: number): void {
+    const leases = this.leases.of(fleet);
+    const { position } = driver;
+    const key = leaseOf(this.tracker.fleet(fleet).whole.cellHigh(driver));
+    const from = before < 0 ? -1 : leaseOf(before);
+    if (driver.term !== leases.term) {
+      driver.term = leases.term;
+      this.stats.adopted++;
+      this.#outgoing.adopted(leases, position, from);
+    }
+    this.#outgoing.position(leases, key, position);
+    if (from >= 0 && from !== key) this.#outgoing.position(leases, from, position);
+    this.#told.push({ leases, driver, position });
+    this.#noteMove(leases, driver, key);
+  }
+
+  heard(fleet: string, driver: Driver, at: number): void {
+    const leases = this.leases.of(fleet);
+    let heard = this.#heard.get(leases);
+    if (heard === undefined) {
+      heard = new Map();
+      this.#heard.set(leases, heard);
+    }
+    heard.set(driver.id, at);
+  }
+
+  removed(fleet: string, driverId: string, at: number): void {
+    const leases = this.leases.of(fleet);
+    leases.remove(driverId, at);
+    this.#outgoing.removed(leases, driverId, at);
+  }
+
+  hold(subscription: Subscription, area: Area, sight?: Sight): void {
+    this.interest.hold(subscription, area, sight);
+  }
+
+  release(subscription: Subscription): void {
+    this.interest.release(subscription);
+  }
+
+  onPosition(leases: FleetLeases, position: Position): void {
+    this.#learn(leases, position, this.#now(), true);
+  }
+
+  onAdopted(leases: FleetLeases, position: Position, before: number): void {
+    const fleet = this.tracker.knownFleet(leases.name)?.whole;
+    const driver = fleet?.drivers.get(position.driverId);
+    const last = fleet === undefined || driver === undefined ? -1 : leaseOf(fleet.cellHigh(driver));
+    const wasOwn = driver !== undefined && this.#isOwn(leases, driver);
+    const now = this.#learn(leases, position, this.#now(), true);
+    if (!wasOwn || now === undefined) return;
+    // Its new owner may not have known the cell where it was last, whose holders would keep it there.
+    if (last !== before && last !== now) this.#outgoing.position(leases, last, position);
+  }
+
+  onHeard(leases: FleetLeases, driverId: string): void {
+    const fleet = this.tracker.knownFleet(leases.name)?.whole;
+    const driver = fleet?.drivers.get(driverId);
+    if (driver !== undefined) fleet?.heard(driver, this.#now());
+  }
+
+  onRemoved(leases: FleetLeases, driverId: string, at: number): void {
+    if (!leases.remove(driverId, at)) return;
+    const fleet = this.tracker.knownFleet(leases.name)?.whole;
+    const driver = fleet?.drivers.get(driverId);
+    if (fleet === undefined || driver === undefined || driver.position.receivedAt > at) return;
+    // What this instance accepted of it may still be on its way to the store.
+    if (driver.term > 0) this.#writer.remove({ fleet: leases.name, driverId }, at);
+    fleet.remove(driver, 'offline');
+  }
+
+  onStrange(leases: FleetLeases, key: number): void {
+    if (leases.isWhole) this.leases.take(leases, key);
+  }
+
+  onBad(channel: string, error: unknown): void {
+    this.#options.onTrouble?.(`a message on ${channel} could not be taken in; what it was about is read anew`, error);
+  }
+
+  onUnsent(channels: readonly string[]): void {
+    this.#outgoing.unsent(channels);
+  }
+
+  onUp(): void {
+    this.#outgoing.mend();
+    this.#options.onAvailability?.(true);
+  }
+
+  onDown(): void {
+    this.#options.onAvailability?.(false);
+  }
+
+  /**
+   * Takes in a position that another instance accepted, unless what is known is newer or the driver is off duty.
+   *
+   * @param isNews another instance is heard, so this one takes the driver's fixes no more
+   * @returns the cell that the driver is in now; `undefined`: nothing was taken in
+   */
+  #learn(leases: FleetLeases, position: Position, heardAt: number, isNews = false): number | undefined {
+    if (leases.isRemoved(position.driverId, position.receivedAt)) return undefined;
+    const known = this.tracker.knownFleet(leases.name)?.whole.drivers.get(position.driverId);
+    if (known !== undefined && !isNewer(position, known.position, this.#ttl)) {
+      const isSame = known.position.timestamp === position.timestamp;
+      if (isNews && isSame) this.tracker.fleet(leases.name).whole.heard(known, heardAt);
+      // Of two that two instances accepted with the same timestamp, the one that the store took holds.
+      if (isNews || !isSame || known.position.receivedAt === position.receivedAt) return undefined;
+    }
+    const aspects = this.tracker.fleet(leases.name);
+    const driver = aspects.learn(position, heardAt);
+    driver.term = 0;
+    driver.stamped = false;
+    const key = leaseOf(aspects.whole.cellHigh(driver));
+    this.#noteMove(leases, driver, key);
+    if (isNews && !leases.leases.has(key) && !leases.follows.has(driver.id)) aspects.whole.remove(driver, 'left');
+    return key;
+  }
+
+  /** Whether this instance takes a driver's fixes, and has heard of no other that does. */
+  #isOwn(leases: FleetLeases, driver: Driver): boolean {
+    return driver.term === leases.term;
+  }
+
+  /** Whether memory knows a driver's last position, as far as is known. */
+  #isCurrent(leases: FleetLeases, driver: Driver): boolean {
+    if (this.#isOwn(leases, driver)) return true;
+    const fleet = this.tracker.fleet(leases.name).whole;
+    return this.leases.isHeld(leases, leaseOf(fleet.cellHigh(driver)));
+  }
+
+  /** A driver is in a cell now. */
+  #noteMove(leases: FleetLeases, driver: Driver, key: number): void {
+    if (leases.isWhole && !leases.leases.has(key)) this.leases.take(leases, key);
+    if (leases.follows.size > 0) this.interest.moved(leases, driver);
+  }
+
+  /** Minds what was told in this turn, to tell it again if it takes long until it is stored. */
+  #mind(): void {
+    if (this.#told.length === 0) return;
+    const told = this.#told;
+    this.#told = [];
+    const since = performance.now();
+    this.#writer.whenStored((error) => {
+      if (error !== undefined || performance.now() - since < SLOW_COMMIT) return;
+      for (const { leases, driver, position } of told) {
+        if (driver.position !== position || !this.#isOwn(leases, driver)) continue;
+        const known = this.tracker.knownFleet(leases.name)?.whole;
+        if (known?.drivers.get(driver.id) !== driver) continue;
+        this.#outgoing.position(leases, leaseOf(known.cellHigh(driver)), position);
+      }
+    });
+  }
+
+  #tick(): void {
+    this.leases.tick();
+    this.interest.tick();
+    for (const [leases, heard] of this.#heard) {
+      const fleet = this.tracker.knownFleet(leases.name)?.whole;
+      for (const [driverId, at] of heard) {
+        const driver = fleet?.drivers.get(driverId);
+        if (fleet === undefined || driver === undefined) continue;
+        this.#outgoing.heard(leases, leaseOf(fleet.cellHigh(driver)), driverId, at);
+      }
+    }
+    this.#heard.clear();
+    this.#outgoing.mend();
+    const now = this.#now();
+    if (now - this.#beatAt >= BEAT) {
+      this.#beatAt = now;
+      this.#outgoing.beat();
+    }
+    for (const leases of this.leases.fleets) {
+      if (leases.leases.size > 0 || leases.follows.size > 0 || leases.isWhole) continue;
+      if (leases.usedAt < now - IDLE && this.tracker.knownFleet(leases.name) === undefined) this.leases.leave(leases);
+    }
+  }
+}
+
+/** Whether a position goes before another of the same driver: by its timestamp, unless the driver had gone stale in between. */
+function isNewer(position: Position, known: Position, ttl: number): boolean {
+  return position.timestamp > known.timestamp || known.receivedAt < position.receivedAt - ttl;
+}
