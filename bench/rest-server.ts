@@ -71,7 +71,7 @@ async function nearcast({ drivers, seed, secret }: Extract<RestServerOptions, { 
   });
   await tracker.restore(stored(drivers, seed));
   const log = pino({ level: 'warn' });
-  return buildApp({ config, secret, tracker, ready: async () => {}, now: Date.now, log });
+  return buildApp({ config, secret, tracker, ready: async () => 'ok', now: Date.now, log });
 }
 
 async function* stored(drivers: number, seed: number): AsyncIterable<readonly StoredFix[]> {

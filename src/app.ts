@@ -22,7 +22,7 @@ import { refuseWhileClosing } from './http/closing.ts';
 import { useDocumentation } from './http/documentation.ts';
 import { driverRoutes } from './http/drivers.ts';
 import { useApiHeaders } from './http/headers.ts';
-import { healthRoutes } from './http/health.ts';
+import { healthRoutes, type Readiness } from './http/health.ts';
 import { readJson } from './http/json-body.ts';
 import { timeRoutes } from './http/latency.ts';
 import { metricsRoutes } from './http/metrics.ts';
@@ -64,8 +64,8 @@ export interface AppDeps {
   readonly access?: AccessStore;
   /** What writes to the store, to be measured; absent where nothing is stored. */
   readonly writer?: WriterState;
-  /** Resolves when the instance can do all its work. */
-  readonly ready: () => Promise<void>;
+  /** Resolves when the instance can do its work. */
+  readonly ready: () => Promise<Readiness>;
   /** The server's clock, epoch milliseconds. */
   readonly now: () => number;
   readonly log: FastifyBaseLogger;

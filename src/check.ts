@@ -19,7 +19,6 @@ export async function checkCommand(argv: readonly string[]): Promise<number> {
   if (!flags.has('check')) throw new UsageError('Nothing is asked for');
   const config = loadConfig();
   console.log('ok     settings: all are valid');
-  for (const name of config.unknown) console.log(`note   ${name} is set, but this version does not know it`);
   const careless = carelessTrust(config);
   if (careless !== undefined) console.log(`note   ${careless}`);
   const steps: [what: string, look: (config: Config) => string | Promise<string>][] = [

@@ -7,6 +7,14 @@ export interface Config {
   readonly port: number;
   /** A PostgreSQL server with PostGIS; absent: the embedded one. */
   readonly databaseUrl: string | undefined;
+  /** Of a Redis server, or of nodes of a cluster, separated by commas; absent: there is one instance. */
+  readonly redisUrl: string | undefined;
+  /** What the names of all channels begin with. */
+  readonly redisPrefix: string;
+  /** The key of the stream that gets every fix that is stored; absent: there is none. */
+  readonly redisStream: string | undefined;
+  /** About how many fixes it holds. */
+  readonly redisStreamMaxlen: number;
   readonly dataDir: string;
   /** Absent, outside production: one is made and kept in the data directory. */
   readonly jwtSecret: string | undefined;
@@ -59,8 +67,6 @@ export interface Config {
   readonly docs: boolean;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
   readonly production: boolean;
-  /** Settings of other versions that are set, and that this one does not know. */
-  readonly unknown: readonly string[];
 }
 
 /** Settings that are wrong; every one of them is listed. */
@@ -73,9 +79,6 @@ export class ConfigError extends Error {
     this.problems = problems;
   }
 }
-
-/** Settings that would change who may do what, or what instances share, if this version knew them: not to be passed over. */
-const ELSEWHERE = ['REDIS_URL'] as const;
 
 /**
  * The settings that an environment means. An empty variable counts as absent.
@@ -93,6 +96,10 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     host: settings.HOST,
     port: settings.PORT,
     databaseUrl: settings.DATABASE_URL,
+    redisUrl: settings.REDIS_URL,
+    redisPrefix: settings.REDIS_PREFIX,
+    redisStream: settings.REDIS_STREAM,
+    redisStreamMaxlen: settings.REDIS_STREAM_MAXLEN,
     dataDir: settings.DATA_DIR,
     jwtSecret: settings.JWT_SECRET,
     jwksUrl: settings.JWKS_URL,
@@ -126,7 +133,6 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     docs: settings.DOCS === 'on',
     logLevel: settings.LOG_LEVEL,
     production: settings.NODE_ENV === 'production',
-    unknown: Object.freeze(ELSEWHERE.filter((name) => Object.hasOwn(set, name))),
   });
 }
 

@@ -19,7 +19,7 @@ export async function contract(): Promise<string> {
     config,
     secret: 'never used to sign anything',
     tracker,
-    ready: async () => {},
+    ready: async () => 'ok',
     now: Date.now,
     log: pino({ level: 'silent' }),
   });

@@ -74,7 +74,6 @@ try {
 async function run(config: Config, log: Logger): Promise<void> {
   const careless = carelessTrust(config);
   if (careless !== undefined) log.warn(careless);
-  for (const name of config.unknown) log.warn(`${name} is set, but this version does not know it`);
   // The app is loaded while the database starts: each takes a second or two.
   const [{ buildApp }, opened] = await Promise.all([
     import('./app.ts'),
@@ -136,6 +135,7 @@ async function run(config: Config, log: Logger): Promise<void> {
         stopping.signal.throwIfAborted();
         if (writer.full || !writer.available) throw new StoreUnavailable('The store is behind');
         await opened.store.ping();
+        return 'ok';
       },
       now: Date.now,
       log,

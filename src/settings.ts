@@ -46,6 +46,16 @@ function isKeysAddress(text: string): boolean {
   return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
 }
 
+/** The place of one Redis server, with how to get into it. */
+const REDIS_SEED = /^rediss?:\/\/[^/?#\s]+\/?(?:0)?$/i;
+
+/** Whether it is the address of one server, or of several of a cluster, which is reached in one way. */
+function isRedisAddress(text: string): boolean {
+  const seeds = text.split(',').map((part) => part.trim());
+  const urls = seeds.map((seed) => (REDIS_SEED.test(seed) ? URL.parse(seed) : null));
+  return urls.every((url) => url !== null && url.hostname !== '' && url.protocol === urls[0]?.protocol);
+}
+
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 // A long list: what a setting may be, what it is for and what it is without, in one place for all who ask.
@@ -63,6 +73,44 @@ const shape = {
       description: 'A PostgreSQL server (13 or newer) with PostGIS. Absent: an embedded one under DATA_DIR.',
       values: 'postgres://user:password@host:5432/name',
     } satisfies About),
+  REDIS_URL: z
+    .string()
+    .refine(isRedisAddress, {
+      error:
+        'must be a URL such as redis://user:password@host:6379 or rediss://…, or several of them, separated by commas',
+    })
+    .optional()
+    .meta({
+      description:
+        'A Redis or Valkey server (7 or newer), or some of the nodes of a cluster, over which instances tell each other what happens; it needs DATABASE_URL, and JWT_SECRET or JWKS_URL, the same for all. Absent: there is one instance.',
+      values: 'redis://user:password@host:6379 or rediss://…, or several separated by commas',
+    } satisfies About),
+  REDIS_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$/, {
+      error: 'must have 1 to 64 letters, digits and _.:-, a letter or digit first',
+    })
+    .default('nearcast')
+    .meta({
+      description: 'What the names of all channels in Redis begin with: instances of one database have the same.',
+      values: '1 to 64 letters, digits and _.:-',
+    } satisfies About),
+  REDIS_STREAM: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,256}$/, { error: 'must have 1 to 256 characters of ASCII, and no spaces' })
+    .optional()
+    .meta({
+      description:
+        'The key of a stream in Redis that gets every fix once it is stored, for whoever works on with them. Absent: there is none.',
+      values: '1 to 256 characters of ASCII, and no spaces',
+    } satisfies About),
+  REDIS_STREAM_MAXLEN: integer(
+    1,
+    1_000_000_000,
+    1_000_000,
+    'entries',
+    'About how many that stream holds, some 0.3 kB each; older ones give way.',
+  ),
   DATA_DIR: text('The embedded database and, in development, the signing secret.').default('./data'),
   JWT_SECRET: z
     .string()
@@ -268,6 +316,25 @@ export const settingsSchema = z
     path: ['JWT_SECRET'],
     error: 'is required when NODE_ENV is production and there is no JWKS_URL',
     // Reported together with whatever else is wrong.
+    when: ({ value }) => typeof value === 'object',
+  })
+  .refine(({ REDIS_URL, DATABASE_URL }) => REDIS_URL === undefined || DATABASE_URL !== undefined, {
+    path: ['DATABASE_URL'],
+    error: 'is required with REDIS_URL: what instances share is there',
+    when: ({ value }) => typeof value === 'object',
+  })
+  .refine(
+    ({ REDIS_URL, NODE_ENV, JWT_SECRET, JWKS_URL }) =>
+      REDIS_URL === undefined || NODE_ENV === 'production' || (JWT_SECRET ?? JWKS_URL) !== undefined,
+    {
+      path: ['JWT_SECRET'],
+      error: 'is required with REDIS_URL when there is no JWKS_URL: instances take the same tokens',
+      when: ({ value }) => typeof value === 'object',
+    },
+  )
+  .refine(({ REDIS_STREAM, REDIS_URL }) => REDIS_STREAM === undefined || REDIS_URL !== undefined, {
+    path: ['REDIS_URL'],
+    error: 'is required with REDIS_STREAM',
     when: ({ value }) => typeof value === 'object',
   })
   .refine((set) => set.HEADERS_TIMEOUT_SECONDS <= set.REQUEST_TIMEOUT_SECONDS, {

@@ -42,7 +42,10 @@ test('without any setting the defaults hold; an empty variable counts as absent'
     logLevel: 'info',
     production: false,
     slowSeconds: 60,
-    unknown: [],
+    redisUrl: undefined,
+    redisPrefix: 'nearcast',
+    redisStream: undefined,
+    redisStreamMaxlen: 1_000_000,
   });
 });
 
@@ -50,6 +53,10 @@ test('every problem is listed at once', () => {
   const wrong = {
     PORT: '65536',
     DATABASE_URL: 'mysql://x',
+    REDIS_URL: 'http://x',
+    REDIS_PREFIX: 'a/b',
+    REDIS_STREAM: 'a b',
+    REDIS_STREAM_MAXLEN: '0',
     JWT_SECRET: 'short',
     JWKS_URL: 'ftp://x/keys',
     JWT_CLOCK_TOLERANCE_SECONDS: '601',
@@ -102,6 +109,53 @@ test('production needs a secret, or an issuer', () => {
 
 test.each(['issuer', 'file:///keys', 'https://me:secret@issuer.example/'])('%s is no address of keys', (JWKS_URL) => {
   expect(() => loadConfig({ JWKS_URL })).toThrow(/JWKS_URL: must be a URL/);
+});
+
+test('instances that share need one database and the same tokens, and a stream needs Redis; all that lacks is said at once', () => {
+  const REDIS_URL = 'redis://me:hunter2@h:6379';
+  const shared = { REDIS_URL, DATABASE_URL: 'postgres://h/n', JWT_SECRET: 'x'.repeat(32) };
+  expect(loadConfig({ ...shared, REDIS_STREAM: 'fixes' })).toMatchObject({ redisUrl: REDIS_URL, redisStream: 'fixes' });
+  expect(loadConfig({ ...shared, JWT_SECRET: '', JWKS_URL: 'https://i.example/keys' }).redisUrl).toBe(REDIS_URL);
+  const faults = (env: Record<string, string>) => {
+    try {
+      loadConfig(env);
+    } catch (error) {
+      expect((error as ConfigError).message).not.toMatch('hunter2');
+      return (error as ConfigError).problems.map((problem) => problem.split(':', 1)[0]).sort();
+    }
+    return [];
+  };
+  expect(faults({ REDIS_URL })).toEqual(['DATABASE_URL', 'JWT_SECRET']);
+  expect(faults({ REDIS_URL, NODE_ENV: 'production', PORT: 'x' })).toEqual(['DATABASE_URL', 'JWT_SECRET', 'PORT']);
+  expect(faults({ ...shared, REDIS_URL: '', REDIS_STREAM: 'fixes' })).toEqual(['REDIS_URL']);
+  expect(faults({ ...shared, REDIS_URL: 'rediss//me:hunter2@h' })).toEqual(['REDIS_URL']);
+});
+
+test('an address of Redis is that of a server, or of some that are reached alike', () => {
+  const urlOf = (REDIS_URL: string) =>
+    loadConfig({ REDIS_URL, DATABASE_URL: 'postgres://h/n', JWT_SECRET: 'x'.repeat(32) }).redisUrl;
+  for (const good of [
+    'redis://h',
+    'rediss://h:6380/',
+    'redis://me:p%40ss%2Cword@10.0.0.1:6379/0',
+    'redis://:password@[::1]:6379',
+    'redis://a:1,redis://b:2, redis://c:3',
+  ]) {
+    expect(urlOf(good), good).toBe(good);
+  }
+  for (const wrong of [
+    'h:6379',
+    'redis://',
+    'redis://h:port',
+    'redis://h/1',
+    'redis://h?db=1',
+    'redis://a,b',
+    'redis://a,rediss://b',
+    'redis://a,',
+    'unix:///redis.sock',
+  ]) {
+    expect(() => urlOf(wrong), wrong).toThrow(/REDIS_URL: must be a URL such as/);
+  }
 });
 
 test('the rate limit is off or a number; the proxies are so many, or at these places', () => {

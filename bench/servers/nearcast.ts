@@ -47,7 +47,7 @@ const tracker = new Tracker({
   ttlSeconds: config.driverTtlSeconds,
   maxFutureSeconds: config.maxFutureSeconds,
 });
-const app = await buildApp({ config, secret: options.secret, tracker, ready: async () => {}, now: Date.now, log });
+const app = await buildApp({ config, secret: options.secret, tracker, ready: async () => 'ok', now: Date.now, log });
 setInterval(() => tracker.expire(), EXPIRY_INTERVAL);
 await app.listen({ host: '127.0.0.1', port: 0 });
 serve((app.server.address() as AddressInfo).port, async () => {

@@ -119,4 +119,4 @@ export const problemSchema = z
   })
   .meta({ id: 'Problem', description: 'What went wrong (RFC 9457). Branch on `code`.' });
 
-export const healthSchema = z.object({ status: z.enum(['ok', 'unavailable']) }).meta({ id: 'Health' });
+export const healthSchema = z.object({ status: z.enum(['ok', 'degraded', 'unavailable']) }).meta({ id: 'Health' });

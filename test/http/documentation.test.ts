@@ -68,6 +68,12 @@ test('readiness follows the store, liveness does not', async () => {
   expect((await server.get('/livez', {})).status).toBe(200);
 });
 
+test('an instance that is cut off from the others is ready, and says so', async () => {
+  const server = await startServer({ ready: async () => 'degraded' });
+  const answer = await server.get('/readyz', {});
+  expect([answer.status, await answer.json()]).toEqual([200, { status: 'degraded' }]);
+});
+
 test('readiness does not wait for a store that hangs', async () => {
   const server = await startServer({ ready: () => new Promise(() => {}) });
   expect((await server.get('/readyz', {})).status).toBe(503);

@@ -41,7 +41,7 @@ const app = await buildApp({
   config,
   secret: config.jwtSecret as string,
   tracker,
-  ready: async () => {},
+  ready: async () => 'ok',
   now: Date.now,
   log: pino({ level: 'silent' }),
   overload,

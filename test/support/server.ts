@@ -47,7 +47,7 @@ export async function startServer(
     history?: AppDeps['history'];
     access?: AppDeps['access'];
     maxPending?: number;
-    ready?: () => Promise<void>;
+    ready?: AppDeps['ready'];
     now?: () => number;
     log?: pino.Logger;
     overload?: Overload;
@@ -80,7 +80,7 @@ export async function startServer(
     history: options.history,
     access: options.access,
     writer,
-    ready: options.ready ?? (async () => {}),
+    ready: options.ready ?? (async () => 'ok'),
     now,
     log: options.log ?? pino({ level: 'silent' }),
     overload: options.overload,
