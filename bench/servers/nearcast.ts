@@ -7,6 +7,7 @@ import { encodePosition } from '../../src/protocol/position.ts';
 import { GroupCommit } from '../../src/store/group-commit.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { MemoryAccess } from '../../src/store/memory-access.ts';
+import { MemoryPositions } from '../../src/store/memory-positions.ts';
 import { type OpenedStore, openStore } from '../../src/store/open.ts';
 import { Tracker } from '../../src/tracker.ts';
 import { optionsOfParent } from '../in-child.ts';
@@ -59,5 +60,6 @@ serve((app.server.address() as AddressInfo).port, async () => {
 async function open({ kind, url, dir = '' }: NearcastOptions['store']): Promise<OpenedStore> {
   if (kind !== 'memory') return openStore({ databaseUrl: url, dataDir: dir, retentionDays: 7 });
   const memory = new MemoryStore();
-  return { store: memory, access: new MemoryAccess(), close: () => memory.close() };
+  const positions = new MemoryPositions(memory);
+  return { store: memory, positions, access: new MemoryAccess(), close: () => memory.close() };
 }

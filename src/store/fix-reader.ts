@@ -1,49 +1,28 @@
 import { type RawBuilder, sql } from 'kysely';
-import type pg from 'pg';
 import { DomainError } from '../errors.ts';
-import { beginAsFleet } from './fleet-role.ts';
+import { FleetReader } from './fleet-reader.ts';
 import type { StorePool } from './pool.ts';
-import { compile } from './statement.ts';
 import { StoreUnavailable } from './store.ts';
-import { toStoreError } from './store-error.ts';
 
-/** Reads the fixes of one fleet, for whoever asks over the wire. */
+/** Reads the past of one fleet, for whoever asks over the wire. */
 export class FixReader {
-  readonly #pool: StorePool;
-  readonly #asFleet: boolean;
+  readonly #reader: FleetReader;
 
-  /**
-   * @param pool reaches a migrated database; whoever made it ends it
-   * @param asFleet reads as a role that sees no other fleet, whatever the statement asks for; see `ensureFleetRole`
-   */
+  /** @param pool, asFleet as for {@link FleetReader} */
   constructor(pool: StorePool, asFleet: boolean) {
-    this.#pool = pool;
-    this.#asFleet = asFleet;
+    this.#reader = new FleetReader(pool, asFleet);
   }
 
   /**
-   * The rows of a statement about a fleet. After an error the connection is discarded, and with it all that was set; see
-   * `run`.
+   * The rows of a statement about a fleet.
    *
    * @throws {DomainError} `unavailable` when the store does not answer
    */
   async read<Row>(fleet: string, statement: RawBuilder<Row>): Promise<readonly Row[]> {
-    const { sql: text, parameters } = compile(statement);
     try {
-      const client = await this.#pool.connect();
-      try {
-        if (this.#asFleet) await client.query(beginAsFleet(fleet));
-        const { rows } = await client.query<Row & pg.QueryResultRow>(text, [...parameters]);
-        if (this.#asFleet) await client.query('COMMIT');
-        client.release();
-        return rows;
-      } catch (error) {
-        client.release(true);
-        throw error;
-      }
+      return await this.#reader.read(fleet, statement);
     } catch (error) {
-      const cause = toStoreError(error);
-      if (!(cause instanceof StoreUnavailable)) throw cause;
+      if (!(error instanceof StoreUnavailable)) throw error;
       throw new DomainError('unavailable', 'The history cannot be read now; try again later.');
     }
   }

@@ -1,4 +1,4 @@
-import type { Attributes } from '../fix.ts';
+import { AGGREGATED, describe, type PositionColumns } from './position-columns.ts';
 import type { LoadProgress, StoredFix } from './store.ts';
 
 /** A row whose values are texts, as they came. */
@@ -13,10 +13,8 @@ const LARGEST_PAGE = 10_000;
 const PAGE_LENGTH = 2_000_000;
 
 // A page along the primary key holds neither a connection nor a snapshot open while its reader works, and is bounded by
-// what it looks at, however few of them are wanted. A column travels as one JSON array: an answer of a row for each
-// driver took the client three times as long to take apart. The moment is worked out once, in a query of its own, as
-// PostgreSQL does not take `timestamptz + interval` for a constant. `date_part` gives float8 where `extract` would go
-// through numeric; seconds with a fraction are half a microsecond off at most, which rounding takes away.
+// what it looks at, however few of them are wanted. The moment is worked out once, in a query of its own, as PostgreSQL does
+// not take `timestamptz + interval` for a constant.
 const PAGE = `
   WITH page AS MATERIALIZED (
     SELECT fleet, driver_id, location::geometry AS place, recorded_at, received_at, accuracy, altitude, heading, speed, attributes
@@ -35,16 +33,7 @@ const PAGE = `
     (SELECT fleet FROM last) AS "lastFleet",
     (SELECT driver_id FROM last) AS "lastDriver",
     json_agg(fleet) AS fleet,
-    json_agg(driver_id) AS "driverId",
-    json_agg(ST_Y(place)) AS lat,
-    json_agg(ST_X(place)) AS lng,
-    json_agg(round(date_part('epoch', recorded_at) * 1000)) AS timestamp,
-    json_agg(round(date_part('epoch', received_at) * 1000)) AS "receivedAt",
-    json_agg(accuracy) AS accuracy,
-    json_agg(altitude) AS altitude,
-    json_agg(heading) AS heading,
-    json_agg(speed) AS speed,
-    json_agg(attributes) AS attributes
+    ${AGGREGATED}
   FROM kept`;
 
 /** How many rows there are, as far as PostgreSQL knows without counting; −1 or 0 when it does not. */
@@ -90,20 +79,13 @@ function nextLimit({ seen, ...columns }: RawRow): number {
 
 /** Puts the columns of an answer together. */
 function positions(page: RawRow): StoredFix[] {
-  const column = <T>(name: string) => JSON.parse(page[name] as string) as T[];
-  const fleet = column<string>('fleet');
-  const driverId = column<string>('driverId');
-  const lat = column<number>('lat');
-  const lng = column<number>('lng');
-  const timestamp = column<number>('timestamp');
-  const receivedAt = column<number>('receivedAt');
-  const accuracy = column<number | null>('accuracy');
-  const altitude = column<number | null>('altitude');
-  const heading = column<number | null>('heading');
-  const speed = column<number | null>('speed');
-  const attributes = column<Attributes>('attributes');
+  const { seen, lastFleet, lastDriver, ...texts } = page;
+  const columns = Object.fromEntries(
+    Object.entries(texts).map(([name, text]) => [name, JSON.parse(text as string)]),
+  ) as unknown as PositionColumns & { readonly fleet: readonly string[] };
+  const { fleet, driverId, lat, lng, timestamp, receivedAt } = columns;
   return driverId.map((id, i) => {
-    const position: { -readonly [K in keyof StoredFix]: StoredFix[K] } = {
+    const position = {
       fleet: fleet[i],
       driverId: id,
       lat: lat[i],
@@ -111,16 +93,7 @@ function positions(page: RawRow): StoredFix[] {
       timestamp: timestamp[i],
       receivedAt: receivedAt[i],
     };
-    if (accuracy[i] !== null) position.accuracy = accuracy[i] as number;
-    if (altitude[i] !== null) position.altitude = altitude[i] as number;
-    if (heading[i] !== null) position.heading = heading[i] as number;
-    if (speed[i] !== null) position.speed = speed[i] as number;
-    if (hasKeys(attributes[i])) position.attributes = attributes[i];
+    describe(position, columns, i);
     return position;
   });
-}
-
-function hasKeys(attributes: Attributes): boolean {
-  for (const _ in attributes) return true;
-  return false;
 }

@@ -51,6 +51,11 @@ export class MemoryStore implements Store {
     if (batch.length > 0) yield batch;
   }
 
+  /** The positions of a fleet, in no stated order. */
+  positionsOf(fleet: string): readonly StoredFix[] {
+    return [...(this.#fleets.get(fleet)?.values() ?? [])];
+  }
+
   /** The history of a fleet, in no stated order. */
   fixesOf(fleet: string): readonly StoredFix[] {
     return [...(this.#history.get(fleet)?.values() ?? [])];

@@ -1,15 +1,18 @@
 import type { AccessStore } from '../auth/access-store.ts';
 import type { ReplaySource } from '../history/replay-source.ts';
 import type { TrackSource } from '../history/track-source.ts';
+import type { ColdPositions } from './cold-positions.ts';
 import type { DiskRoom } from './disk-room.ts';
 import { EmbeddedDatabase } from './embedded.ts';
 import { FixReader } from './fix-reader.ts';
+import { FleetReader } from './fleet-reader.ts';
 import { ensureFleetRole } from './fleet-role.ts';
 import { migrate } from './migrate.ts';
 import { Partitions } from './partitions.ts';
 import { type Connection, StorePool } from './pool.ts';
 import { PostgisStore } from './postgis.ts';
 import { PostgisAccess } from './postgis-access.ts';
+import { PostgisPositions } from './postgis-positions.ts';
 import { PostgisReplays } from './postgis-replays.ts';
 import { PostgisTracks } from './postgis-tracks.ts';
 import type { Store } from './store.ts';
@@ -33,6 +36,8 @@ export interface OpenOptions {
 
 export interface OpenedStore {
   readonly store: Store;
+  /** The latest positions, for what memory does not hold. */
+  readonly positions: ColdPositions;
   /** Where shares and revocations are kept. */
   readonly access: AccessStore;
   /** What was kept of the past; absent where nothing is kept. */
@@ -68,7 +73,9 @@ export async function openStore(options: OpenOptions): Promise<OpenedStore> {
   }
 }
 
-/** Milliseconds for a read of the past, which somebody waits for. */
+/** Connections that read the latest positions; none is opened before somebody asks. */
+const PRESENT_READERS = 4;
+/** Milliseconds for a read, which somebody waits for. */
 const READ_TIMEOUT = 10_000;
 /** How often days that are past keeping are looked for, milliseconds. */
 const TEND_INTERVAL = 3_600_000;
@@ -87,16 +94,16 @@ async function connect(
   } finally {
     clearTimeout(waiting);
   }
-  const insecurity = retentionDays > 0 ? await ensureFleetRole(connection) : undefined;
+  const insecurity = await ensureFleetRole(connection);
   if (insecurity !== undefined) log?.(insecurity);
   // The embedded one has no other users to wait for.
   const pool = new StorePool(connection, { serverTimeouts: room === undefined });
-  // A crowd that reads the past must not be in the queue before what is to be stored.
-  const reading =
-    retentionDays > 0
-      ? new StorePool(connection, { serverTimeouts: room === undefined, max: 2, queryTimeout: READ_TIMEOUT })
-      : undefined;
-  const fixes = reading && new FixReader(reading, insecurity === undefined);
+  // A crowd that reads must not be in the queue before what is to be stored, nor one that reads the past before the present.
+  const readers = (max: number) =>
+    new StorePool(connection, { serverTimeouts: room === undefined, max, queryTimeout: READ_TIMEOUT });
+  const pastReaders = retentionDays > 0 ? readers(2) : undefined;
+  const fixes = pastReaders && new FixReader(pastReaders, insecurity === undefined);
+  const presentReaders = readers(PRESENT_READERS);
   const partitions = new Partitions(pool, retentionDays);
   const upkeep = room && new Upkeep((statement) => pool.query(statement), { room });
   const store = new PostgisStore(pool, { partitions, upkeep, staleAfter });
@@ -111,11 +118,12 @@ async function connect(
   const tending = setInterval(tend, TEND_INTERVAL).unref();
   return {
     store,
+    positions: new PostgisPositions(new FleetReader(presentReaders, insecurity === undefined)),
     access: new PostgisAccess(pool, room),
     history: fixes && { tracks: new PostgisTracks(fixes), replays: new PostgisReplays(fixes) },
     close: async () => {
       clearInterval(tending);
-      await Promise.all([store.close(), reading?.finish()]);
+      await Promise.all([store.close(), pastReaders?.finish(), presentReaders.finish()]);
     },
   };
 }

@@ -1,0 +1,105 @@
+import { sql } from 'kysely';
+import type { Position } from '../fix.ts';
+import type { Circle } from '../geo/circle.ts';
+import { overlap } from '../geo/overlap.ts';
+import type { Region } from '../geo/region.ts';
+import type { CellPage } from '../pages.ts';
+import { ancestorBits, joined, rangeOf } from './cell-ranges.ts';
+import { countCells } from './cold-cells.ts';
+import { listWithin } from './cold-list.ts';
+import { findNearest } from './cold-nearest.ts';
+import type { ColdConditions, ColdNearby, ColdPage, ColdPositions } from './cold-positions.ts';
+import type { FleetReader } from './fleet-reader.ts';
+import { AGGREGATED, positionsOf, type SomeColumns } from './position-columns.ts';
+import { cellNameOf, isTimely, PLACED, scanRanges } from './range-scan.ts';
+
+/** Drivers that one statement looks up. */
+const MAX_IDS = 1_000;
+
+/**
+ * Reads the latest positions from PostgreSQL, by the column `cell` and not by the place: of all fleets' drivers in an area the
+ * index of cells finds those of one, and under row-level security the index of places is of no use, as its operators might
+ * tell of rows that are not to be seen. What is in the cells of an area is then tested by the code of memory, so that both
+ * agree to the bit.
+ */
+export class PostgisPositions implements ColdPositions {
+  readonly #reader: FleetReader;
+
+  constructor(reader: FleetReader) {
+    this.#reader = reader;
+  }
+
+  async byIds(fleet: string, driverIds: readonly string[], receivedSince: number): Promise<readonly Position[]> {
+    const found: Position[] = [];
+    for (let from = 0; from < driverIds.length; from += MAX_IDS) {
+      const [columns] = await this.#reader.read(
+        fleet,
+        sql<SomeColumns>`
+        SELECT ${sql.raw(AGGREGATED)} FROM (
+          SELECT ${PLACED} FROM positions
+          WHERE fleet = ${fleet} AND driver_id = ANY(${driverIds.slice(from, from + MAX_IDS)}::text[])
+            AND ${isTimely({ receivedSince })}
+        ) AS found`,
+      );
+      for (const position of positionsOf(columns)) found.push(position);
+    }
+    return found;
+  }
+
+  async *inCells(fleet: string, cells: readonly string[], receivedSince: number): AsyncGenerator<readonly Position[]> {
+    const ranges = joined(cells.map((cell) => rangeOf(cell)));
+    const pages = scanRanges((statement) => this.#reader.read(fleet, statement), fleet, ranges, { receivedSince });
+    for await (const { positions } of pages) if (positions.length > 0) yield positions;
+  }
+
+  /** From each cell to the next, so that it costs as many steps as there are cells, however many drivers each has. */
+  async occupied(fleet: string, resolution: number, receivedSince: number): Promise<readonly string[]> {
+    const isOfFleet = sql`fleet = ${fleet} AND ${isTimely({ receivedSince })}`;
+    const rest = `${ancestorBits(resolution).rest}`;
+    const rows = await this.#reader.read(
+      fleet,
+      sql<{ name: string }>`
+      WITH RECURSIVE step AS (
+        (SELECT cell FROM positions WHERE ${isOfFleet} ORDER BY cell LIMIT 1)
+        UNION ALL
+        SELECT next.cell FROM step CROSS JOIN LATERAL (
+          SELECT cell FROM positions WHERE ${isOfFleet} AND cell > (step.cell | ${rest}::bigint) ORDER BY cell LIMIT 1
+        ) AS next
+      )
+      SELECT ${cellNameOf(resolution)} AS name FROM step`,
+    );
+    return rows.map(({ name }) => name);
+  }
+
+  nearby(fleet: string, circle: Circle, limit: number, conditions: ColdConditions): Promise<ColdNearby> {
+    return this.#reader.snapshot(fleet, (read) => findNearest(read, fleet, circle, limit, conditions));
+  }
+
+  within(
+    fleet: string,
+    region: Region | undefined,
+    limit: number,
+    conditions: ColdConditions,
+    after?: string,
+  ): Promise<ColdPage> {
+    const area = bounded(region, conditions);
+    return this.#reader.snapshot(fleet, (read) => listWithin(read, fleet, area, limit, conditions, after));
+  }
+
+  cells(
+    fleet: string,
+    region: Region | undefined,
+    resolution: number,
+    limit: number,
+    conditions: ColdConditions,
+    after?: string,
+  ): Promise<CellPage> {
+    const area = bounded(region, conditions);
+    return this.#reader.snapshot(fleet, (read) => countCells(read, fleet, area, resolution, limit, conditions, after));
+  }
+}
+
+/** What of a region, or of everywhere, is within bounds. */
+function bounded(region: Region | undefined, { bounds }: ColdConditions): Region | undefined {
+  return region === undefined ? bounds : overlap(region, bounds);
+}
