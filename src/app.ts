@@ -3,6 +3,7 @@ import cors from '@fastify/cors';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { Access } from './auth/access.ts';
 import type { AccessStore } from './auth/access-store.ts';
+import type { HintChannel } from './auth/hints.ts';
 import { IssuerKeys } from './auth/jwks.ts';
 import { onceReady } from './auth/ready.ts';
 import { authenticator } from './auth/tokens.ts';
@@ -62,6 +63,8 @@ export interface AppDeps {
   readonly history?: { readonly tracks: TrackSource; readonly replays: ReplaySource };
   /** Where shares and revocations are kept; absent: they are forgotten with the app. */
   readonly access?: AccessStore;
+  /** How instances of one store tell each other that it has changed there; absent: there is one. */
+  readonly accessHints?: HintChannel;
   /** What writes to the store, to be measured; absent where nothing is stored. */
   readonly writer?: WriterState;
   /** Resolves when the instance can do its work. */
@@ -128,7 +131,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     now,
     tolerance,
     withdrawals: keys && (() => keys.withdrawals),
-    shareOf: (token) => access.shares.principalOf(token),
+    shareOf: access.principalOf,
     isRevoked: access.isRevoked,
   });
   const authenticate = onceReady(judge, tracker);
@@ -251,16 +254,23 @@ function requestIds(): () => string {
 }
 
 /** Knows who was let in by a share and who was sent away; what is over is forgotten while the app listens. */
-async function accessOf(app: FastifyInstance, { access, config, now, log }: AppDeps): Promise<Access> {
+async function accessOf(
+  app: FastifyInstance,
+  { access, accessHints: hints, config, now, log }: AppDeps,
+): Promise<Access> {
   const store = access ?? new MemoryAccess();
-  const known = await Access.load({ store, now, maxSharesPerSubject: config.maxSharesPerSubject });
+  const others = hints && { hints, log };
+  const known = await Access.load({ store, now, maxSharesPerSubject: config.maxSharesPerSubject, others });
   // Until the next time what is over stays where it is, and counts for nothing.
   const prune = () => known.prune().catch((err) => log.debug({ err }, 'shares and revocations were not pruned'));
   let pruning: NodeJS.Timeout | undefined;
   app.addHook('onListen', async () => {
     pruning = setInterval(prune, PRUNE_INTERVAL).unref();
   });
-  app.addHook('onClose', async () => clearInterval(pruning));
+  app.addHook('onClose', async () => {
+    clearInterval(pruning);
+    known.close();
+  });
   return known;
 }
 

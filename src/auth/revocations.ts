@@ -1,5 +1,5 @@
 import { DomainError } from '../errors.ts';
-import type { AccessStore, Revocation } from './access-store.ts';
+import type { AccessChange, AccessStore, Revocation } from './access-store.ts';
 import type { OpenDoors } from './open-doors.ts';
 import type { Principal } from './principal.ts';
 import type { Shares } from './shares.ts';
@@ -15,8 +15,10 @@ export const GRACE = 86_400_000;
 export interface RevocationsDeps {
   readonly store: AccessStore;
   readonly doors: OpenDoors;
-  readonly shares: Pick<Shares, 'madeWith' | 'dropMadeWith'>;
+  readonly shares: Pick<Shares, 'madeWith' | 'dropMadeWith' | 'forgetMadeWith'>;
   readonly now: () => number;
+  /** Tells other instances; absent: there are none. */
+  readonly tell?: (change: AccessChange) => void;
 }
 
 /** The tokens that are no longer taken, by fleet and `jti`. They are all in memory, and there only once they are stored. */
@@ -31,7 +33,7 @@ export class Revocations {
   }
 
   /** Whether a principal's token was revoked, or that with which its share was made. */
-  has({ fleet, tokenId }: Principal): boolean {
+  has({ fleet, tokenId }: Pick<Principal, 'fleet' | 'tokenId'>): boolean {
     return tokenId !== undefined && this.#byFleet.get(fleet, tokenId) !== undefined;
   }
 
@@ -43,19 +45,26 @@ export class Revocations {
    * @throws {DomainError} `limit`, `unavailable`
    */
   async revoke(fleet: string, tokenId: string, expiresAt: number): Promise<void> {
-    const { store, doors, shares, now } = this.#deps;
+    const { store, shares, now, tell } = this.#deps;
     if (this.#byFleet.get(fleet, tokenId) === undefined && this.#byFleet.count(fleet) >= MAX_PER_FLEET) {
       throw new DomainError('limit', `A fleet may have at most ${MAX_PER_FLEET} revocations at a time.`);
     }
     const revocation = { fleet, tokenId, revokedAt: now(), expiresAt };
     const made = shares.madeWith(fleet, tokenId);
     await stored(store.revoke(revocation));
-    const before = this.#byFleet.get(fleet, tokenId);
-    const kept = before && { ...before, expiresAt: Math.max(before.expiresAt, expiresAt) };
-    this.#byFleet.set(fleet, tokenId, kept ?? revocation);
+    this.#add(revocation);
+    tell?.({ kind: 'token', fleet, key: tokenId });
     const dropped = shares.dropMadeWith(fleet, tokenId, made);
-    doors.closeToken(fleet, tokenId);
+    this.#deps.doors.closeToken(fleet, tokenId);
     await dropped;
+  }
+
+  /** Takes over a revocation that is stored. */
+  learn(revocation: Revocation): void {
+    const { fleet, tokenId } = revocation;
+    this.#add(revocation);
+    this.#deps.shares.forgetMadeWith(fleet, tokenId);
+    this.#deps.doors.closeToken(fleet, tokenId);
   }
 
   /** The revocations of a fleet, in the order of their `jti`. */
@@ -67,5 +76,13 @@ export class Revocations {
   prune(): void {
     const since = this.#deps.now() - GRACE;
     this.#byFleet.prune(({ expiresAt }) => expiresAt < since);
+  }
+
+  /** One that is there already is only ever prolonged. */
+  #add(revocation: Revocation): void {
+    const { fleet, tokenId, expiresAt } = revocation;
+    const before = this.#byFleet.get(fleet, tokenId);
+    const kept = before && { ...before, expiresAt: Math.max(before.expiresAt, expiresAt) };
+    this.#byFleet.set(fleet, tokenId, kept ?? revocation);
   }
 }

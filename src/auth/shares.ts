@@ -1,6 +1,6 @@
 import { hash, randomBytes } from 'node:crypto';
 import { DomainError } from '../errors.ts';
-import type { AccessStore, Share } from './access-store.ts';
+import type { AccessChange, AccessStore, Share } from './access-store.ts';
 import { inFleet } from './in-fleet.ts';
 import { type OpenDoors, revoked } from './open-doors.ts';
 import { Principal } from './principal.ts';
@@ -15,6 +15,9 @@ const TOKEN_BYTES = 32;
 const TOKEN = new RegExp(`^${SHARE_PREFIX}[A-Za-z0-9_-]{43}$`);
 /** Bytes that tell shares of one millisecond apart. */
 const ID_BYTES = 9;
+const ID = /^[0-9a-z]{9}[A-Za-z0-9_-]{12}$/;
+/** Shares of which it is remembered that they ended lately. */
+const MAX_ENDED = 100_000;
 
 /** What somebody wants to share. */
 export interface ShareWish {
@@ -31,6 +34,13 @@ export interface SharesDeps {
   readonly now: () => number;
   /** Shares that a subject may have at a time. */
   readonly maxPerSubject: number;
+  /** What there is of other instances; absent: there are none. */
+  readonly others?: {
+    /** Tells them of a change that is stored. */
+    tell(change: AccessChange): void;
+    /** Looks up what they may have made. @throws {StoreUnavailable} */
+    look(changed: readonly AccessChange[]): Promise<void>;
+  };
 }
 
 interface Entry {
@@ -45,8 +55,12 @@ export class Shares {
   readonly #byFleet = new Shelves<Share>();
   readonly #bySubject = new Shelves<Share>();
   readonly #byToken = new Shelves<Share>();
-  /** By subject, how many are being stored. */
-  readonly #coming = new Map<string, number>();
+  /**
+   * The ids of those that ended lately, since they were pruned the last time, and before that: none ever comes back, though
+   * what was read of the store a moment before may say so.
+   */
+  #ended = new Set<string>();
+  #endedBefore: ReadonlySet<string> = new Set();
 
   /** @param kept those that are stored already */
   constructor(deps: SharesDeps, kept: readonly Share[]) {
@@ -59,6 +73,12 @@ export class Shares {
     const entry = TOKEN.test(token) ? this.#byDigest.get(digestOf(token)) : undefined;
     if (entry !== undefined && this.#isLive(entry.share)) return entry.principal;
     throw new DomainError('unauthorized', 'There is no such share, or it has ended.');
+  }
+
+  /** The digest of a token that may be that of a share which is not known here; undefined: it is not. */
+  strangerOf(token: string): string | undefined {
+    const digest = TOKEN.test(token) ? digestOf(token) : undefined;
+    return digest === undefined || this.#byDigest.has(digest) ? undefined : digest;
   }
 
   /** Whether a share is there still. */
@@ -75,13 +95,7 @@ export class Shares {
    */
   async make(maker: Principal, wish: ShareWish, isRevoked: () => boolean): Promise<{ share: Share; token: string }> {
     const sight = shareSight(maker.sight, wish.shown);
-    const subject = subjectKey(maker);
-    const { store, now, maxPerSubject } = this.#deps;
-    this.#forgetEnded(subject);
-    const coming = this.#coming.get(subject) ?? 0;
-    if (this.#bySubject.count(subject) + coming >= maxPerSubject) {
-      throw new DomainError('limit', `A subject may have at most ${maxPerSubject} shares at a time; end one.`);
-    }
+    const { store, now, maxPerSubject, others } = this.#deps;
     const token = SHARE_PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
     const createdAt = now();
     const share: Share = {
@@ -95,13 +109,8 @@ export class Shares {
       createdAt,
       expiresAt: createdAt + wish.lifetime,
     };
-    this.#coming.set(subject, coming + 1);
-    try {
-      await stored(store.saveShare(share));
-    } finally {
-      const left = (this.#coming.get(subject) ?? 1) - 1;
-      if (left === 0) this.#coming.delete(subject);
-      else this.#coming.set(subject, left);
+    if (!(await stored(store.saveShare(share, maxPerSubject)))) {
+      throw new DomainError('limit', `A subject may have at most ${maxPerSubject} shares at a time; end one.`);
     }
     if (isRevoked()) {
       // Its deletion may have been stored before it; nobody knows the token, so nothing is open should this fail.
@@ -109,6 +118,7 @@ export class Shares {
       throw revoked();
     }
     this.#add(share);
+    others?.tell({ kind: 'share', fleet: sight.fleet, key: share.id });
     return { share, token };
   }
 
@@ -127,12 +137,32 @@ export class Shares {
    */
   async end(principal: Principal, id: string): Promise<boolean> {
     const { fleet } = principal;
-    const share = this.#byFleet.get(fleet, id);
+    const share = this.#byFleet.get(fleet, id) ?? (await this.#lookUp(fleet, id));
     const mayEnd = principal.canManageAccess || share?.subject === principal.subject;
     if (share === undefined || !mayEnd || !this.#isLive(share)) return false;
     await stored(this.#deps.store.deleteShare(fleet, id));
     this.#drop(share);
+    this.#deps.others?.tell({ kind: 'share', fleet, key: id });
     return true;
+  }
+
+  /** Takes over a share that is stored. */
+  learn(share: Share): void {
+    const { id, sight } = share;
+    if (this.#ended.has(id) || this.#endedBefore.has(id) || !this.#isLive(share)) return;
+    if (this.#byFleet.get(sight.fleet, id) === undefined) this.#add(share);
+  }
+
+  /** Ends a share that is not stored any more, whether it is known here or not yet. */
+  learnEnd(fleet: string, id: string): void {
+    const share = this.#byFleet.get(fleet, id);
+    if (share === undefined) this.#bury(id);
+    else this.#drop(share);
+  }
+
+  /** All shares of all fleets. */
+  all(): readonly Share[] {
+    return Array.from(this.#byDigest.values(), ({ share }) => share);
   }
 
   /** All shares that were made with a token. */
@@ -154,15 +184,34 @@ export class Shares {
     await Promise.all(since.map(({ id }) => stored(this.#deps.store.deleteShare(fleet, id))));
   }
 
+  /** Ends all shares that were made with a token whose revocation is stored, as they are not any more. */
+  forgetMadeWith(fleet: string, tokenId: string): void {
+    for (const share of this.madeWith(fleet, tokenId)) this.#drop(share);
+  }
+
   /** Forgets those that have ended. */
   prune(): void {
+    this.#turnEnded();
     const now = this.#deps.now();
     for (const { share } of this.#byDigest.values()) if (share.expiresAt <= now) this.#forget(share);
   }
 
-  #forgetEnded(subject: string): void {
-    if (this.#bySubject.count(subject) < this.#deps.maxPerSubject) return;
-    for (const share of this.#bySubject.all(subject)) if (!this.#isLive(share)) this.#forget(share);
+  /** A share that another instance has just made, if there is one. */
+  async #lookUp(fleet: string, id: string): Promise<Share | undefined> {
+    const { others } = this.#deps;
+    if (others === undefined || !ID.test(id)) return undefined;
+    await stored(others.look([{ kind: 'share', fleet, key: id }]), 'It could not be looked up; try again later.');
+    return this.#byFleet.get(fleet, id);
+  }
+
+  #bury(id: string): void {
+    if (this.#ended.size >= MAX_ENDED) this.#turnEnded();
+    this.#ended.add(id);
+  }
+
+  #turnEnded(): void {
+    this.#endedBefore = this.#ended;
+    this.#ended = new Set();
   }
 
   #isLive(share: Share): boolean {
@@ -180,6 +229,7 @@ export class Shares {
   /** Forgets a share before its time; whoever came by it is sent away. */
   #drop(share: Share): void {
     this.#forget(share);
+    this.#bury(share.id);
     this.#deps.doors.closeShare(share.id);
   }
 

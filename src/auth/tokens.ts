@@ -49,8 +49,8 @@ export interface AuthenticatorDeps {
   readonly tolerance?: number;
   /** Counts how often keys were taken back: tokens that were verified before are verified once more. */
   readonly withdrawals?: () => number;
-  /** Who comes with the token of a share. @throws {DomainError} `unauthorized` */
-  readonly shareOf?: (token: string) => Principal;
+  /** Who comes with the token of a share. @throws {DomainError} `unauthorized`, `unavailable` */
+  readonly shareOf?: Authenticate;
   /** Whether a token that was good, or a share, has been taken back; asked at every use. */
   readonly isRevoked?: (principal: Principal) => boolean;
 }
@@ -103,7 +103,10 @@ export function authenticator(deps: AuthenticatorDeps): Authenticate {
       if (now() < known.expiresAt) return unlessRevoked(known);
       remembered.delete(token);
     }
-    if (shareOf !== undefined && token.startsWith(SHARE_PREFIX)) return unlessRevoked(shareOf(token));
+    if (shareOf !== undefined && token.startsWith(SHARE_PREFIX)) {
+      const shown = shareOf(token);
+      return shown instanceof Promise ? shown.then(unlessRevoked) : unlessRevoked(shown);
+    }
     if (token.length > MAX_LENGTH) {
       throw new DomainError('unauthorized', `The token has more than ${MAX_LENGTH} characters.`);
     }

@@ -4,6 +4,7 @@ import * as positions from '../../migrations/001-positions.ts';
 import * as fixes from '../../migrations/002-fixes.ts';
 import * as rowSecurity from '../../migrations/003-row-security.ts';
 import * as access from '../../migrations/004-access.ts';
+import * as accessChanges from '../../migrations/005-access-changes.ts';
 import { type Connection, StorePool } from './pool.ts';
 import { toStoreError } from './store-error.ts';
 
@@ -13,6 +14,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '002-fixes': fixes,
   '003-row-security': rowSecurity,
   '004-access': access,
+  '005-access-changes': accessChanges,
 };
 
 /** Milliseconds for a migration, or to wait for another instance that is at it. */

@@ -30,9 +30,9 @@ class HeldStore extends MemoryAccess {
     this.held = undefined;
   }
 
-  override async saveShare(share: Share): Promise<void> {
+  override async saveShare(share: Share, limit: number): Promise<boolean> {
     await this.#turn();
-    await super.saveShare(share);
+    return super.saveShare(share, limit);
   }
 
   override async deleteShare(fleet: string, id: string): Promise<void> {
@@ -196,8 +196,7 @@ test('a token that was verified and is remembered is looked at again at every us
     return claims;
   };
   const { isRevoked } = access;
-  const shareOf = (token: string) => access.shares.principalOf(token);
-  const authenticate = authenticator({ verify, now: () => clock.now, shareOf, isRevoked });
+  const authenticate = authenticator({ verify, now: () => clock.now, shareOf: access.principalOf, isRevoked });
   const who = await authenticate('a token');
   expect([authenticate('a token') === who, verified]).toEqual([true, 1]);
   await access.revocations.revoke('default', 'j', 4e12);

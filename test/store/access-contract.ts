@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { AccessStore, Revocation, Share } from '../../src/auth/access-store.ts';
+import type { AccessChange, AccessStore, Revocation, Share } from '../../src/auth/access-store.ts';
 import { Circle } from '../../src/geo/circle.ts';
 
 /** A place for shares and revocations under test. */
@@ -53,6 +53,11 @@ export function accessContract(name: string, open: () => Promise<AccessSubject>)
     };
     const keptIds = async () => (await kept()).shares.map(({ sight, id }) => `${sight.fleet} ${id}`);
     const keptTokens = async () => (await kept()).revocations.map(({ fleet, tokenId }) => `${fleet} ${tokenId}`);
+    const changesSince = async (mark: string) => {
+      const told = await subject.access.changesSince(mark);
+      if (told === undefined) throw new Error('It cannot be told what changed');
+      return { names: told.changes.map(({ kind, fleet, key }) => `${kind} ${fleet} ${key}`).sort(), mark: told.mark };
+    };
 
     it('gives back what was saved, bit for bit, with nothing that was absent', async () => {
       const circle = new Circle(12.345678901234567, -179.99999999999997, 1 / 3);
@@ -63,7 +68,7 @@ export function accessContract(name: string, open: () => Promise<AccessSubject>)
         share('d', { label: 'Order 4711 𝕏', createdAt: NOW + 1, expiresAt: 253_402_300_799_999 }),
         share('e', { subject: "o'neil \n\u0001", tokenId: ' %_"\\ ' }),
       ];
-      for (const one of shares) await subject.access.saveShare(one);
+      for (const one of shares) await subject.access.saveShare(one, 99);
       await subject.access.revoke(revocation('default', ' %_"\\ \u0001 𝕏', 253_402_300_799_999));
       const { shares: found, revocations } = await kept();
       const flat = (one: Share) => {
@@ -75,15 +80,93 @@ export function accessContract(name: string, open: () => Promise<AccessSubject>)
     });
 
     it('takes the same share again, as after an answer that was lost, for one', async () => {
-      await subject.access.saveShare(share('a'));
-      await subject.access.saveShare(share('a'));
+      await subject.access.saveShare(share('a'), 99);
+      await subject.access.saveShare(share('a'), 99);
       expect(await keptIds()).toEqual(['default a']);
+    });
+
+    it('keeps no more of a subject than its limit, however many come at once; what ended does not count', async () => {
+      const { access } = subject;
+      await access.saveShare(share('ended', { expiresAt: NOW }), 3);
+      await access.saveShare(share('of another', { subject: 'ben' }), 3);
+      await access.saveShare(share('elsewhere', { sight: { fleet: 'other', driverId: 'd' } }), 3);
+      const ids = Array.from({ length: 8 }, (_, i) => `s${i}`);
+      const made = await Promise.all(ids.map((id) => access.saveShare(share(id), 3)));
+      expect(made.filter((isMade) => isMade).length).toBe(3);
+      const live = ids.filter((_, i) => made[i]);
+      const others = ['default ended', 'default of another', 'other elsewhere'];
+      expect(await keptIds()).toEqual([...others, ...live.map((id) => `default ${id}`)].sort());
+      // The same again is no other.
+      expect(await access.saveShare(share(live[0]), 3)).toBe(true);
+      expect(await access.saveShare(share('more'), 3)).toBe(false);
+      await access.deleteShare('default', live[1]);
+      expect(await access.saveShare(share('more'), 3)).toBe(true);
+      expect(await access.saveShare(share('none', { subject: 'nobody' }), 0)).toBe(false);
+    });
+
+    it('tells what changed since a mark, each once, and nothing that did not', async () => {
+      const { access } = subject;
+      await access.saveShare(share('before'), 9);
+      await access.revoke(revocation('one', 'before'));
+      const { mark } = await access.load();
+      const end = Date.now() + 3_600_000;
+      const odd = ' %_"\\ \u0001 𝕏';
+      for (const id of ['a', 'b']) await access.saveShare(share(id, { tokenId: 'j', expiresAt: end }), 9);
+      await access.saveShare(share('c', { sight: { fleet: 'two', driverId: 'd' }, expiresAt: end }), 9);
+      await access.deleteShare('two', 'c');
+      await access.revoke(revocation('one', odd));
+      await access.revoke(revocation('one', 'before', end));
+      const told = await changesSince(mark);
+      expect(told.names.filter((name) => name !== 'share default before')).toEqual(
+        ['share default a', 'share default b', 'share two c', `token one ${odd}`, 'token one before'].sort(),
+      );
+      // Its shares, too, which nobody deleted by name.
+      await access.revoke(revocation('default', 'j', end));
+      const next = await changesSince(told.mark);
+      for (const name of ['share default a', 'share default b', 'token default j']) expect(next.names).toContain(name);
+      const { mark: last } = await changesSince(next.mark);
+      expect((await changesSince(last)).names).toEqual([]);
+    });
+
+    it('finds what is named, and the shares of a token’s digest, and nothing else', async () => {
+      const { access } = subject;
+      const shares = ['a', 'b'].map((id) => share(id, { label: 'x' }));
+      for (const one of shares) await access.saveShare(one, 9);
+      await access.saveShare(share('a', { sight: { fleet: 'two', driverId: 'd' } }), 9);
+      await access.revoke(revocation('one', 'a'));
+      await access.revoke(revocation('one', 'j'));
+      const named = (kind: AccessChange['kind'], fleet: string, key: string) => ({ kind, fleet, key });
+      expect(
+        await access.find([
+          named('share', 'default', 'a'),
+          named('share', 'default', 'a'),
+          named('share', 'one', 'j'),
+          named('token', 'one', 'j'),
+          named('token', 'default', 'j'),
+        ]),
+      ).toEqual({ shares: [shares[0]], revocations: [revocation('one', 'j')] });
+      expect(await access.find([])).toEqual({ shares: [], revocations: [] });
+      const unknown = share('z').digest;
+      expect(await access.findByDigest([unknown, shares[1].digest])).toEqual([shares[1]]);
+      expect(await access.findByDigest([unknown])).toEqual([]);
+    });
+
+    it('forgets shares that were made with a token while it was revoked', async () => {
+      const { access } = subject;
+      await access.revoke(revocation('one', 'j'));
+      for (const fleet of ['one', 'two']) {
+        const made = { sight: { fleet, driverId: 'd' }, tokenId: 'j', expiresAt: NOW + 99 };
+        await access.saveShare(share('a', made), 9);
+      }
+      await access.prune(NOW, NOW);
+      expect(await keptIds()).toEqual(['two a']);
+      expect(await keptTokens()).toEqual(['one j']);
     });
 
     it('deletes the share of that fleet and id alone, and none without a word', async () => {
       for (const fleet of ['one', 'two']) {
         for (const id of ['a', 'A', 'á'])
-          await subject.access.saveShare(share(id, { sight: { fleet, driverId: 'd' } }));
+          await subject.access.saveShare(share(id, { sight: { fleet, driverId: 'd' } }), 99);
       }
       await subject.access.deleteShare('one', 'a');
       await subject.access.deleteShare('one', 'nobody');
@@ -94,11 +177,11 @@ export function accessContract(name: string, open: () => Promise<AccessSubject>)
     it('a revocation takes the shares along that were made with the token, in its fleet alone', async () => {
       const made = (id: string, fleet: string, tokenId?: string) =>
         share(id, { sight: { fleet, driverId: 'd' }, ...(tokenId && { tokenId }) });
-      await subject.access.saveShare(made('a', 'one', 'j'));
-      await subject.access.saveShare(made('b', 'one', 'j'));
-      await subject.access.saveShare(made('c', 'one', 'J'));
-      await subject.access.saveShare(made('d', 'one'));
-      await subject.access.saveShare(made('a', 'two', 'j'));
+      await subject.access.saveShare(made('a', 'one', 'j'), 99);
+      await subject.access.saveShare(made('b', 'one', 'j'), 99);
+      await subject.access.saveShare(made('c', 'one', 'J'), 99);
+      await subject.access.saveShare(made('d', 'one'), 99);
+      await subject.access.saveShare(made('a', 'two', 'j'), 99);
       await subject.access.revoke(revocation('one', 'j'));
       expect(await keptIds()).toEqual(['one c', 'one d', 'two a']);
       expect(await keptTokens()).toEqual(['one j']);
@@ -117,7 +200,7 @@ export function accessContract(name: string, open: () => Promise<AccessSubject>)
         ['b', 0],
         ['c', 1],
       ] as const) {
-        await subject.access.saveShare(share(id, { expiresAt: NOW + end }));
+        await subject.access.saveShare(share(id, { expiresAt: NOW + end }), 99);
         await subject.access.revoke(revocation('default', id, NOW + 10 + end));
       }
       await subject.access.prune(NOW, NOW + 10);

@@ -80,7 +80,7 @@ accessContract('the embedded database', async () => {
   const pool = new StorePool(database.connection);
   return {
     access: new PostgisAccess(pool, { admit() {} }),
-    clear: async () => void (await pool.query('TRUNCATE shares, revocations')),
+    clear: async () => void (await pool.query('TRUNCATE shares, revocations, access_changes')),
     close: () => pool.finish(),
   };
 });

@@ -52,6 +52,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server'
         { name: '002-fixes' },
         { name: '003-row-security' },
         { name: '004-access' },
+        { name: '005-access-changes' },
       ]);
       await truth.close();
     });

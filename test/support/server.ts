@@ -46,6 +46,7 @@ export async function startServer(
     store?: Store;
     history?: AppDeps['history'];
     access?: AppDeps['access'];
+    accessHints?: AppDeps['accessHints'];
     maxPending?: number;
     ready?: AppDeps['ready'];
     now?: () => number;
@@ -79,6 +80,7 @@ export async function startServer(
     tracker,
     history: options.history,
     access: options.access,
+    accessHints: options.accessHints,
     writer,
     ready: options.ready ?? (async () => 'ok'),
     now,
