@@ -48,6 +48,8 @@ export class Access {
     const tell = this.#catchUp && ((change: AccessChange) => this.#catchUp?.tell(change));
     this.shares = new Shares({ store, doors: this.doors, now, maxPerSubject, others: this.#catchUp }, kept.shares);
     this.revocations = new Revocations({ store, doors: this.doors, shares: this.shares, now, tell }, kept.revocations);
+    // Such as were stored behind the back of their token's revocation.
+    for (const { fleet, tokenId } of kept.revocations) this.shares.forgetMadeWith(fleet, tokenId);
   }
 
   /** Whether a principal's token or share was revoked. */
@@ -84,7 +86,7 @@ export class Access {
     for (const revocation of revocations) this.revocations.learn(revocation);
     for (const share of shares) {
       const { sight, tokenId } = share;
-      // It was stored behind the back of its token's revocation.
+      // As above.
       if (!this.revocations.has({ fleet: sight.fleet, tokenId })) this.shares.learn(share);
     }
     const there = new Set(shares.map(({ sight, id }) => inFleet(sight.fleet, id)));
