@@ -100,6 +100,8 @@ async function run(config: Config, log: Logger): Promise<void> {
       else log.error({ err: error }, 'the database does not answer; fixes wait in memory');
     },
   });
+  const joined = await join(config, writer, opened, log);
+  const cluster = joined?.cluster;
   const instance = randomBytes(6).toString('base64url');
   const tracker = new Tracker({
     writer,
@@ -109,19 +111,12 @@ async function run(config: Config, log: Logger): Promise<void> {
     seal: cursorSeal(instance),
     ttlSeconds: config.driverTtlSeconds,
     maxFutureSeconds: config.maxFutureSeconds,
+    peers: cluster,
   });
+  cluster?.start(tracker);
   try {
-    const recovery = await recover({
-      tracker,
-      store: opened.store,
-      since: Date.now() - config.driverTtlSeconds * 1000,
-      signal: stopping.signal,
-      clock: () => performance.now(),
-      onProgress: (message) => log.info(message),
-    });
-    if (recovery === undefined) return;
-    if (recovery.drivers > 0)
-      log.info(`${recovery.drivers} drivers restored in ${(recovery.milliseconds / 1000).toFixed(1)} s`);
+    // One of many reads what its clients look at, when they do.
+    if (cluster === undefined && !(await restore(tracker, opened, config, log))) return;
     const isDevelopment = config.jwtSecret === undefined && config.jwksUrl === undefined;
     const secret = isDevelopment ? developmentSecret(config.dataDir) : config.jwtSecret;
     app = await buildApp({
@@ -131,11 +126,16 @@ async function run(config: Config, log: Logger): Promise<void> {
       writer,
       history: opened.history,
       access: opened.access,
+      accessHints: cluster?.hints,
+      cluster: joined && {
+        waits: joined.cluster,
+        reads: joined.readsOf(tracker),
+      },
       ready: async () => {
         stopping.signal.throwIfAborted();
         if (writer.full || !writer.available) throw new StoreUnavailable('The store is behind');
         await opened.store.ping();
-        return 'ok';
+        return cluster?.isUp === false ? 'degraded' : 'ok';
       },
       now: Date.now,
       log,
@@ -157,12 +157,41 @@ async function run(config: Config, log: Logger): Promise<void> {
     });
     clearInterval(expiry);
   } finally {
-    await shutDown(app, writer, opened);
+    await shutDown(app, writer, opened, joined);
   }
 }
 
+/** Makes this one of many, where the settings say so. Alone it need not even load what that takes. */
+async function join(config: Config, writer: GroupCommit, { positions: store }: OpenedStore, log: Logger) {
+  const { redisUrl } = config;
+  if (redisUrl === undefined) return undefined;
+  const { joinCluster } = await import('./cluster/join.ts');
+  return joinCluster({ config, redisUrl, store, writer, log });
+}
+
+/** Fills the index from the store. @returns false: it was told to stop */
+async function restore(tracker: Tracker, opened: OpenedStore, config: Config, log: Logger): Promise<boolean> {
+  const recovery = await recover({
+    tracker,
+    store: opened.store,
+    since: Date.now() - config.driverTtlSeconds * 1000,
+    signal: stopping.signal,
+    clock: () => performance.now(),
+    onProgress: (message) => log.info(message),
+  });
+  if (recovery === undefined) return false;
+  if (recovery.drivers > 0)
+    log.info(`${recovery.drivers} drivers restored in ${(recovery.milliseconds / 1000).toFixed(1)} s`);
+  return true;
+}
+
 /** Not ready any more; then stores and acknowledges what came, then takes no more, then closes sockets and database. */
-async function shutDown(app: FastifyInstance | undefined, writer: GroupCommit, opened: OpenedStore): Promise<void> {
+async function shutDown(
+  app: FastifyInstance | undefined,
+  writer: GroupCommit,
+  opened: OpenedStore,
+  joined: { close(): Promise<void> } | undefined,
+): Promise<void> {
   // Also a handle that keeps the process alive, when all else that waits is timers that do not.
   setTimeout(() => {
     log.error('shutting down took too long; what was acknowledged is stored');
@@ -186,6 +215,7 @@ async function shutDown(app: FastifyInstance | undefined, writer: GroupCommit, o
   await closing;
   clearTimeout(cut);
   clearInterval(sweep);
+  await joined?.close();
   await opened.close();
 }
 

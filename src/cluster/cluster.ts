@@ -8,6 +8,7 @@ import type { Driver } from '../subscriptions/driver.ts';
 import type { Clock } from '../subscriptions/outbox.ts';
 import type { Subscription } from '../subscriptions/subscription.ts';
 import type { Peers, Tracker, Waits, Writer } from '../tracker.ts';
+import { BusHints } from './bus-hints.ts';
 import type { FleetLeases } from './fleet-leases.ts';
 import { type Hearer, Incoming } from './incoming.ts';
 import { Interest } from './interest.ts';
@@ -50,7 +51,9 @@ export interface ClusterOptions {
 interface Told {
   readonly leases: FleetLeases;
   readonly driver: Driver;
-  readonly position: Position;
+  /** The cells on whose channels they were told; −1: it was in none before. */
+  readonly key: number;
+  readonly from: number;
 }
 
 /**
@@ -62,6 +65,8 @@ export class Cluster implements Peers, Waits, Hearer {
   readonly stats = new ClusterStats();
   readonly leases: Leases;
   readonly interest: Interest;
+  /** Of what has changed in who may see what. */
+  readonly hints: BusHints;
   readonly #bus: Bus;
   readonly #clock: Clock;
   readonly #now: () => number;
@@ -75,6 +80,12 @@ export class Cluster implements Peers, Waits, Hearer {
   #told: Told[] = [];
   /** Of whom something was received that moved nothing, since the last tick. */
   readonly #heard = new Map<FleetLeases, Map<string, number>>();
+  /**
+   * Who went off duty lately, by what was told: one may have come back, with an older timestamp, and that have been heard first, as
+   * it was told on another channel. By the tick in which it was told.
+   */
+  readonly #removed = new Map<FleetLeases, Set<string>>();
+  #removedBefore = new Map<FleetLeases, Set<string>>();
   #beatAt = Number.NEGATIVE_INFINITY;
   #cancel: (() => void) | undefined;
 
@@ -116,7 +127,8 @@ export class Cluster implements Peers, Waits, Hearer {
       occupied: (fleet, resolution) => store.occupied(fleet, resolution, this.staleBefore),
       now: clock.now,
     });
-    new Incoming(this.leases, publisher, clock.now, this.stats, this).listenTo(bus);
+    this.hints = new BusHints(bus, prefix);
+    new Incoming(this.leases, publisher, clock.now, this.stats, this, this.hints).listenTo(bus);
   }
 
   /** Begins to look after things. @param tracker is kept up to date */
@@ -170,7 +182,8 @@ export class Cluster implements Peers, Waits, Hearer {
     const known = this.tracker.knownFleet(fleet)?.whole.drivers;
     let strangers: Set<string> | undefined;
     for (const driverId of driverIds) {
-      if (known?.get(driverId)?.term === leases.term) continue;
+      const driver = known?.get(driverId);
+      if (driver !== undefined && this.#isOwn(leases, driver)) continue;
       strangers ??= new Set();
       strangers.add(driverId);
     }
@@ -200,7 +213,7 @@ export class Cluster implements Peers, Waits, Hearer {
     }
     this.#outgoing.position(leases, key, position);
     if (from >= 0 && from !== key) this.#outgoing.position(leases, from, position);
-    this.#told.push({ leases, driver, position });
+    this.#told.push({ leases, driver, key, from });
     this.#noteMove(leases, driver, key);
   }
 
@@ -257,6 +270,12 @@ export class Cluster implements Peers, Waits, Hearer {
     // What this instance accepted of it may still be on its way to the store.
     if (driver.term > 0) this.#writer.remove({ fleet: leases.name, driverId }, at);
     fleet.remove(driver, 'offline');
+    let removed = this.#removed.get(leases);
+    if (removed === undefined) {
+      removed = new Set();
+      this.#removed.set(leases, removed);
+    }
+    removed.add(driverId);
   }
 
   onStrange(leases: FleetLeases, key: number): void {
@@ -307,7 +326,8 @@ export class Cluster implements Peers, Waits, Hearer {
 
   /** Whether this instance takes a driver's fixes, and has heard of no other that does. */
   #isOwn(leases: FleetLeases, driver: Driver): boolean {
-    return driver.term === leases.term;
+    // While others are not heard, nothing is heard of those that do.
+    return this.#bus.isUp && driver.term === leases.term;
   }
 
   /** Whether memory knows a driver's last position, as far as is known. */
@@ -331,11 +351,14 @@ export class Cluster implements Peers, Waits, Hearer {
     const since = performance.now();
     this.#writer.whenStored((error) => {
       if (error !== undefined || performance.now() - since < SLOW_COMMIT) return;
-      for (const { leases, driver, position } of told) {
-        if (driver.position !== position || !this.#isOwn(leases, driver)) continue;
+      for (const { leases, driver, key, from } of told) {
         const known = this.tracker.knownFleet(leases.name)?.whole;
-        if (known?.drivers.get(driver.id) !== driver) continue;
-        this.#outgoing.position(leases, leaseOf(known.cellHigh(driver)), position);
+        if (known?.drivers.get(driver.id) !== driver || !this.#isOwn(leases, driver)) continue;
+        // Where it is now, also to those who would still have it in a cell that it left.
+        const { position } = driver;
+        for (const cell of new Set([key, from, leaseOf(known.cellHigh(driver))])) {
+          if (cell >= 0) this.#outgoing.position(leases, cell, position);
+        }
       }
     });
   }
@@ -352,6 +375,11 @@ export class Cluster implements Peers, Waits, Hearer {
       }
     }
     this.#heard.clear();
+    for (const [leases, removed] of this.#removedBefore) {
+      this.#meetings.meet(leases.name, removed, this.staleBefore).catch(() => {});
+    }
+    this.#removedBefore = new Map(this.#removed);
+    this.#removed.clear();
     this.#outgoing.mend();
     const now = this.#now();
     if (now - this.#beatAt >= BEAT) {

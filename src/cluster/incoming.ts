@@ -1,6 +1,7 @@
 import type { Bus, BusListener } from '../bus/bus.ts';
 import { type FrameSink, readFrame } from '../bus/frame.ts';
 import type { Position } from '../fix.ts';
+import type { BusHints } from './bus-hints.ts';
 import type { FleetLeases } from './fleet-leases.ts';
 import { isLease } from './lease-cells.ts';
 import type { Leases, Subject } from './leases.ts';
@@ -32,17 +33,26 @@ export class Incoming implements BusListener, FrameSink {
   readonly #now: () => number;
   readonly #stats: ClusterStats;
   readonly #hearer: Hearer;
+  readonly #hints: BusHints;
   // Of the message that is being read.
   #subject: Subject | undefined;
   #from = '';
 
   /** @param publisher this process, whose own messages come back to it */
-  constructor(leases: Leases, publisher: string, now: () => number, stats: ClusterStats, hearer: Hearer) {
+  constructor(
+    leases: Leases,
+    publisher: string,
+    now: () => number,
+    stats: ClusterStats,
+    hearer: Hearer,
+    hints: BusHints,
+  ) {
     this.#leases = leases;
     this.#publisher = publisher;
     this.#now = now;
     this.#stats = stats;
     this.#hearer = hearer;
+    this.#hints = hints;
   }
 
   listenTo(bus: Bus): void {
@@ -52,6 +62,10 @@ export class Incoming implements BusListener, FrameSink {
   onMessage(channel: string, data: Buffer): void {
     this.#stats.messagesIn++;
     this.#stats.bytesIn += data.length;
+    if (channel === this.#hints.channel) {
+      this.#hints.hear(data);
+      return;
+    }
     const subject = this.#leases.subject(channel);
     // What was given up is still on its way for a moment.
     if (subject === undefined) return;
@@ -67,6 +81,7 @@ export class Incoming implements BusListener, FrameSink {
 
   onLost(channels: readonly string[]): void {
     this.#leases.missedOn(channels);
+    if (channels.includes(this.#hints.channel)) this.#hints.missed();
   }
 
   onUnsent(channels: readonly string[]): void {
