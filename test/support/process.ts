@@ -10,7 +10,8 @@ export class ServerProcess {
   readonly ended: Promise<number | string>;
   readonly ready: Promise<string>;
 
-  constructor(env: Record<string, string>) {
+  /** @param whenOver what ends it, in case that nothing else did: by default the end of the test */
+  constructor(env: Record<string, string>, whenOver: (end: () => Promise<void>) => void = onTestFinished) {
     this.#child = spawn(process.execPath, ['src/main.ts'], {
       env: { PATH: process.env.PATH, PORT: '0', LOG_LEVEL: 'warn', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -28,7 +29,7 @@ export class ServerProcess {
       void this.ended.then((code) => reject(new Error(`ended with ${code}: ${this.stderr}`)));
     });
     this.ready.catch(() => {});
-    onTestFinished(async () => {
+    whenOver(async () => {
       this.#child.kill('SIGKILL');
       await this.ended;
     });
