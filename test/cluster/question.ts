@@ -85,11 +85,12 @@ export function within(fleet: string, truth: Truth, area: AskedArea, limit: numb
         drivers.push(...answer.body.drivers);
         page = answer.body.next;
       }
-      const { latitude, longitude } = area.fields;
+      const centre = area.kind === 'around' ? truth.drivers.get(String(area.fields.around)) : area.fields;
+      const { latitude, longitude } = centre ?? {};
       const far =
-        area.kind === 'circle'
-          ? (known: Known) => trueDistance(Number(latitude), Number(longitude), known.latitude, known.longitude)
-          : undefined;
+        latitude === undefined
+          ? undefined
+          : (known: Known) => trueDistance(Number(latitude), Number(longitude), known.latitude, known.longitude);
       return compare(drivers, truth.inside(area, filters), far);
     },
   };

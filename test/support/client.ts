@@ -33,6 +33,8 @@ export class Client {
   private constructor(socket: WebSocket) {
     this.socket = socket;
     this.closed = once(socket, 'close').then(([code, reason]) => ({ code, reason: String(reason) }));
+    // One that was never open has nobody who waits for its end.
+    this.closed.catch(() => {});
     socket.on('message', (data: Buffer) => {
       this.bytes += data.length;
       this.#hear(JSON.parse(data.toString()));

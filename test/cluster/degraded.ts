@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import type { Instance } from '../support/cluster.ts';
+import { exitsOf, newFleet, type OnStage, until, watching } from './stage.ts';
+
+const HERE = { latitude: 30.27, longitude: -97.74 };
+const AREA = { ...HERE, radius: 5_000 };
+const THERE = { latitude: -12, longitude: 100 };
+/** Milliseconds until it is noticed that Redis is away, or there again, on a busy machine, and all is made good. */
+const NOTICED = 10_000;
+
+const readiness = async (instance: Instance) => {
+  const { status, body } = await instance.request('GET', '/readyz', {});
+  return { status, ready: body?.status };
+};
+
+/** Tests of a cluster whose Redis is away, and comes back. */
+export function degradedTests(stage: OnStage): void {
+  test('without Redis every instance serves its own and is asked for what is so; on its return all is made good', async () => {
+    const { cluster, redis } = stage();
+    const [a, b, c] = cluster.instances;
+    const fleet = newFleet();
+    const at = (driverId: string, metres: number) => ({
+      driverId,
+      latitude: HERE.latitude + metres / 111_000,
+      longitude: HERE.longitude,
+    });
+    await a.send(fleet, at('one', 100), at('two', 200), at('three', 300));
+    const { client: own } = await watching(a, fleet, AREA);
+    const { client: other } = await watching(b, fleet, AREA);
+    expect(other.inside()).toEqual(['one', 'three', 'two']);
+    for (const instance of cluster.instances) expect(await readiness(instance)).toEqual({ status: 200, ready: 'ok' });
+
+    await redis.crash();
+    try {
+      await until(async () => {
+        for (const instance of cluster.instances) {
+          expect(await readiness(instance)).toEqual({ status: 200, ready: 'degraded' });
+        }
+      }, NOTICED);
+      await a.send(fleet, at('one', 150), at('four', 400), { driverId: 'two', ...THERE });
+      expect((await a.delete(fleet, '/v1/drivers/three')).status).toBe(204);
+      // Its own watchers are told as ever.
+      await until(() => {
+        expect(own.inside()).toEqual(['four', 'one']);
+        expect(own.belief().drivers.get('one').latitude).toBe(at('one', 150).latitude);
+      });
+      // Whoever asks another instance is answered what is stored, and all that is acknowledged is.
+      const query = `latitude=${HERE.latitude}&longitude=${HERE.longitude}&radius=5000`;
+      for (const instance of [b, c]) {
+        const nearby = await instance.get(fleet, `/v1/drivers/nearby?${query}`);
+        expect(nearby.status).toBe(200);
+        expect(nearby.body.drivers).toMatchObject([{ ...at('one', 150) }, { ...at('four', 400) }]);
+        const list = await instance.get(fleet, '/v1/drivers');
+        expect(list.body.drivers.map(({ driverId }: { driverId: string }) => driverId)).toEqual(['four', 'one', 'two']);
+        expect((await instance.get(fleet, '/v1/drivers/two')).body).toMatchObject(THERE);
+        expect((await instance.get(fleet, '/v1/drivers/three')).status).toBe(404);
+        const { body } = await instance.get(fleet, `/v1/cells?resolution=4&${query}`);
+        expect(body.cells.reduce((sum: number, { count }: { count: number }) => sum + count, 0)).toBe(2);
+      }
+      // A driver goes on at another instance, which has not heard of it.
+      await c.send(fleet, { ...at('one', 160), attributes: { status: 'busy' } });
+      expect((await c.post(fleet, '/v1/positions', { ...at('one', 999), timestamp: 1_000 })).body.results).toEqual([
+        { verdict: 'late' },
+      ]);
+    } finally {
+      await redis.start();
+    }
+    await until(async () => {
+      for (const instance of cluster.instances) expect(await readiness(instance)).toEqual({ status: 200, ready: 'ok' });
+      for (const client of [own, other]) {
+        expect(client.inside()).toEqual(['four', 'one']);
+        expect(client.belief().drivers.get('one')).toMatchObject({
+          latitude: at('one', 160).latitude,
+          attributes: { status: 'busy' },
+        });
+      }
+    }, NOTICED);
+    expect(exitsOf(other).sort()).toEqual(['three offline', 'two left']);
+    expect([...own.contradictions, ...other.contradictions]).toEqual([]);
+    // And they hear of each other again.
+    await c.send(fleet, at('five', 500));
+    await until(() => {
+      for (const client of [own, other]) expect(client.inside()).toEqual(['five', 'four', 'one']);
+    });
+  });
+}

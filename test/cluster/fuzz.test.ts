@@ -1,0 +1,79 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, onTestFinished } from 'vitest';
+import { Cluster, type SharedBus } from '../support/cluster.ts';
+import { Network } from '../support/network.ts';
+import { findPostgres } from '../support/postgres.ts';
+import { seeded } from '../support/random.ts';
+import { findRedis, startRedis, startRedisCluster } from '../support/redis.ts';
+import { describeWith } from '../support/services.ts';
+import { slowTest } from '../support/slow.ts';
+import { Run, type Size } from './run.ts';
+import { instanceTroubles, redisClusterTroubles, redisTroubles, type Trouble } from './trouble.ts';
+
+const SIZE: Size = { drivers: 40, watchers: 15, questions: 10, pace: [30, 120] };
+/** Milliseconds in which all must be right on a busy machine, while nothing is wrong, and after something was. */
+const SOON = 5_000;
+const HEALED = 20_000;
+/** Milliseconds of a round in which nothing is wrong. */
+const CALM = 2_000;
+/** Milliseconds in which whatever is late by design is there: what was right before is right after. */
+const AFTERMATH = 7_000;
+
+const postgres = findPostgres();
+const redis = findRedis();
+const found = postgres === undefined || redis === undefined ? undefined : { postgres, redis };
+
+describeWith('PostgreSQL with PostGIS, or redis-server,', found, 'three instances', ({ postgres, redis }) => {
+  slowTest('over one Redis tell what is so, whatever happens', { timeout: 300_000 }, async () => {
+    const bus = await startRedis(redis);
+    const way = await Network.to(bus.port);
+    const cluster = await start(bus, (instance) => (instance === 2 ? `redis://127.0.0.1:${way.port}` : undefined));
+    const random = seeded('cluster, one Redis');
+    await expectTruth(cluster, new Run(cluster, 'fuzz', random, SIZE), [
+      ...redisTroubles(bus, way),
+      ...instanceTroubles(cluster, random),
+    ]);
+  });
+
+  slowTest('over a Redis Cluster of three nodes tell what is so, whatever happens', { timeout: 300_000 }, async () => {
+    const bus = await startRedisCluster(redis);
+    const cluster = await start(bus);
+    const random = seeded('cluster, Redis Cluster');
+    await expectTruth(cluster, new Run(cluster, 'fuzz', random, SIZE), [
+      ...redisClusterTroubles(bus, random),
+      ...instanceTroubles(cluster, random).slice(0, 1),
+    ]);
+  });
+
+  async function start(bus: SharedBus, busOf?: (instance: number) => string | undefined): Promise<Cluster> {
+    const cluster = await Cluster.start({ postgres, bus, busOf });
+    onTestFinished(({ task }) => {
+      if (task.result?.state === 'fail') console.log(cluster.logs.slice(-20_000));
+      return cluster.stop();
+    });
+    return cluster;
+  }
+});
+
+async function expectTruth(cluster: Cluster, run: Run, troubles: readonly Trouble[]): Promise<void> {
+  onTestFinished(() => run.end());
+  const only = process.env.TROUBLE;
+  let slowest = 0;
+  const round = async (name: string, happen: () => Promise<unknown>, within: number) => {
+    const { faults, settled, slowest: answered } = await run.round(name, happen, within);
+    console.log(`${name}: right after ${settled} ms, acknowledged within ${answered} ms`);
+    expect.soft(faults).toEqual([]);
+    slowest = Math.max(slowest, settled);
+  };
+  await round('calm', () => delay(CALM), SOON);
+  for (const { name, happen } of troubles) {
+    if (only !== undefined && !name.includes(only)) continue;
+    await round(name, happen, HEALED);
+    expect(cluster.up.length).toBe(cluster.instances.length);
+  }
+  await round('calm again', () => delay(CALM), SOON);
+  expect.soft(await run.observe(AFTERMATH)).toEqual([]);
+  expect.soft(await run.lost()).toEqual([]);
+  expect(run.acknowledged).toBeGreaterThan(1_000);
+  console.log(`right after ${slowest} ms at the latest; ${run.acknowledged} fixes acknowledged`);
+}
