@@ -25,6 +25,8 @@ export interface Cast {
   readonly truth: Truth;
   /** What was answered otherwise than the protocol says. */
   readonly faults: string[];
+  /** The store is away: nobody can know what it holds, so drivers do nothing but tell all that there is to tell. */
+  readonly isCautious: boolean;
   /** Milliseconds that the slowest answer took. */
   slowest: number;
 }
@@ -65,7 +67,7 @@ export class Driver {
   async step(): Promise<void> {
     const random = this.#random;
     const dice = random.next();
-    if (this.#unsure) await this.#move(true);
+    if (this.#unsure || this.#cast.isCautious) await this.#move(true);
     else if (dice < 0.04) await this.#offDuty();
     else if (dice < 0.1) await this.#repeat(random.pick(['late', 'duplicate']));
     else if (dice < 0.2) await this.#burst(1 + random.below(4));

@@ -59,16 +59,16 @@ async function expectTruth(cluster: Cluster, run: Run, troubles: readonly Troubl
   onTestFinished(() => run.end());
   const only = process.env.TROUBLE;
   let slowest = 0;
-  const round = async (name: string, happen: () => Promise<unknown>, within: number) => {
-    const { faults, settled, slowest: answered } = await run.round(name, happen, within);
+  const round = async (name: string, happen: () => Promise<unknown>, within: number, isOfStore = false) => {
+    const { faults, settled, slowest: answered } = await run.round(name, happen, within, isOfStore);
     console.log(`${name}: right after ${settled} ms, acknowledged within ${answered} ms`);
     expect.soft(faults).toEqual([]);
     slowest = Math.max(slowest, settled);
   };
   await round('calm', () => delay(CALM), SOON);
-  for (const { name, happen } of troubles) {
+  for (const { name, happen, isOfStore } of troubles) {
     if (only !== undefined && !name.includes(only)) continue;
-    await round(name, happen, HEALED);
+    await round(name, happen, HEALED, isOfStore);
     expect(cluster.up.length).toBe(cluster.instances.length);
   }
   await round('calm again', () => delay(CALM), SOON);

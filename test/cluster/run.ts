@@ -42,6 +42,7 @@ export class Run implements Cast {
   readonly faults: string[] = [];
   readonly scenes: readonly Scene[];
   slowest = 0;
+  isCautious = false;
   readonly #random: Random;
   readonly #size: Size;
   readonly #drivers: readonly Driver[];
@@ -76,9 +77,11 @@ export class Run implements Cast {
    *
    * @param meanwhile what happens; the round lasts as long
    * @param within milliseconds in which all must be right
+   * @param isCautious drivers do what needs no knowledge of the store alone
    */
-  async round(name: string, meanwhile: () => Promise<unknown>, within: number): Promise<Round> {
+  async round(name: string, meanwhile: () => Promise<unknown>, within: number, isCautious = false): Promise<Round> {
     this.slowest = 0;
+    this.isCautious = isCautious;
     const stop = new AbortController();
     const drives = Promise.all(this.#drivers.map((driver) => driver.run(stop.signal, this.#size.pace)));
     const looks = this.#lookAround(stop.signal);

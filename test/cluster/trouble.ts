@@ -7,6 +7,8 @@ import type { RedisClientLine, TestRedis, TestRedisCluster } from '../support/re
 /** Something bad that happens to a cluster while it is used; it is over when it resolves. */
 export interface Trouble {
   readonly name: string;
+  /** What the store holds cannot be known meanwhile. */
+  readonly isOfStore?: boolean;
   happen(): Promise<unknown>;
 }
 
@@ -26,11 +28,22 @@ async function restart(instance: Instance, signal: NodeJS.Signals): Promise<void
   await delay(AFTER);
 }
 
-/** What happens to instances, whatever bus they have. */
-export function instanceTroubles({ instances }: Cluster, random: Random): Trouble[] {
+/** What happens to instances and their database, whatever bus they have. */
+export function instanceTroubles({ instances, postgres }: Cluster, random: Random): Trouble[] {
   return [
     { name: 'an instance is killed', happen: () => restart(random.pick(instances), 'SIGKILL') },
     { name: 'an instance is stopped', happen: () => restart(random.pick(instances), 'SIGTERM') },
+    {
+      name: 'the database is restarted',
+      isOfStore: true,
+      async happen() {
+        await delay(BEFORE);
+        await postgres.crash();
+        await delay(AWAY);
+        await postgres.restart();
+        await delay(AFTER);
+      },
+    },
   ];
 }
 
