@@ -59,9 +59,18 @@ export function degradedTests(stage: OnStage): void {
       }
       // A driver goes on at another instance, which has not heard of it.
       await c.send(fleet, { ...at('one', 160), attributes: { status: 'busy' } });
-      expect((await c.post(fleet, '/v1/positions', { ...at('one', 999), timestamp: 1_000 })).body.results).toEqual([
-        { verdict: 'late' },
-      ]);
+      // And back at the first, which has not heard of that.
+      const now = Date.now() + 1_000;
+      await c.send(fleet, { ...at('one', 170), timestamp: now, attributes: { status: 'waits' } });
+      expect((await a.get(fleet, '/v1/drivers/one')).body).toMatchObject({ timestamp: now });
+      for (const [timestamp, verdict] of [
+        [now, 'duplicate'],
+        [now - 1, 'late'],
+        [now + 1, 'accepted'],
+      ] as const) {
+        const { body } = await a.post(fleet, '/v1/positions', { positions: [{ ...at('one', 180), timestamp }] });
+        expect.soft(body.results, verdict).toEqual([{ verdict }]);
+      }
     } finally {
       await redis.start();
     }
@@ -70,8 +79,8 @@ export function degradedTests(stage: OnStage): void {
       for (const client of [own, other]) {
         expect(client.inside()).toEqual(['four', 'one']);
         expect(client.belief().drivers.get('one')).toMatchObject({
-          latitude: at('one', 160).latitude,
-          attributes: { status: 'busy' },
+          latitude: at('one', 180).latitude,
+          attributes: { status: 'waits' },
         });
       }
     }, NOTICED);
