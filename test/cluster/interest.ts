@@ -79,6 +79,7 @@ export function interestTests(stage: OnStage): void {
     await a.send(fleet, { driverId: 'here', ...places[0] }, { driverId: 'there', ...places[1] });
     await until(() => expect(client.inside()).toEqual(['here']));
     expect(channels().length).toBe(1);
+    client.heard.length = 0;
     const answer = await client.ask({ type: 'update', subscription: 'default', ...places[1] }, 'changes');
     expect(answer).toMatchObject({ enter: [{ driverId: 'there' }], exit: [{ driverId: 'here', reason: 'left' }] });
     await a.send(fleet, { driverId: 'there', ...places[1], attributes: { n: 1 } });
