@@ -48,7 +48,7 @@ export interface FrameSink {
   heard(driverId: string, at: number): void;
   /** A driver went off duty. @param at epoch milliseconds */
   removed(driverId: string, at: number): void;
-  /** How far a publisher's sequence is on the channel of a cell. @param cell lease key */
+  /** How far a publisher's sequence is on the channel of a cell. @param cell lease key; −1: on the fleet's own channel */
   beat(cell: number, seq: number): void;
   /** Something on this channel may have reached nobody. */
   lost(): void;
@@ -247,7 +247,7 @@ class FrameReader {
       case BEAT: {
         const start = this.#skip(12);
         const cell = this.#view.getInt32(start, true);
-        if (cell < 0) throw new FrameError('A frame has a cell that is none');
+        if (cell < -1) throw new FrameError('A frame has a cell that is none');
         sink.beat(cell, whole(this.#view.getFloat64(start + 4, true)));
         return;
       }
