@@ -31,8 +31,8 @@ export interface Round {
 /** Milliseconds between two looks, and two things that watchers do. */
 const LOOK = 25;
 const ACT = 60;
-/** What is wrong is told in so many lines. */
-const LINES = 12;
+/** Of each kind of what is wrong so many lines are told. */
+const LINES = 5;
 
 /** Drivers, watchers and those who ask, on all instances of a cluster; what they are told is compared with what is so. */
 export class Run implements Cast {
@@ -101,17 +101,15 @@ export class Run implements Cast {
     const settled = performance.now() - since;
     const questions = Array.from({ length: this.#size.questions }, () => this.#question());
     const answers = await this.#until(since + within, () => this.#wrongAnswers(questions));
-    const faults = [
-      ...this.faults.splice(0),
-      ...new Set(this.#watchers.flatMap(contradictionsOf)),
-      ...watchers,
-      ...answers,
-    ];
+    const contradictions = new Set(this.#watchers.flatMap(contradictionsOf));
+    const faults = [watchers, answers, [...contradictions], this.faults.splice(0)].flatMap((some) =>
+      some.slice(0, LINES),
+    );
     return {
       name,
       settled: Math.round(Math.max(settled, performance.now() - since)),
       slowest: Math.round(this.slowest),
-      faults: faults.slice(0, LINES).map((fault) => `${name}: ${fault}`),
+      faults: faults.map((fault) => `${name}: ${fault}`),
     };
   }
 
