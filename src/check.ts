@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fetchKeys } from './auth/fetch-keys.ts';
+import { inspectRedis } from './bus/inspect-redis.ts';
 import { readArguments, UsageError } from './command-line.ts';
 import { type Config, carelessTrust, loadConfig } from './config.ts';
 import { explain } from './explain.ts';
@@ -23,6 +24,7 @@ export async function checkCommand(argv: readonly string[]): Promise<number> {
   if (careless !== undefined) console.log(`note   ${careless}`);
   const steps: [what: string, look: (config: Config) => string | Promise<string>][] = [
     ['DATABASE_URL', checkDatabase],
+    ...(config.redisUrl === undefined ? [] : [['REDIS_URL', checkRedis] as (typeof steps)[number]]),
     ['DATA_DIR', checkDataDir],
     ['HOST, PORT', checkAddress],
     ...(config.jwksUrl === undefined ? [] : [['JWKS_URL', checkKeys] as (typeof steps)[number]]),
@@ -53,6 +55,16 @@ async function checkDatabase({ databaseUrl }: Config): Promise<string> {
     ? ''
     : '; without row-level security, as its user may neither make nor take the role for it: the start says what to run';
   return `PostgreSQL ${postgres}; ${extension}; ${migrations}${isolation}`;
+}
+
+/** A start goes on without it; but then instances do not hear of each other. */
+async function checkRedis({ redisUrl, redisPrefix, redisStream }: Config): Promise<string> {
+  const { server, masters } = await inspectRedis(redisUrl as string, redisPrefix, redisStream).catch((error: Error) => {
+    const then = 'A start goes on, and tries again; until then /readyz says degraded';
+    throw new Error(`${error.message}. See that this machine reaches it, and its user may do it. ${then}.`);
+  });
+  const size = masters === undefined ? '' : `; a cluster of ${masters} ${masters === 1 ? 'master' : 'masters'}`;
+  return `${server}${size}; it can be published and subscribed`;
 }
 
 /** It holds the embedded database and the development secret: where both are elsewhere, it is not used. */

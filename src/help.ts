@@ -12,8 +12,8 @@ export function serverHelp(): string {
   npm start -- --check         looks whether it would start, and changes nothing
   npm start -- --help
 
---check validates the settings, then looks at what they point at: the database, DATA_DIR, HOST and
-PORT, and JWKS_URL. It prints a line for each: ok, or what is wrong and what to do. Beside a running
+--check validates the settings, then looks at what they point at: the database, Redis, DATA_DIR,
+HOST and PORT, and JWKS_URL. It prints a line for each: ok, or what is wrong and what to do. Beside a running
 server it finds the port and DATA_DIR in use, by that server.
 
 Settings are environment variables; an empty one counts as absent. What stands here is the default.

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { faultOfRedisUrl } from './bus/redis-url.ts';
 
 /** What a setting says of itself beside its rule; `npm start -- --help` is made of it. */
 interface About {
@@ -46,16 +47,6 @@ function isKeysAddress(text: string): boolean {
   return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
 }
 
-/** The place of one Redis server, with how to get into it. */
-const REDIS_SEED = /^rediss?:\/\/[^/?#\s]+\/?(?:0)?$/i;
-
-/** Whether it is the address of one server, or of several of a cluster, which is reached in one way. */
-function isRedisAddress(text: string): boolean {
-  const seeds = text.split(',').map((part) => part.trim());
-  const urls = seeds.map((seed) => (REDIS_SEED.test(seed) ? URL.parse(seed) : null));
-  return urls.every((url) => url !== null && url.hostname !== '' && url.protocol === urls[0]?.protocol);
-}
-
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 // A long list: what a setting may be, what it is for and what it is without, in one place for all who ask.
@@ -75,15 +66,15 @@ const shape = {
     } satisfies About),
   REDIS_URL: z
     .string()
-    .refine(isRedisAddress, {
-      error:
-        'must be a URL such as redis://user:password@host:6379 or rediss://…, or several of them, separated by commas',
+    .check(({ value, issues }) => {
+      const message = faultOfRedisUrl(value);
+      if (message !== undefined) issues.push({ code: 'custom', message, input: undefined });
     })
     .optional()
     .meta({
       description:
         'A Redis or Valkey server (7 or newer), or some of the nodes of a cluster, over which instances tell each other what happens; it needs DATABASE_URL, and JWT_SECRET or JWKS_URL, the same for all. Absent: there is one instance.',
-      values: 'redis://user:password@host:6379 or rediss://…, or several separated by commas',
+      values: 'redis://user:password@host:6379 or rediss://…, further nodes after commas',
     } satisfies About),
   REDIS_PREFIX: z
     .string()

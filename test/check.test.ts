@@ -78,6 +78,18 @@ test('--check says all that is wrong at once, each in a line, without the passwo
   expect(stdout).not.toMatch('hunter2');
 });
 
+test('--check asks Redis too, and says what is wrong without the password', async () => {
+  const { code, stdout, stderr } = await start(['--check'], {
+    DATABASE_URL: 'postgres://nobody:hunter2@127.0.0.1:1/none',
+    REDIS_URL: 'redis://nobody:hunter2@127.0.0.1:1',
+    JWT_SECRET: 'x'.repeat(32),
+    PORT: '0',
+  });
+  expect([code, stderr]).toEqual([1, '']);
+  expect(stdout).toMatch(/^wrong {2}REDIS_URL: 127\.0\.0\.1:1: .*ECONNREFUSED.+A start goes on/m);
+  expect(stdout).not.toMatch('hunter2');
+});
+
 test('--check says who works in DATA_DIR, and is in nobody’s way', async () => {
   const dir = temporary();
   mkdirSync(join(dir, 'postgres'));
