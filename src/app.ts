@@ -39,8 +39,10 @@ import { trackRoutes } from './http/track.ts';
 import { validatorCompiler } from './http/validation.ts';
 import { withinRoutes } from './http/within.ts';
 import { Ingest } from './ingest.ts';
+import type { ClusterState } from './metrics/cluster.ts';
 import { Metrics } from './metrics/metrics.ts';
 import type { WriterState } from './metrics/store.ts';
+import type { StreamState } from './metrics/stream.ts';
 import { Overload } from './overload/overload.ts';
 import { watchLoad } from './overload/watch.ts';
 import { messageEncoder } from './protocol/encode.ts';
@@ -59,6 +61,8 @@ export interface AppDeps {
   readonly tracker: Tracker;
   /** Where there are other instances: who answers, and what has to be waited for; absent: the tracker, and nothing. */
   readonly cluster?: { readonly reads: Reads; readonly waits: Waits };
+  /** What instances do together, to be measured; absent where there is one. */
+  readonly clusterState?: ClusterState;
   /** Where the past is kept; absent when none is. */
   readonly history?: { readonly tracks: TrackSource; readonly replays: ReplaySource };
   /** Where shares and revocations are kept; absent: they are forgotten with the app. */
@@ -67,6 +71,8 @@ export interface AppDeps {
   readonly accessHints?: HintChannel;
   /** What writes to the store, to be measured; absent where nothing is stored. */
   readonly writer?: WriterState;
+  /** What tells on what is stored (REDIS_STREAM), to be measured; absent where nothing does. */
+  readonly stream?: StreamState;
   /** Resolves when the instance can do its work. */
   readonly ready: () => Promise<Readiness>;
   /** The server's clock, epoch milliseconds. */
@@ -204,6 +210,9 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
       overload,
       limited,
       keys,
+      cluster: deps.clusterState,
+      access: access.catchUp,
+      stream: deps.stream,
     });
     await api.register(metricsRoutes, { authenticate, metrics });
   });

@@ -28,7 +28,8 @@ export class Access {
   readonly shares: Shares;
   readonly revocations: Revocations;
   readonly #deps: AccessDeps;
-  readonly #catchUp: CatchUp | undefined;
+  /** Absent where there is one instance. */
+  readonly catchUp: CatchUp | undefined;
   readonly #strangers: Strangers | undefined;
 
   /** Knows all that is stored. @throws {StoreUnavailable} */
@@ -42,11 +43,11 @@ export class Access {
     this.doors = new OpenDoors(this.isRevoked);
     if (others !== undefined) {
       const take = (changed: readonly AccessChange[], found: Kept) => this.#take(changed, found);
-      this.#catchUp = new CatchUp({ store, ...others, take, takeAll: () => this.#takeAll() }, mark);
+      this.catchUp = new CatchUp({ store, ...others, take, takeAll: () => this.#takeAll() }, mark);
       this.#strangers = new Strangers({ store, now, take: (shares) => this.#take([], { shares, revocations: [] }) });
     }
-    const tell = this.#catchUp && ((change: AccessChange) => this.#catchUp?.tell(change));
-    this.shares = new Shares({ store, doors: this.doors, now, maxPerSubject, others: this.#catchUp }, kept.shares);
+    const tell = this.catchUp && ((change: AccessChange) => this.catchUp?.tell(change));
+    this.shares = new Shares({ store, doors: this.doors, now, maxPerSubject, others: this.catchUp }, kept.shares);
     this.revocations = new Revocations({ store, doors: this.doors, shares: this.shares, now, tell }, kept.revocations);
     // Such as were stored behind the back of their token's revocation.
     for (const { fleet, tokenId } of kept.revocations) this.shares.forgetMadeWith(fleet, tokenId);
@@ -78,7 +79,7 @@ export class Access {
 
   /** Heeds other instances no more. */
   close(): void {
-    this.#catchUp?.close();
+    this.catchUp?.close();
   }
 
   /** @param changed what was looked up: a share that was not found has ended */

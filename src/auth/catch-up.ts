@@ -35,6 +35,8 @@ export class CatchUp {
   #isAtIt = false;
   #isClosed = false;
   #failed = false;
+  /** Up to when all is known, as of `performance.now`. */
+  #knownAt = performance.now();
 
   /** @param mark up to which all is known */
   constructor(deps: CatchUpDeps, mark: string) {
@@ -42,6 +44,11 @@ export class CatchUp {
     this.#mark = mark;
     deps.hints.listen({ onHint: (hint) => this.#hear(hint), onMissed: () => this.#check() });
     this.#timer = setInterval(() => this.#check(), CHECK_INTERVAL).unref();
+  }
+
+  /** How long ago all that has changed was last read, milliseconds. */
+  get behind(): number {
+    return performance.now() - this.#knownAt;
   }
 
   /** Tells the others of a change that is stored. */
@@ -98,16 +105,19 @@ export class CatchUp {
 
   async #readOn(): Promise<void> {
     const { store, takeAll } = this.#deps;
+    const askedAt = performance.now();
     const news = await store.changesSince(this.#mark);
     if (news === undefined) {
       const take = takeAll();
       const all = await store.load();
       take(all);
       this.#mark = all.mark;
+      this.#knownAt = askedAt;
       return;
     }
     for (let i = 0; i < news.changes.length; i += BATCH) await this.look(news.changes.slice(i, i + BATCH));
     this.#mark = news.mark;
+    this.#knownAt = askedAt;
   }
 
   #done(): void {

@@ -6,6 +6,8 @@ import type { Ingest } from '../ingest.ts';
 import type { Overload } from '../overload/overload.ts';
 import type { Tracker } from '../tracker.ts';
 import { VERSION } from '../version.ts';
+import { type AccessState, accessMetrics } from './access.ts';
+import { type ClusterState, clusterMetrics } from './cluster.ts';
 import { fixMetrics, trackerMetrics } from './core.ts';
 import { Instruments } from './instruments.ts';
 import { issuerMetrics } from './issuer.ts';
@@ -13,6 +15,7 @@ import { limitMetrics } from './limits.ts';
 import { overloadMetrics } from './overload.ts';
 import { processMetrics } from './process.ts';
 import { storeMetrics, type WriterState } from './store.ts';
+import { type StreamState, streamMetrics } from './stream.ts';
 import { trafficMetrics } from './traffic.ts';
 
 /** What is measured. */
@@ -28,6 +31,11 @@ export interface Measured {
   readonly limited: Limited;
   /** Absent where no issuer is asked for keys. */
   readonly keys: Pick<IssuerKeys, 'available'> | undefined;
+  /** Absent where there is one instance, both. */
+  readonly cluster: ClusterState | undefined;
+  readonly access: AccessState | undefined;
+  /** Absent where there is no such stream. */
+  readonly stream: StreamState | undefined;
 }
 
 /** The metrics of one app and its process. No label holds what a client made up. */
@@ -35,7 +43,9 @@ export class Metrics {
   readonly #own = new Instruments();
   readonly #process = processMetrics();
 
-  constructor({ ingest, tracker, traffic, writer, maxPendingFixes, routes, overload, limited, keys }: Measured) {
+  constructor(measured: Measured) {
+    const { ingest, tracker, traffic, writer, maxPendingFixes, routes, overload, limited, keys } = measured;
+    const { cluster, access, stream } = measured;
     const on = this.#own;
     on.gauge('nearcast_build_info', '1; the label tells the version.', ['version'], () => [
       { labels: { version: VERSION }, value: 1 },
@@ -48,6 +58,9 @@ export class Metrics {
     overloadMetrics(on, overload);
     limitMetrics(on, limited);
     issuerMetrics(on, keys);
+    if (cluster !== undefined) clusterMetrics(on, cluster);
+    if (access !== undefined) accessMetrics(on, access);
+    if (stream !== undefined) streamMetrics(on, stream);
   }
 
   get contentType(): string {

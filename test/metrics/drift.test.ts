@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { HintHub } from '../support/hints.ts';
 import { type Scrape, scrape } from '../support/metrics.ts';
 import { startServer } from '../support/server.ts';
+import { clusterState } from './cluster-state.ts';
 
 const read = (path: string) => readFileSync(path, 'utf8');
 const docs = read('docs/operations.md');
@@ -42,7 +44,11 @@ class Told {
   readonly labelsOf = new Map<string, Set<string>>();
 
   static async now(): Promise<Told> {
-    const server = await startServer();
+    const server = await startServer({
+      accessHints: new HintHub().channel(),
+      clusterState: clusterState(),
+      stream: { entries: 1, waiting: 2, dropped: 3, failures: 4 },
+    });
     const watcher = await server.connect('/ws?latitude=1&longitude=2&radius=3');
     await watcher.next('snapshot');
     await server.post('/v1/positions', { driverId: 'd', latitude: 1, longitude: 2 });

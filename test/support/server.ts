@@ -47,6 +47,8 @@ export async function startServer(
     history?: AppDeps['history'];
     access?: AppDeps['access'];
     accessHints?: AppDeps['accessHints'];
+    clusterState?: AppDeps['clusterState'];
+    stream?: AppDeps['stream'];
     maxPending?: number;
     ready?: AppDeps['ready'];
     now?: () => number;
@@ -81,6 +83,8 @@ export async function startServer(
     history: options.history,
     access: options.access,
     accessHints: options.accessHints,
+    clusterState: options.clusterState,
+    stream: options.stream,
     writer,
     ready: options.ready ?? (async () => 'ok'),
     now,
