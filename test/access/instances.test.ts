@@ -46,7 +46,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'instances of one databa
     return { hub, a: await start(), b: await start() };
   }
 
-  test('what is revoked at one is closed and refused at the other, by every door', async () => {
+  test('[19.5] what is revoked at one is closed and refused at the other, by every door', async () => {
     const { a, b } = await instances();
     const jwt = token({ sub: 'anna', jti: 'j' });
     const made = await share(a, jwt);
@@ -74,7 +74,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'instances of one databa
     await other.settled();
   });
 
-  test('a share is good at both at once, though no hint comes, and ends at both wherever it is ended', async () => {
+  test('[18.7] a share is good at both at once, though no hint comes, and ends at both wherever it is ended', async () => {
     const { a, b, hub } = await instances();
     const jwt = token({ sub: 'anna', jti: 'j' });
     hub.isCut = true;
@@ -97,7 +97,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'instances of one databa
     expect(shares).toMatchObject([{ id: one.id }]);
   });
 
-  test('what is revoked while hints are lost is closed when the store is asked the next time, within five seconds', async () => {
+  test('[19.5] what is revoked while hints are lost is closed when the store is asked the next time, within five seconds', async () => {
     expect(CHECK_INTERVAL).toBeLessThan(5_000);
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     onTestFinished(() => void vi.useRealTimers());
@@ -114,7 +114,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'instances of one databa
     expect(await status(b, jwt)).toBe(401);
   });
 
-  test('a subject has no more shares than allowed at both together', async () => {
+  test('[18.7] a subject has no more shares than allowed at both together', async () => {
     const { a, b } = await instances({ MAX_SHARES_PER_SUBJECT: '3' });
     const asked = Array.from({ length: 12 }, (_, i) =>
       (i % 2 === 0 ? a : b).post('/v1/shares', { driverId: 'd' }, bearer(token({ sub: 'anna' }))),
@@ -123,7 +123,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'instances of one databa
     expect(statuses.sort()).toEqual([...Array(3).fill(201), ...Array(9).fill(429)]);
   });
 
-  test('while the database hangs, known tokens and shares go on; of an unknown one it is said that it cannot be told', async () => {
+  test('[18.7] while the database hangs, known tokens and shares go on; of an unknown one it is said that it cannot be told', async () => {
     const { a, b } = await instances();
     const jwt = token({ sub: 'anna', jti: 'j' });
     const made = await share(a, jwt);

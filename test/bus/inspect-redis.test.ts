@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { inspectRedis } from '../../src/bus/inspect-redis.ts';
+import { RedisBus } from '../../src/bus/redis.ts';
+import { parseRedisUrl } from '../../src/bus/redis-url.ts';
 import { findRedis, startRedis, startRedisCluster, type TestRedis } from '../support/redis.ts';
 import { describeWith } from '../support/services.ts';
 import { slowTest } from '../support/slow.ts';
@@ -42,6 +45,34 @@ describeWith('redis-server', findRedis(), 'what --check finds out of Redis', (bi
     expect(await inspectRedis(redis.urlAs('narrow:pass'), 'other')).toBeDefined();
     await redis.command('ACL', 'SETUSER', 'mute', 'on', '>pass', '~*', '&*', '+@all', '-ssubscribe');
     await expect(inspectRedis(redis.urlAs('mute:pass'), 'nearcast')).rejects.toThrow(/NOPERM/);
+  });
+
+  test('the rights that SECURITY.md names are enough, for it and for the bus', async () => {
+    const [, rule] = /`(ACL SETUSER [^`]+)`/.exec(readFileSync('SECURITY.md', 'utf8')) as RegExpExecArray;
+    await redis.command(...rule.replace('PASSWORD', 'pass').replace('STREAM', 'fixes').split(/\s+/));
+    const url = redis.urlAs('nearcast:pass');
+    expect(await inspectRedis(url, 'nearcast', 'fixes')).toBeDefined();
+    await expect(inspectRedis(url, 'other')).rejects.toThrow(/NOPERM/);
+    await expect(inspectRedis(url, 'nearcast', 'text')).rejects.toThrow(/NOPERM/);
+    const faults: string[] = [];
+    const bus = new RedisBus({ target: parseRedisUrl(url), onFault: (fault) => faults.push(fault) });
+    const up = Promise.withResolvers<void>();
+    const heard = Promise.withResolvers<string>();
+    bus.listen({
+      onMessage: (channel, data) => heard.resolve(`${channel} ${data}`),
+      onLost: () => {},
+      onUnsent: () => {},
+      onUp: () => up.resolve(),
+      onDown: () => {},
+    });
+    try {
+      await up.promise;
+      await bus.subscribe(['nearcast/default']);
+      bus.publish('nearcast/default', Buffer.from('word'));
+      expect([await heard.promise, faults]).toEqual(['nearcast/default word', []]);
+    } finally {
+      await bus.close();
+    }
   });
 
   slowTest('a server that hangs is given up', async () => {
