@@ -16,6 +16,9 @@ import { recover } from './recovery.ts';
 import { GroupCommit } from './store/group-commit.ts';
 import { type OpenedStore, openStore } from './store/open.ts';
 import { StoreUnavailable } from './store/store.ts';
+import { StreamedStore } from './store/streamed.ts';
+import type { FixStream } from './stream/fix-stream.ts';
+import { openStream, wordsFor } from './stream/open-stream.ts';
 import { Tracker } from './tracker.ts';
 import { welcome } from './welcome.ts';
 
@@ -29,6 +32,8 @@ const START_ABORT_TIME = 5_000;
 const ECHO_TIME = 1_000;
 /** What is not stored yet gets this much of it before the sockets close, and as much again after. */
 const DRAIN_TIME = 2_000;
+/** What is stored and waits to be told on gets this much, beside the sockets. */
+const STREAM_TIME = 2_000;
 /**
  * Who has not sent its request or read its answer is cut off so many milliseconds after the server began to close, and
  * who was answered only at the very end gets this much.
@@ -87,8 +92,9 @@ async function run(config: Config, log: Logger): Promise<void> {
     }),
   ]);
   let app: FastifyInstance | undefined;
+  const stream = openStream(config, log);
   const writer = new GroupCommit({
-    store: opened.store,
+    store: stream === undefined ? opened.store : new StreamedStore(opened.store, stream),
     maxPending: config.maxPendingFixes,
     onRejected: (entry, error) => {
       const { fleet } = entry.kind === 'removal' ? entry.driver : entry.fix;
@@ -157,7 +163,7 @@ async function run(config: Config, log: Logger): Promise<void> {
     });
     clearInterval(expiry);
   } finally {
-    await shutDown(app, writer, opened, joined);
+    await shutDown(app, writer, opened, joined, stream);
   }
 }
 
@@ -191,6 +197,7 @@ async function shutDown(
   writer: GroupCommit,
   opened: OpenedStore,
   joined: { close(): Promise<void> } | undefined,
+  stream: FixStream | undefined,
 ): Promise<void> {
   // Also a handle that keeps the process alive, when all else that waits is timers that do not.
   setTimeout(() => {
@@ -207,6 +214,7 @@ async function shutDown(
     log.error(`${writer.unstored} writes that were received, and not acknowledged, could not be stored`);
   }
   writer.close();
+  const streaming = stream?.close(STREAM_TIME);
   // A connection whose last answer only now went out would be kept for another request that never comes.
   const sweep = setInterval(() => app?.server.closeIdleConnections(), 50);
   // One on which a request never came whole, or none at all, does not count as idle.
@@ -216,6 +224,8 @@ async function shutDown(
   clearTimeout(cut);
   clearInterval(sweep);
   await joined?.close();
+  const missing = await streaming;
+  if (missing !== undefined) log.warn(`not told on to the stream: ${wordsFor(missing)}`);
   await opened.close();
 }
 

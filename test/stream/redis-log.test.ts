@@ -1,0 +1,220 @@
+import { createClient } from '@redis/client';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { streamEventSchema } from '../../src/protocol/stream-event.ts';
+import { MemoryStore } from '../../src/store/memory.ts';
+import { StreamedStore } from '../../src/store/streamed.ts';
+import { FixStream, type FixStreamOptions } from '../../src/stream/fix-stream.ts';
+import { RedisLog } from '../../src/stream/redis-log.ts';
+import { positions, row, T0 } from '../store/rows.ts';
+import { Network } from '../support/network.ts';
+import { describeWith } from '../support/services.ts';
+import { startRedis } from './redis-server.ts';
+
+const KEY = 'nearcast-fixes';
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+describeWith('redis-server', 'redis-server', 'on a Redis server', () => {
+  let redis: Awaited<ReturnType<typeof startRedis>>;
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+  afterAll(() => redis?.stop());
+  beforeEach(() => ask('FLUSHALL'));
+
+  /** Asks the server over a connection that is there for this alone. */
+  async function ask<T>(...command: string[]): Promise<T> {
+    const client = createClient({ url: redis.url }).on('error', () => {});
+    await client.connect();
+    try {
+      return (await client.sendCommand(command)) as T;
+    } finally {
+      client.destroy();
+    }
+  }
+
+  /** What the stream has, in its order. */
+  async function told() {
+    const entries = await ask<[id: string, fields: string[]][]>('XRANGE', KEY, '-', '+');
+    return entries.map(([, [field, text, ...more]]) => {
+      expect([field, more]).toEqual(['event', []]);
+      return streamEventSchema.parse(JSON.parse(text));
+    });
+  }
+
+  function stage(url = redis.url, options: Partial<FixStreamOptions> = {}, maxLength = 1_000_000) {
+    const said: string[] = [];
+    const stream = new FixStream({
+      log: new RedisLog({ url, key: KEY, maxLength }),
+      onTrouble: ({ message }) => said.push(message),
+      onReturn: () => said.push('back'),
+      retryDelay: 5,
+      retryDelayMax: 20,
+      ...options,
+    });
+    const inner = new MemoryStore(undefined, 0);
+    const store = new StreamedStore(inner, stream);
+    onTestFinished(async () => {
+      await stream.close(0);
+    });
+    return { said, stream, store, inner };
+  }
+
+  /** Writes rounds of fixes of some drivers, one after the other, while the callback does something. */
+  async function load(store: StreamedStore, rounds: number, during: (round: number) => Promise<void> | void) {
+    for (let n = 0; n < rounds; n++) {
+      await during(n);
+      await store.write(positions(['a', 'b', 'c'].map((id) => row(id, { timestamp: T0 + n, lat: n / 1000 }))));
+      await turn();
+    }
+  }
+
+  /** The timestamps of a driver that the stream has, in its order. */
+  const timesOf = (events: Awaited<ReturnType<typeof told>>, id: string) =>
+    events.flatMap((event) => (event.type !== 'offline' && event.driverId === id ? [event.timestamp - T0] : []));
+
+  /** Until all that was stored is in the stream. */
+  const drained = (stream: FixStream) => expect.poll(() => stream.waiting, { timeout: 10_000 }).toBe(0);
+
+  test('the stream has what was stored, bit for bit and in order, when whoever stored it hears so', async () => {
+    const { store, stream } = stage();
+    const fix = row('é "1" \u{1F695}', {
+      lat: 12.345678901234567,
+      lng: -179.99999999999997,
+      speed: 5e-324,
+      attributes: { status: 'available', seats: 4, electric: true, 'weird "key"\\': '𝕏 \n\t "quoted" \\ \u0001' },
+    });
+    await store.write(positions([row('a'), fix]));
+    await store.write([
+      { kind: 'late', fix: row('a', { timestamp: T0 - 1 }) },
+      { kind: 'removal', driver: { fleet: 'default', driverId: 'a' }, at: T0 + 6 },
+    ]);
+    const { fleet, driverId, lat, lng, timestamp, receivedAt, speed, attributes } = fix;
+    const bare = { fleet, driverId: 'a', latitude: 12.345, longitude: 67.89, timestamp: T0, receivedAt: T0 + 5 };
+    expect(await told()).toEqual([
+      { type: 'accepted', ...bare },
+      { type: 'accepted', fleet, driverId, latitude: lat, longitude: lng, timestamp, receivedAt, speed, attributes },
+      { type: 'late', ...bare, timestamp: T0 - 1 },
+      { type: 'offline', fleet, driverId: 'a', at: T0 + 6 },
+    ]);
+    expect([stream.entries, stream.waiting, stream.failures]).toEqual([4, 0, 0]);
+  });
+
+  test('it is kept about as long as it may be, and batches larger than one command are in order', async () => {
+    const { store, stream } = stage(redis.url, {}, 1000);
+    await store.write(positions(Array.from({ length: 5000 }, (_, n) => row('a', { timestamp: T0 + n }))));
+    expect(stream.entries).toBe(5000);
+    const times = timesOf(await told(), 'a');
+    expect(times).toEqual(Array.from(times, (_, n) => 5000 - times.length + n));
+    // Redis lets go of whole nodes, of 100 entries.
+    expect(times.length).toBeGreaterThanOrEqual(1000);
+    expect(times.length).toBeLessThan(1200);
+  });
+
+  test('a server that is restarted under load has all of it afterwards, of each driver in order', async () => {
+    const { store, stream, said, inner } = stage();
+    await load(store, 60, async (n) => {
+      if (n === 20) await redis.crash();
+      if (n === 40) await redis.restart();
+    });
+    await drained(stream);
+    expect(said[0]).toMatch(/closed|ECONNRE/);
+    expect(said.at(-1)).toBe('back');
+    const events = await told();
+    for (const id of ['a', 'b', 'c']) {
+      const stored = inner.fixesOf('default').flatMap((fix) => (fix.driverId === id ? [fix.timestamp - T0] : []));
+      expect(timesOf(events, id)).toEqual(stored.sort((a, b) => a - b));
+    }
+  });
+
+  test('connections that are cut under load lose nothing: what is there twice was cut before its answer', async () => {
+    const network = await Network.to(redis.port);
+    const { store, stream, inner } = stage(`redis://127.0.0.1:${network.port}`);
+    await load(store, 80, async (n) => {
+      if (n % 8 > 0) return;
+      await drained(stream);
+      if (n % 16 > 0) network.cut();
+      else setImmediate(() => network.cut());
+    });
+    await drained(stream);
+    expect(stream.failures).toBeGreaterThan(3);
+    const events = await told();
+    expect(events.length).toBeLessThanOrEqual(3 * (80 + stream.failures));
+    for (const id of ['a', 'b', 'c']) {
+      const firsts = [...new Set(timesOf(events, id))];
+      expect(firsts).toEqual(Array.from({ length: 80 }, (_, n) => n));
+    }
+    expect(inner.fixesOf('default')).toHaveLength(240);
+  });
+
+  test('a server that is silent holds nobody up but the first, and memory is bounded', async () => {
+    const network = await Network.to(redis.port);
+    const { store, stream, said } = stage(`redis://127.0.0.1:${network.port}`, { maxWaiting: 90, patience: 100 });
+    await store.write(positions([row('first')]));
+    network.freeze();
+    const began = performance.now();
+    await load(store, 1, () => {});
+    const waited = performance.now() - began;
+    expect(waited).toBeGreaterThan(95);
+    await load(store, 300, () => {});
+    expect(performance.now() - began - waited).toBeLessThan(1000);
+    expect(said).toEqual(['no answer within 100 ms']);
+    expect([stream.waiting, stream.dropped]).toEqual([93, 810]);
+    network.thaw();
+    await drained(stream);
+    // What it had been given before, and the newest of the rest.
+    expect(timesOf(await told(), 'a')).toEqual([0, ...Array.from({ length: 30 }, (_, n) => 270 + n)]);
+  });
+
+  test('what the server refuses is told in its words, and is there when it does no longer', async () => {
+    const refused = async (reason: RegExp, spoil: string[], mend: string[]) => {
+      const { store, stream, said } = stage();
+      await ask(...spoil);
+      await store.write(positions([row('a', { timestamp: T0 + 1 })]));
+      await store.write(positions([row('a', { timestamp: T0 + 2 })]));
+      await expect.poll(() => stream.failures).toBeGreaterThan(1);
+      expect(said).toEqual([expect.stringMatching(reason)]);
+      await ask(...mend);
+      await drained(stream);
+      expect(said).toHaveLength(2);
+      expect(timesOf(await told(), 'a')).toEqual([1, 2]);
+      await ask('DEL', KEY);
+      await stream.close(0);
+    };
+    await refused(/^WRONGTYPE /, ['SET', KEY, 'taken'], ['DEL', KEY]);
+    await refused(/^OOM /, ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0']);
+    await refused(
+      /^NOPERM |can't run this command/,
+      ['ACL', 'SETUSER', 'default', '-xadd'],
+      ['ACL', 'SETUSER', 'default', '+xadd'],
+    );
+    await refused(/^READONLY /, ['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE']);
+  });
+
+  test('a password that is missing or wrong is told without it, and the right one is taken', async () => {
+    await ask('ACL', 'SETUSER', 'streamer', 'on', '>the password', `~${KEY}`, '+eval', '+xadd', '+client', '+hello');
+    const { store, said } = stage(`redis://streamer:wrong-one@127.0.0.1:${redis.port}`);
+    await store.write(positions([row('a')]));
+    expect(said).toEqual([expect.stringMatching(/^WRONGPASS /)]);
+    expect(said[0]).not.toContain('wrong-one');
+    const right = stage(`redis://streamer:the%20password@127.0.0.1:${redis.port}`);
+    await right.store.write(positions([row('b')]));
+    expect([right.said, right.stream.entries]).toEqual([[], 1]);
+    await ask('ACL', 'DELUSER', 'streamer');
+  });
+
+  test('of several addresses the one that answers is taken', async () => {
+    const { store, stream, said } = stage(`redis://127.0.0.1:1, ${redis.url}`);
+    await store.write(positions([row('a')]));
+    await drained(stream);
+    expect(said.length === 0 || /ECONNREFUSED/.test(said[0])).toBe(true);
+  });
+
+  test('when it is closed no connection is left', async () => {
+    const { store, stream } = stage();
+    await store.write(positions([row('a')]));
+    const connections = async () => (await ask<string>('CLIENT', 'LIST')).split('nearcast-stream').length - 1;
+    expect(await connections()).toBe(1);
+    expect(await stream.close(1000)).toBeUndefined();
+    await expect.poll(connections).toBe(0);
+  });
+});
