@@ -1,4 +1,3 @@
-import { createClient } from '@redis/client';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { streamEventSchema } from '../../src/protocol/stream-event.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
@@ -7,34 +6,27 @@ import { FixStream, type FixStreamOptions } from '../../src/stream/fix-stream.ts
 import { RedisLog } from '../../src/stream/redis-log.ts';
 import { positions, row, T0 } from '../store/rows.ts';
 import { Network } from '../support/network.ts';
+import { findRedis, startRedis, startRedisCluster, type TestRedis } from '../support/redis.ts';
 import { describeWith } from '../support/services.ts';
-import { startRedis } from './redis-server.ts';
+import { slowTest } from '../support/slow.ts';
 
 const KEY = 'nearcast-fixes';
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-describeWith('redis-server', 'redis-server', 'on a Redis server', () => {
-  let redis: Awaited<ReturnType<typeof startRedis>>;
+/** What it has answered is there when it is started again. */
+const PERSISTENT = ['--appendonly', 'yes', '--appendfsync', 'always'];
+
+describeWith('redis-server', findRedis(), 'on a Redis server', (bin) => {
+  let redis: TestRedis;
   beforeAll(async () => {
-    redis = await startRedis();
+    redis = await startRedis(bin, { args: PERSISTENT });
   });
   afterAll(() => redis?.stop());
-  beforeEach(() => ask('FLUSHALL'));
-
-  /** Asks the server over a connection that is there for this alone. */
-  async function ask<T>(...command: string[]): Promise<T> {
-    const client = createClient({ url: redis.url }).on('error', () => {});
-    await client.connect();
-    try {
-      return (await client.sendCommand(command)) as T;
-    } finally {
-      client.destroy();
-    }
-  }
+  beforeEach(() => redis.command('FLUSHALL'));
 
   /** What the stream has, in its order. */
-  async function told() {
-    const entries = await ask<[id: string, fields: string[]][]>('XRANGE', KEY, '-', '+');
+  async function told(at = redis) {
+    const entries = (await at.command('XRANGE', KEY, '-', '+')) as [id: string, fields: string[]][];
     return entries.map(([, [field, text, ...more]]) => {
       expect([field, more]).toEqual(['event', []]);
       return streamEventSchema.parse(JSON.parse(text));
@@ -114,7 +106,7 @@ describeWith('redis-server', 'redis-server', 'on a Redis server', () => {
     const { store, stream, said, inner } = stage();
     await load(store, 60, async (n) => {
       if (n === 20) await redis.crash();
-      if (n === 40) await redis.restart();
+      if (n === 40) await redis.start();
     });
     await drained(stream);
     expect(said[0]).toMatch(/closed|ECONNRE/);
@@ -168,16 +160,16 @@ describeWith('redis-server', 'redis-server', 'on a Redis server', () => {
   test('what the server refuses is told in its words, and is there when it does no longer', async () => {
     const refused = async (reason: RegExp, spoil: string[], mend: string[]) => {
       const { store, stream, said } = stage();
-      await ask(...spoil);
+      await redis.command(...spoil);
       await store.write(positions([row('a', { timestamp: T0 + 1 })]));
       await store.write(positions([row('a', { timestamp: T0 + 2 })]));
       await expect.poll(() => stream.failures).toBeGreaterThan(1);
       expect(said).toEqual([expect.stringMatching(reason)]);
-      await ask(...mend);
+      await redis.command(...mend);
       await drained(stream);
       expect(said).toHaveLength(2);
       expect(timesOf(await told(), 'a')).toEqual([1, 2]);
-      await ask('DEL', KEY);
+      await redis.command('DEL', KEY);
       await stream.close(0);
     };
     await refused(/^WRONGTYPE /, ['SET', KEY, 'taken'], ['DEL', KEY]);
@@ -191,15 +183,26 @@ describeWith('redis-server', 'redis-server', 'on a Redis server', () => {
   });
 
   test('a password that is missing or wrong is told without it, and the right one is taken', async () => {
-    await ask('ACL', 'SETUSER', 'streamer', 'on', '>the password', `~${KEY}`, '+eval', '+xadd', '+client', '+hello');
-    const { store, said } = stage(`redis://streamer:wrong-one@127.0.0.1:${redis.port}`);
+    await redis.command(
+      'ACL',
+      'SETUSER',
+      'streamer',
+      'on',
+      '>the password',
+      `~${KEY}`,
+      '+eval',
+      '+xadd',
+      '+client',
+      '+hello',
+    );
+    const { store, said } = stage(redis.urlAs('streamer:wrong-one'));
     await store.write(positions([row('a')]));
     expect(said).toEqual([expect.stringMatching(/^WRONGPASS /)]);
     expect(said[0]).not.toContain('wrong-one');
-    const right = stage(`redis://streamer:the%20password@127.0.0.1:${redis.port}`);
+    const right = stage(redis.urlAs('streamer:the%20password'));
     await right.store.write(positions([row('b')]));
     expect([right.said, right.stream.entries]).toEqual([[], 1]);
-    await ask('ACL', 'DELUSER', 'streamer');
+    await redis.command('ACL', 'DELUSER', 'streamer');
   });
 
   test('of several addresses the one that answers is taken', async () => {
@@ -212,9 +215,55 @@ describeWith('redis-server', 'redis-server', 'on a Redis server', () => {
   test('when it is closed no connection is left', async () => {
     const { store, stream } = stage();
     await store.write(positions([row('a')]));
-    const connections = async () => (await ask<string>('CLIENT', 'LIST')).split('nearcast-stream').length - 1;
+    const connections = async () => (await redis.clients()).filter(({ name }) => name === 'nearcast-stream').length;
     expect(await connections()).toBe(1);
     expect(await stream.close(1000)).toBeUndefined();
     await expect.poll(connections).toBe(0);
+  });
+
+  slowTest('a server that is silent for long is left, and all is there when it speaks again', async () => {
+    const network = await Network.to(redis.port);
+    const { store, stream, said } = stage(`redis://127.0.0.1:${network.port}`);
+    await load(store, 10, () => {});
+    network.freeze();
+    await load(store, 10, () => {});
+    await expect.poll(() => said, { timeout: 10_000 }).toContain('no answer within 5 s');
+    network.thaw();
+    await drained(stream);
+    expect([...new Set(timesOf(await told(), 'a'))]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  slowTest('in a cluster it is followed to the node that has it, wherever that goes', async () => {
+    const cluster = await startRedisCluster(bin, { replicas: true, args: PERSISTENT });
+    onTestFinished(() => cluster.stop());
+    const { store, stream } = stage(cluster.url);
+    const owner = await cluster.ownerOf(KEY);
+    const other = cluster.nodes.slice(0, 3).find((node) => node !== owner) as TestRedis;
+    const [from, to] = await Promise.all([owner, other].map((node) => node.command('CLUSTER', 'MYID')));
+    const slot = String(await owner.command('CLUSTER', 'KEYSLOT', KEY));
+    const tell = (id: unknown) =>
+      [owner, other].map((node) => node.command('CLUSTER', 'SETSLOT', slot, 'NODE', `${id}`));
+    await load(store, 60, async (n) => {
+      if (n === 20) {
+        await drained(stream);
+        await other.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', `${from}`);
+        await owner.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', `${to}`);
+        // From now on the one has it no more, and the other not for everybody.
+        await owner.command('MIGRATE', '127.0.0.1', `${other.port}`, KEY, '0', '5000');
+      }
+      if (n === 30) await Promise.all(tell(to));
+      if (n === 40) {
+        await drained(stream);
+        // What the replica has taken over is what it has: it must have all before.
+        await other.command('WAIT', '1', '5000');
+        await cluster.failOver(other);
+      }
+    });
+    await drained(stream);
+    const master = await cluster.ownerOf(KEY);
+    expect([owner, other]).not.toContain(master);
+    for (const id of ['a', 'b', 'c']) {
+      expect(timesOf(await told(master), id)).toEqual(Array.from({ length: 60 }, (_, n) => n));
+    }
   });
 });
