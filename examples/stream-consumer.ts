@@ -2,6 +2,7 @@
 //   node examples/stream-consumer.ts redis://127.0.0.1:6379 nearcast-fixes map-makers worker-1
 // Consumers of one group share the entries; each group gets them all. One that dies leaves what it had not
 // acknowledged to the others, after as many seconds as a fifth argument says (30).
+import { setTimeout } from 'node:timers/promises';
 import { createClient } from '@redis/client';
 
 const [url, key, group, consumer, idle = '30'] = process.argv.slice(2);
@@ -53,7 +54,12 @@ process.once('SIGTERM', () => {
   running = false;
 });
 
-async function work(entries: readonly ({ id: string; message: Record<string, string> } | null)[]): Promise<void> {
+interface Entry {
+  readonly id: string;
+  readonly message: Record<string, string>;
+}
+
+async function work(entries: readonly (Entry | null)[]): Promise<void> {
   const taken = entries.filter((entry) => entry !== null);
   if (taken.length === 0) return;
   for (const { message } of taken) apply(JSON.parse(message.event));
@@ -68,16 +74,19 @@ async function work(entries: readonly ({ id: string; message: Record<string, str
 }
 
 while (running) {
-  // What others took and never acknowledged, or this one before it was restarted.
-  let from = '0-0';
-  do {
-    const claimed = await redis.xAutoClaim(key, group, consumer, Number(idle) * 1000, from, { COUNT: 500 });
-    await work(claimed.messages);
-    from = claimed.nextId;
-  } while (from !== '0-0' && running);
-  const read = await redis.xReadGroup(group, consumer, { key, id: '>' }, { COUNT: 500, BLOCK: 1000 });
-  for (const { messages } of (read ?? []) as { messages: { id: string; message: Record<string, string> }[] }[]) {
-    await work(messages);
+  try {
+    // What others took and never acknowledged, or this one before it was restarted.
+    let from = '0-0';
+    do {
+      const claimed = await redis.xAutoClaim(key, group, consumer, Number(idle) * 1000, from, { COUNT: 500 });
+      await work(claimed.messages);
+      from = claimed.nextId;
+    } while (from !== '0-0' && running);
+    const read = await redis.xReadGroup(group, consumer, { key, id: '>' }, { COUNT: 500, BLOCK: 1000 });
+    for (const { messages } of (read ?? []) as { messages: Entry[] }[]) await work(messages);
+  } catch (error) {
+    console.error(`goes on in a second: ${(error as Error).message}`);
+    await setTimeout(1000);
   }
 }
 redis.destroy();
