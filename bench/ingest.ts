@@ -4,6 +4,7 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readArguments } from '../src/command-line.ts';
 import { createDatabase, findPostgres, startPostgres } from '../test/support/postgres.ts';
+import { findRedis, startRedis } from '../test/support/redis.ts';
 import { Child } from './child.ts';
 import { columns } from './columns.ts';
 import { Histogram } from './histogram.ts';
@@ -28,6 +29,7 @@ JSON and answers with the same bytes: what is left of its speed?
   --sockets N    connections, of a driver each (1000)
   --window N     fixes of a connection that may wait for their acknowledgement (8)
   --no-database  the memory store alone
+  --stream       with a Redis Stream too, that what is stored is told on to
   --profile      then profiles Nearcast and the bare server under the same load, and prints where their time goes
   --pin          keeps the load to the first processor and the servers to the last (Linux: taskset)
   --seed N       the same seed gives the same drivers (1)
@@ -89,11 +91,13 @@ async function measure(options: Options, atEnd: (() => unknown)[]): Promise<void
     const used = { server: 0, self: 0, clock: 0, acks: 0 };
     lines.push({ name, server, load, rates: [], latencies: new Histogram(), used });
   };
-  const nearcast = (name: string, store: NearcastOptions['store']) =>
-    add(name, 'servers/nearcast.ts', { secret, store } satisfies NearcastOptions);
+  const redis = options.stream ? await startedRedis(atEnd) : undefined;
+  const nearcast = (name: string, store: NearcastOptions['store'], stream?: string) =>
+    add(name, 'servers/nearcast.ts', { secret, store, stream } satisfies NearcastOptions);
 
   await add('bare ws, JSON.parse', 'servers/ack.ts', {});
   await nearcast('Nearcast, memory', { kind: 'memory' });
+  if (redis !== undefined) await nearcast('Nearcast, memory, stream', { kind: 'memory' }, redis);
   if (options.database) {
     const bin = findPostgres();
     if (bin === undefined) console.error('no PostgreSQL with PostGIS on this machine: its line is left out');
@@ -101,6 +105,10 @@ async function measure(options: Options, atEnd: (() => unknown)[]): Promise<void
       const postgres = await startPostgres(bin);
       atEnd.push(() => postgres.stop());
       await nearcast('Nearcast, PostGIS', { kind: 'postgis', url: await createDatabase(postgres, 'ingest') });
+      if (redis !== undefined) {
+        const url = await createDatabase(postgres, 'ingest_stream');
+        await nearcast('Nearcast, PostGIS, stream', { kind: 'postgis', url }, redis);
+      }
     }
     const dir = await mkdtemp(join(tmpdir(), 'nearcast-ingest-'));
     atEnd.push(() => rm(dir, { recursive: true, force: true }));
@@ -127,6 +135,15 @@ async function measure(options: Options, atEnd: (() => unknown)[]): Promise<void
     });
   const title = 'Nearcast, memory: µs of a fix spent in each function itself, and of one to the bare server';
   console.log(`\n${sideBySide(title, await profile(lines[1]), await profile(lines[0]))}`);
+}
+
+/** The URL of a Redis server of this bench's own. */
+async function startedRedis(atEnd: (() => unknown)[]): Promise<string> {
+  const bin = findRedis();
+  if (bin === undefined) throw new Error('--stream needs a redis-server on this machine');
+  const redis = await startRedis(bin);
+  atEnd.push(() => redis.stop());
+  return redis.url;
 }
 
 async function turn({ server, load, rates, latencies, used }: Line, seconds: number): Promise<void> {
@@ -181,7 +198,7 @@ type Options = ReturnType<typeof readOptions>;
 function readOptions(argv: readonly string[]) {
   const { flags, number } = readArguments(argv, {
     values: ['rounds', 'seconds', 'sockets', 'window', 'seed'],
-    flags: ['quick', 'no-database', 'profile', 'pin'],
+    flags: ['quick', 'no-database', 'stream', 'profile', 'pin'],
   });
   const quick = flags.has('quick');
   return {
@@ -190,6 +207,7 @@ function readOptions(argv: readonly string[]) {
     sockets: number('sockets', 1000, { min: 1, max: 8000, whole: true }),
     window: number('window', 8, { min: 1, max: 1000, whole: true }),
     database: !quick && !flags.has('no-database'),
+    stream: flags.has('stream'),
     profile: flags.has('profile'),
     pin: flags.has('pin'),
     seed: number('seed', 1, { whole: true }),

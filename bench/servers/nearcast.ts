@@ -9,6 +9,9 @@ import { MemoryStore } from '../../src/store/memory.ts';
 import { MemoryAccess } from '../../src/store/memory-access.ts';
 import { MemoryPositions } from '../../src/store/memory-positions.ts';
 import { type OpenedStore, openStore } from '../../src/store/open.ts';
+import { StreamedStore } from '../../src/store/streamed.ts';
+import { FixStream } from '../../src/stream/fix-stream.ts';
+import { RedisLog } from '../../src/stream/redis-log.ts';
 import { Tracker } from '../../src/tracker.ts';
 import { optionsOfParent } from '../in-child.ts';
 import { serve } from './serve.ts';
@@ -18,6 +21,8 @@ export interface NearcastOptions {
   readonly secret: string;
   /** What acknowledged fixes are in; `postgis` needs the URL of a database, `embedded` a directory. */
   readonly store: { readonly kind: 'memory' | 'postgis' | 'embedded'; readonly url?: string; readonly dir?: string };
+  /** The URL of a Redis server with a stream that what is stored is told on to. */
+  readonly stream?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -34,8 +39,15 @@ const LIMITS = {
 const options = optionsOfParent<NearcastOptions>();
 const log = pino({ level: 'warn' }, pino.destination(2));
 const { store, close } = await open(options.store);
+const stream =
+  options.stream === undefined
+    ? undefined
+    : new FixStream({
+        log: new RedisLog({ url: options.stream, key: 'bench', maxLength: 100_000 }),
+        onTrouble: (error) => log.error({ err: error }, 'stream'),
+      });
 const writer = new GroupCommit({
-  store,
+  store: stream === undefined ? store : new StreamedStore(store, stream),
   onRejected: (_row, error) => log.error({ err: error }, 'rejected'),
   onAvailability: (error) => log.error({ err: error }, 'availability'),
 });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Entry } from '../store/store.ts';
 import { driverIdSchema } from './fix.ts';
-import { encodePosition, positionSchema } from './position.ts';
+import { positionSchema } from './position.ts';
 
 const fleet = z.string().meta({ description: 'The tenant.' });
 
@@ -28,7 +28,21 @@ export function encodeStreamEvent(entry: Entry): string {
     const { fleet, driverId } = entry.driver;
     return JSON.stringify({ type: 'offline', fleet, driverId, at: entry.at });
   }
-  const type = entry.kind === 'late' ? 'late' : 'accepted';
-  // The position's own form goes on where this ends.
-  return `{"type":"${type}","fleet":${JSON.stringify(entry.fix.fleet)},${encodePosition(entry.fix).slice(1)}}`;
+  const { fleet, driverId, lat, lng, timestamp, accuracy, altitude, heading, speed, attributes, receivedAt } =
+    entry.fix;
+  // As in encodePosition, in one go: each fix that is stored comes through here, and there is nobody to share it with.
+  return JSON.stringify({
+    type: entry.kind === 'late' ? 'late' : 'accepted',
+    fleet,
+    driverId,
+    latitude: lat,
+    longitude: lng,
+    timestamp,
+    accuracy,
+    altitude,
+    heading,
+    speed,
+    attributes,
+    receivedAt,
+  });
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { encodePosition } from '../../src/protocol/position.ts';
 import type { Entry } from '../../src/store/store.ts';
 import { StreamedStore } from '../../src/store/streamed.ts';
 import { type EventLog, FixStream, type FixStreamOptions, type Missing } from '../../src/stream/fix-stream.ts';
@@ -100,16 +101,20 @@ test('tells nothing of what was not committed', async () => {
 
 test('says of an entry what it was, in its own words', async () => {
   const { log, stream } = stage();
-  const fix = row('é "1"', { speed: 3, attributes: { status: 'free' }, fleet: 'north "2"' });
+  const rest = { accuracy: 5, altitude: -1, heading: 0, speed: 3, attributes: { status: 'free' } };
+  const fix = row('é "1"', { ...rest, fleet: 'north "2"' });
   const { fleet, driverId } = fix;
   const entries: Entry[] = [...positions([fix]), ...late([fix]), ...removals([{ fleet, driverId }])];
   void stream.add(entries);
   const position = { driverId, latitude: 12.345, longitude: 67.89, timestamp: T0, receivedAt: T0 + 5 };
   expect(log.appends[0].map((event) => JSON.parse(event))).toEqual([
-    { type: 'accepted', fleet, ...position, speed: 3, attributes: { status: 'free' } },
-    { type: 'late', fleet, ...position, speed: 3, attributes: { status: 'free' } },
+    { type: 'accepted', fleet, ...position, ...rest },
+    { type: 'late', fleet, ...position, ...rest },
     { type: 'offline', fleet, driverId, at: (entries[2] as { at: number }).at },
   ]);
+  // A position's own form, with two more fields.
+  const { type, fleet: _, ...own } = JSON.parse(log.appends[0][0]);
+  expect(type && JSON.stringify(own)).toBe(`${encodePosition(fix)}}`);
 });
 
 test('a log that does not answer is waited for once, and then what comes waits for it alone', async () => {
