@@ -2,6 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { buildApp } from '../../src/app.ts';
+import { parseRedisUrl } from '../../src/bus/redis-url.ts';
 import { loadConfig } from '../../src/config.ts';
 import { encodePosition } from '../../src/protocol/position.ts';
 import { GroupCommit } from '../../src/store/group-commit.ts';
@@ -43,7 +44,7 @@ const stream =
   options.stream === undefined
     ? undefined
     : new FixStream({
-        log: new RedisLog({ url: options.stream, key: 'bench', maxLength: 100_000 }),
+        log: new RedisLog({ target: parseRedisUrl(options.stream), key: 'bench', maxLength: 100_000 }),
         onTrouble: (error) => log.error({ err: error }, 'stream'),
       });
 const writer = new GroupCommit({

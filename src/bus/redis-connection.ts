@@ -174,7 +174,13 @@ export async function askOnce<T>(
   }
 }
 
-function newClient({ host, port }: RedisAddress, settings: RedisSettings, name: string, signal: AbortSignal) {
+/** A client that connects once and then is made again by whoever has it, or not. @param signal gives up connecting */
+export function newClient(
+  { host, port }: RedisAddress,
+  settings: Pick<RedisSettings, 'target' | 'ca'>,
+  name: string,
+  signal: AbortSignal,
+) {
   const { isTls, username, password } = settings.target;
   const socket = { host, port, signal, connectTimeout: CONNECT_WITHIN, reconnectStrategy: false } as const;
   return createClient({

@@ -21,11 +21,11 @@ export interface Missing {
 
 export interface FixStreamOptions {
   readonly log: EventLog;
-  /** The log does not take what comes, or not soon; called once for each kind of reason until it is back. */
+  /** The log does not take what comes; called once for each reason until it is back. */
   readonly onTrouble?: (error: Error) => void;
   /** So much waits that the oldest give way; called once until all that waits is added. */
   readonly onDropping?: () => void;
-  /** After trouble: the log has all that waited but for what is missing. */
+  /** After trouble, or what gave way: the log has all that waited but for what is missing. */
   readonly onReturn?: (missing?: Missing) => void;
   /** Milliseconds that whoever stored something waits for the log, until it is known to be behind. */
   readonly patience?: number;
@@ -116,8 +116,8 @@ export class FixStream implements StoredEntries {
     }
     if (!this.#appending && this.#cancelRetry === undefined) void this.#append();
     if (this.#behind) return;
-    const { patience } = this.#options;
-    if (!(await this.#empty(patience, true))) this.#trouble(new Error(`no answer within ${patience} ms`));
+    // Not worth a word: it may be this process that has too much to do.
+    if (!(await this.#empty(this.#options.patience, true))) this.#fallBehind();
   }
 
   /**
@@ -199,11 +199,15 @@ export class FixStream implements StoredEntries {
     this.#cancelRetry = undefined;
   }
 
-  #trouble(error: Error): void {
+  #fallBehind(): void {
     this.#behind = true;
     const waiters = this.#waiters;
     this.#waiters = waiters.filter(({ isImpatient }) => !isImpatient);
     for (const { isImpatient, tell } of waiters) if (isImpatient) tell();
+  }
+
+  #trouble(error: Error): void {
+    this.#fallBehind();
     if (this.#reasons.has(error.message) || this.#reasons.size === MAX_REASONS) return;
     this.#reasons.add(error.message);
     this.#options.onTrouble(error);
@@ -211,12 +215,12 @@ export class FixStream implements StoredEntries {
 
   /** Nothing waits any more, and the log is quick. */
   #back(): void {
-    if (!this.#behind) return;
     const missing = this.#missing;
+    const isNews = missing !== undefined || this.#reasons.size > 0;
     this.#behind = false;
     this.#reasons.clear();
     this.#missing = undefined;
-    this.#options.onReturn(missing);
+    if (isNews) this.#options.onReturn(missing);
   }
 
   #drop = (at: number): void => {

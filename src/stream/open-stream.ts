@@ -1,3 +1,4 @@
+import { parseRedisUrl } from '../bus/redis-url.ts';
 import type { Config } from '../config.ts';
 import { FixStream, type Missing } from './fix-stream.ts';
 import { RedisLog } from './redis-log.ts';
@@ -16,7 +17,7 @@ export function openStream(
 ): FixStream | undefined {
   if (redisUrl === undefined || key === undefined) return undefined;
   return new FixStream({
-    log: new RedisLog({ url: redisUrl, key, maxLength }),
+    log: new RedisLog({ target: parseRedisUrl(redisUrl), key, maxLength }),
     onTrouble: ({ message }) =>
       log.error(
         `the stream ${key} does not take what is stored, which is acknowledged all the same and waits: ${message}`,

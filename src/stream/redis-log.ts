@@ -1,9 +1,12 @@
-import { createClient } from '@redis/client';
+import { messageOf, newClient, type RedisClient } from '../bus/redis-connection.ts';
+import type { RedisAddress, RedisTarget } from '../bus/redis-url.ts';
 import type { EventLog } from './fix-stream.ts';
 
 export interface RedisLogOptions {
-  /** Of a server, or of nodes of a cluster, separated by commas: redis://user:password@host:port, or rediss:// */
-  readonly url: string;
+  /** A server, or some nodes of a cluster. */
+  readonly target: RedisTarget;
+  /** Certificates, as PEM, that are trusted instead of those that Node trusts. */
+  readonly ca?: string;
   /** The stream's key. */
   readonly key: string;
   /** About how many entries it may have. */
@@ -21,8 +24,7 @@ const SCRIPT = `for i = 2, #ARGV do
   redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', '${FIELD}', ARGV[i])
 end`;
 
-/** Milliseconds until a connection must be there, and an append done. */
-const CONNECT_TIMEOUT = 2_000;
+/** Milliseconds until an append must be done, its connection's making included. */
 const TIMEOUT = 5_000;
 /** How often in a row it is followed to another node. */
 const MAX_HOPS = 5;
@@ -32,17 +34,18 @@ const MAX_HOPS = 5;
  * it. What fails ends the connection, and the next append makes a new one.
  */
 export class RedisLog implements EventLog {
-  readonly #seeds: readonly string[];
+  readonly #server: Pick<RedisLogOptions, 'target' | 'ca'>;
   readonly #head: readonly string[];
   /** Which seed is next. */
   #turn = 0;
   /** Where the stream was last. */
-  #home: string | undefined;
-  #client: ReturnType<typeof connection> | undefined;
+  #home: RedisAddress | undefined;
+  #client: RedisClient | undefined;
+  #leaving = new AbortController();
   #closed = false;
 
-  constructor({ url, key, maxLength }: RedisLogOptions) {
-    this.#seeds = url.split(',').map((seed) => seed.trim());
+  constructor({ target, ca, key, maxLength }: RedisLogOptions) {
+    this.#server = { target, ca };
     this.#head = ['EVAL', SCRIPT, '1', key, String(maxLength)];
   }
 
@@ -57,7 +60,7 @@ export class RedisLog implements EventLog {
     } catch (error) {
       this.#home = undefined;
       this.#leave();
-      throw late ? new Error(`no answer within ${TIMEOUT / 1000} s`) : reasonOf(error);
+      throw new Error(late ? `no answer within ${TIMEOUT / 1000} s` : messageOf(error), { cause: error });
     } finally {
       clearTimeout(deadline);
     }
@@ -69,8 +72,9 @@ export class RedisLog implements EventLog {
   }
 
   async #send(command: readonly string[]): Promise<void> {
+    const { seeds } = this.#server.target;
     for (let hops = 0; ; hops++) {
-      this.#home ??= this.#seeds[this.#turn++ % this.#seeds.length];
+      this.#home ??= seeds[this.#turn++ % seeds.length];
       try {
         await (await this.#connect(this.#home)).sendCommand(command);
         return;
@@ -83,11 +87,14 @@ export class RedisLog implements EventLog {
     }
   }
 
-  async #connect(url: string): Promise<ReturnType<typeof connection>> {
+  async #connect(address: RedisAddress): Promise<RedisClient> {
     if (this.#closed) throw new Error('closed');
     if (this.#client?.isReady) return this.#client;
     this.#leave();
-    const client = connection(url);
+    this.#leaving = new AbortController();
+    const client = newClient(address, this.#server, 'nearcast-stream', this.#leaving.signal);
+    // Whoever waits for an answer hears of it; one that breaks while nobody does is made anew when it is needed.
+    client.on('error', () => {});
     this.#client = client;
     await client.connect();
     return client;
@@ -97,34 +104,14 @@ export class RedisLog implements EventLog {
     // One that was never open, or has gone by itself, cannot be ended.
     if (this.#client?.isOpen) this.#client.destroy();
     this.#client = undefined;
+    this.#leaving.abort();
   }
 }
 
-function connection(url: string) {
-  return createClient({
-    url,
-    name: 'nearcast-stream',
-    maintNotifications: 'disabled',
-    disableOfflineQueue: true,
-    socket: { connectTimeout: CONNECT_TIMEOUT, reconnectStrategy: false },
-  }).on('error', () => {
-    // Whoever waits for an answer hears of it; and one that breaks while nobody does is made anew when it is needed.
-  });
-}
-
 /** Where a node of a cluster says that the stream is, when it does. */
-function movedTo(error: unknown, from: string): string | undefined {
-  const [, host, port] = /^MOVED \d+ (.*):(\d+)$/.exec((error as Error).message) ?? [];
+function movedTo(error: unknown, { host: asked }: RedisAddress): RedisAddress | undefined {
+  const [, host, port] = /^MOVED \d+ (.*):(\d+)$/.exec(messageOf(error)) ?? [];
   if (port === undefined) return undefined;
-  const url = new URL(from);
   // Without a host it is another port of the same.
-  if (host !== '') url.hostname = host.includes(':') ? `[${host}]` : host;
-  url.port = port;
-  return url.href;
-}
-
-/** An error that has words: that of a host with several addresses has none. */
-function reasonOf(error: unknown): Error {
-  if (error instanceof AggregateError && error.message === '') return reasonOf(error.errors[0]);
-  return error instanceof Error ? error : new Error(String(error));
+  return { host: host === '' ? asked : host, port: Number(port) };
 }

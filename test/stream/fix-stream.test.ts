@@ -123,7 +123,7 @@ test('a log that does not answer is waited for once, and then what comes waits f
   await pass(249);
   expect([first.done, said]).toEqual([false, []]);
   await pass(1);
-  expect([first.done, said, stream.behind]).toEqual([true, ['no answer within 250 ms'], true]);
+  expect([first.done, stream.behind]).toEqual([true, true]);
   const [second, third] = [add('b'), add('c')];
   await turn();
   expect([second.done, third.done, stream.waiting]).toEqual([true, true, 3]);
@@ -131,14 +131,15 @@ test('a log that does not answer is waited for once, and then what comes waits f
   await log.end();
   expect(log.drivers).toEqual(['a', 'bc']);
   expect([stream.behind, stream.waiting, stream.entries]).toEqual([false, 0, 3]);
-  expect(said).toEqual(['no answer within 250 ms', 'back']);
+  // It has had nothing to say against it.
+  expect(said).toEqual([]);
   const again = add('d');
   await turn();
   expect(again.done).toBe(false);
 });
 
 test('a log that is slow is not waited for again until it is quick', async () => {
-  const { log, said, stream, add, pass } = stage();
+  const { log, stream, add, pass } = stage();
   add('a');
   await pass(300);
   await log.end();
@@ -146,11 +147,11 @@ test('a log that is slow is not waited for again until it is quick', async () =>
   expect(add('b') && stream.behind).toBe(true);
   await pass(300);
   await log.end();
+  expect(stream.behind).toBe(true);
   add('c');
-  expect(said).toHaveLength(1);
   await pass(20);
   await log.end();
-  expect([stream.behind, said.at(-1)]).toEqual([false, 'back']);
+  expect(stream.behind).toBe(false);
 });
 
 test('what the log did not take is given to it again, as it was, before anything else', async () => {
