@@ -2,7 +2,7 @@
 import { mintToken } from '../src/auth/tokens.ts';
 import { machineTime } from './clock.ts';
 import { FanoutPlan, type FanoutPlanSettings } from './fanout-plan.ts';
-import type { Target } from './fanout-targets.ts';
+import { instanceOf, type Target } from './fanout-targets.ts';
 import { FrameClient } from './frame-client.ts';
 import { answerParent, optionsOfParent } from './in-child.ts';
 
@@ -71,7 +71,7 @@ for (const target of targets) {
   for (let n = 0; n < gateways; n++) {
     const token = mintToken(secret, { sub: `gateway-${n}`, scope: 'positions:write:any', ttlSeconds: DAY });
     const client = await FrameClient.open(
-      target.port,
+      target.ports[instanceOf(n, gateways, target)],
       target.path,
       { authorization: `Bearer ${token}` },
       {

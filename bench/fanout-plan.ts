@@ -15,11 +15,14 @@ export interface FanoutPlanSettings {
   readonly radii: readonly number[];
   /** Metres. */
   readonly cityRadius: number;
+  /** So many cities, far from each other, each with an even share of drivers and watchers; absent: one. */
+  readonly cities?: number;
   /** Metres from street to street, both ways; absent: as in Manhattan. */
   readonly block?: number;
   readonly seed: number;
 }
 
+const DRIVER = 'driver-';
 /** Places of a driver; then it goes back the way that it came. */
 const STEPS = 24;
 /** On the plane a distance is off by less than this share of it, at what a circle may measure here. */
@@ -27,6 +30,8 @@ const PLANE = 0.01;
 /** Metres: nearer to the rim it is a matter of rounding who is inside. */
 const RIM = 0.001;
 const RADIANS = Math.PI / 180;
+/** Degrees of longitude from city to city: 170 km, so that no coarse cell has two of them. */
+const APART = 2;
 
 /**
  * Where drivers are at each of their fixes, and who watches what: the same in every process. What a server without
@@ -35,7 +40,7 @@ const RADIANS = Math.PI / 180;
 export class FanoutPlan {
   readonly settings: FanoutPlanSettings;
   readonly circles: readonly Circle[];
-  readonly #city: City;
+  readonly #cities: readonly City[];
   readonly #lats: Float64Array;
   readonly #lngs: Float64Array;
   readonly #rest: string[] = [];
@@ -44,16 +49,21 @@ export class FanoutPlan {
 
   constructor(settings: FanoutPlanSettings) {
     this.settings = settings;
-    const { drivers, interval, watchers, radii, cityRadius, block, seed } = settings;
-    this.#city = new City({
-      ...MANHATTAN,
-      radius: cityRadius,
-      width: 2 * cityRadius,
-      blockLength: block ?? MANHATTAN.blockLength,
-      blockWidth: block ?? MANHATTAN.blockWidth,
-    });
+    const { drivers, interval, watchers, radii, cityRadius, cities = 1, block, seed } = settings;
+    this.#cities = Array.from(
+      { length: cities },
+      (_, n) =>
+        new City({
+          ...MANHATTAN,
+          lng: MANHATTAN.lng + n * APART,
+          radius: cityRadius,
+          width: 2 * cityRadius,
+          blockLength: block ?? MANHATTAN.blockLength,
+          blockWidth: block ?? MANHATTAN.blockWidth,
+        }),
+    );
     this.circles = Array.from({ length: watchers }, (_, n) =>
-      this.#circle(radii[n % radii.length], memberSeed(~seed, n)),
+      circleIn(this.#cities[this.cityOf(n)], radii[n % radii.length], memberSeed(~seed, n)),
     );
     this.#centres = Float64Array.from(
       this.circles.flatMap(({ lat, lng, radius }) => [
@@ -67,9 +77,10 @@ export class FanoutPlan {
     this.#lats = new Float64Array(drivers * STEPS);
     this.#lngs = new Float64Array(drivers * STEPS);
     for (let n = 0; n < drivers; n++) {
-      const driver = createDriver(this.#city, seed, n, '');
+      const city = this.#cities[Math.floor((n * cities) / drivers)];
+      const driver = createDriver(city, seed, n, '');
       for (let i = 0; i < STEPS; i++) {
-        const { lat, lng, heading, speed, attributes } = read(this.#city, driver);
+        const { lat, lng, heading, speed, attributes } = read(city, driver);
         const at = n * STEPS + i;
         this.#lats[at] = round(lat, 7);
         this.#lngs[at] = round(lng, 7);
@@ -77,13 +88,19 @@ export class FanoutPlan {
           1,
           -1,
         );
-        step(this.#city, driver, interval);
+        step(city, driver, interval);
       }
     }
   }
 
   driverId(driver: number): string {
-    return `driver-${String(driver).padStart(5, '0')}`;
+    return `${DRIVER}${String(driver).padStart(5, '0')}`;
+  }
+
+  /** The number of the city that a watcher watches. */
+  cityOf(watcher: number): number {
+    const { cities = 1, watchers } = this.settings;
+    return Math.floor((watcher * cities) / watchers);
   }
 
   /** A fix as it goes over the wire. @param sentAt epoch milliseconds, of which the accuracy tells the microseconds */
@@ -134,15 +151,20 @@ export class FanoutPlan {
     const i = turn % (2 * STEPS - 2);
     return driver * STEPS + (i < STEPS ? i : 2 * STEPS - 2 - i);
   }
+}
 
-  /** A circle around somewhere on a street. */
-  #circle(radius: number, seed: number): Circle {
-    const random = seededRandom(seed);
-    const [i, j] = this.#city.randomCrossing(random);
-    const direction = pick(random, [0, 1, 2, 3] as const);
-    const { lat, lng } = this.#city.locate(i, j, direction, random() * this.#city.block(direction));
-    return { lat, lng, radius };
-  }
+/** The number of a driver. */
+export function driverOf(driverId: string): number {
+  return Number(driverId.slice(DRIVER.length));
+}
+
+/** A circle around somewhere on a street. */
+function circleIn(city: City, radius: number, seed: number): Circle {
+  const random = seededRandom(seed);
+  const [i, j] = city.randomCrossing(random);
+  const direction = pick(random, [0, 1, 2, 3] as const);
+  const { lat, lng } = city.locate(i, j, direction, random() * city.block(direction));
+  return { lat, lng, radius };
 }
 
 function round(value: number, decimals: number): number {

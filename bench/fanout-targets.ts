@@ -5,11 +5,17 @@ import type { Circle } from './watcher.ts';
 /** Whom drivers and watchers talk to, and in which words. */
 export type TargetKind = 'nearcast' | 'broadcast' | 'rooms';
 
-/** A server of the fan-out bench. */
+/** A server, or several that are to be as one. */
 export interface Target {
   readonly kind: TargetKind;
-  readonly port: number;
+  /** Of each instance. */
+  readonly ports: readonly number[];
   readonly path: string;
+}
+
+/** Drivers go by turns over connections, and these by turns over the instances: the number of a driver's. */
+export function instanceOf(driver: number, gateways: number, { ports }: Target): number {
+  return (driver % gateways) % ports.length;
 }
 
 export const PATHS: Readonly<Record<TargetKind, string>> = {

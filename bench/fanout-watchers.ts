@@ -1,7 +1,8 @@
 // Watchers of the fan-out bench, in a process of its own: they hear, believe, and take the time.
 import { mintToken } from '../src/auth/tokens.ts';
 import { machineTime } from './clock.ts';
-import { roomsOf, type Target } from './fanout-targets.ts';
+import { driverOf } from './fanout-plan.ts';
+import { instanceOf, roomsOf, type Target } from './fanout-targets.ts';
 import { FrameClient } from './frame-client.ts';
 import { Histogram } from './histogram.ts';
 import { answerParent, optionsOfParent } from './in-child.ts';
@@ -11,6 +12,10 @@ import type { Circle } from './watcher.ts';
 export interface WatchersOptions {
   readonly targets: readonly Target[];
   readonly circles: readonly Circle[];
+  /** Of each circle the instance that its watcher is connected to, taken modulo how many there are. */
+  readonly homes: readonly number[];
+  /** Connections that carry the drivers. */
+  readonly gateways: number;
   /** The number of the first of them. */
   readonly first: number;
   /** H3's, of the cells that are rooms. */
@@ -28,7 +33,9 @@ export type WatchersRequest =
 
 /** What was heard between a `begin` and its `end`. */
 export interface Heard {
-  readonly latencies: Uint32Array;
+  /** Times of positions of drivers on the watcher's instance, and on others. */
+  readonly here: Uint32Array;
+  readonly elsewhere: Uint32Array;
   readonly positions: number;
   readonly messages: number;
   readonly bytes: number;
@@ -56,11 +63,12 @@ const OPENING = 50;
 const DAY = 86_400;
 const EVENT = '42["fix",';
 
-const { targets, circles, first, resolution, secret, epoch } = optionsOfParent<WatchersOptions>();
+const { targets, circles, homes, gateways, first, resolution, secret, epoch } = optionsOfParent<WatchersOptions>();
 const clients: FrameClient[][] = targets.map(() => []);
 const beliefs: Map<string, number>[][] = targets.map(() => circles.map(() => new Map<string, number>()));
 const faults: string[] = [];
-let latencies = new Histogram();
+let here = new Histogram();
+let elsewhere = new Histogram();
 let positions = 0;
 let messages = 0;
 let bytesBefore = 0;
@@ -78,32 +86,43 @@ answerParent<WatchersRequest>({}, ({ do: what, target }) => {
   const bytes = clients[target].reduce((sum, { received }) => sum + received, 0);
   if (what === 'beliefs') return beliefs[target];
   if (what === 'begin') {
-    latencies = new Histogram();
+    here = new Histogram();
+    elsewhere = new Histogram();
     positions = 0;
     messages = 0;
     bytesBefore = bytes;
     return;
   }
-  return { latencies: latencies.counts, positions, messages, bytes: bytes - bytesBefore } satisfies Heard;
+  return {
+    here: here.counts,
+    elsewhere: elsewhere.counts,
+    positions,
+    messages,
+    bytes: bytes - bytesBefore,
+  } satisfies Heard;
 });
 
 /** Opens a connection and resolves when it watches. */
-function open(t: number, { kind, port, path }: Target, n: number): Promise<void> {
+function open(t: number, target: Target, n: number): Promise<void> {
+  const { kind, ports, path } = target;
+  const home = homes[n] % ports.length;
   const inside = beliefs[t][n];
+  const isElsewhere = (driver: number) => instanceOf(driver, gateways, target) !== home;
   const circle = circles[n];
   const token = mintToken(secret, { sub: `watcher-${first + n}`, scope: 'positions:read', ttlSeconds: DAY });
   return new Promise((resolve, reject) => {
     const hear = (message: Message) => {
       if (message.type === 'snapshot') {
+        inside.clear();
         for (const { driverId, timestamp } of message.drivers ?? []) inside.set(driverId, timestamp);
         resolve();
-      } else if (message.type === 'changes') change(inside, message);
+      } else if (message.type === 'changes') change(inside, message, isElsewhere);
       else faults.push(`${kind}: ${JSON.stringify(message).slice(0, 200)}`);
     };
     const hearSocketIo = (text: string, client: FrameClient) => {
       if (text.startsWith(EVENT)) {
         messages++;
-        hearPosition(inside, JSON.parse(text.slice(EVENT.length, -1)));
+        hearPosition(inside, JSON.parse(text.slice(EVENT.length, -1)), isElsewhere);
       } else if (text === '2') client.send('3');
       else if (text.startsWith('0{')) client.send('40');
       else if (text.startsWith('40{')) client.send(`420["watch",${JSON.stringify(roomsOf(circle, resolution))}]`);
@@ -111,7 +130,7 @@ function open(t: number, { kind, port, path }: Target, n: number): Promise<void>
       else faults.push(`${kind}: ${text.slice(0, 200)}`);
     };
     FrameClient.open(
-      port,
+      ports[home],
       path,
       { authorization: `Bearer ${token}` },
       {
@@ -128,24 +147,32 @@ function open(t: number, { kind, port, path }: Target, n: number): Promise<void>
   });
 }
 
-function change(inside: Map<string, number>, { enter = [], move = [], exit = [] }: Message): void {
+/** Whether a driver, by number, is connected to another instance than who hears of it. */
+type Elsewhere = (driver: number) => boolean;
+
+function change(inside: Map<string, number>, { enter = [], move = [], exit = [] }: Message, apart: Elsewhere): void {
   messages++;
   for (const position of enter) {
     if (inside.has(position.driverId)) faults.push(`enter of ${position.driverId}, who was inside`);
-    hearPosition(inside, position);
+    hearPosition(inside, position, apart);
   }
   for (const position of move) {
     if (!inside.has(position.driverId)) faults.push(`move of ${position.driverId}, who was not inside`);
-    hearPosition(inside, position);
+    hearPosition(inside, position, apart);
   }
   for (const { driverId } of exit) {
     if (!inside.delete(driverId)) faults.push(`exit of ${driverId}, who was not inside`);
   }
 }
 
-function hearPosition(inside: Map<string, number>, { driverId, timestamp, accuracy }: Position): void {
+function hearPosition(
+  inside: Map<string, number>,
+  { driverId, timestamp, accuracy }: Position,
+  apart: Elsewhere,
+): void {
   inside.set(driverId, timestamp);
   positions++;
+  const times = apart(driverOf(driverId)) ? elsewhere : here;
   // The drivers put the microseconds there.
-  latencies.add(epoch + machineTime() - timestamp - (accuracy - 5));
+  times.add(epoch + machineTime() - timestamp - (accuracy - 5));
 }

@@ -1,8 +1,9 @@
 import { loadavg } from 'node:os';
 import { readArguments, UsageError } from '../src/command-line.ts';
+import { sum } from './fanout-crowd.ts';
 import type { FanoutPlanSettings } from './fanout-plan.ts';
 import { fanoutTable, type Line, SLOW, saturationTable } from './fanout-report.ts';
-import { type FanoutTurn, Stage, sum } from './fanout-stage.ts';
+import { type FanoutTurn, Stage } from './fanout-stage.ts';
 import type { TargetKind } from './fanout-targets.ts';
 import { stopped, unlessStopped } from './interrupt.ts';
 import { issue491 } from './issue-491.ts';

@@ -162,7 +162,11 @@ async function bySockets(
     servers.push(server);
   }
   atEnd.push(await subscribe(servers[1].ready.port, secret, circles));
-  const targets = servers.map(({ ready: { port } }) => ({ kind: 'nearcast' as const, port, path: PATHS.nearcast }));
+  const targets = servers.map(({ ready: { port } }) => ({
+    kind: 'nearcast' as const,
+    ports: [port],
+    path: PATHS.nearcast,
+  }));
   const epoch = Date.now() - machineTime();
   const driversOptions: DriversOptions = { plan, targets, gateways: 4, secret, epoch };
   const drivers = await Child.start<DriversRequest>('fanout-drivers.ts', driversOptions);
