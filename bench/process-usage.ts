@@ -14,15 +14,31 @@ export interface Usage {
 /** The usage of a process alone; undefined where there is no /proc or no such process. */
 export function usageOf(pid: number): Usage | undefined {
   try {
-    // The name of the process, in parentheses, may hold spaces.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /s, '')
-      .split(' ');
+    const fields = statOf(pid);
     const pages = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
     return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS, rss: Number(pages?.[1] ?? 0) * 1024 };
   } catch {
     return undefined;
   }
+}
+
+/** Seconds of processor time of a process, of those that it has started, and of those of them that have ended; NaN where there is no /proc. */
+export function cpuSecondsOfAll(pid: number): number {
+  try {
+    const [user, system, endedUser, endedSystem] = statOf(pid).slice(11, 15).map(Number);
+    const own = (user + system + endedUser + endedSystem) / TICKS;
+    return descendants(pid).reduce((sum, child) => sum + (usageOf(child)?.cpuSeconds ?? 0), own);
+  } catch {
+    return Number.NaN;
+  }
+}
+
+/** What /proc says of a process, from its state on. */
+function statOf(pid: number): string[] {
+  // The name of the process, in parentheses, may hold spaces.
+  return readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
 }
 
 /** What a process has open and runs; undefined where there is no /proc or no such process. */

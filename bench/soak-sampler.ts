@@ -1,3 +1,4 @@
+import { total } from './metrics-text.ts';
 import { descendants, handlesOf, usageOf } from './process-usage.ts';
 import type { Values } from './soak-report.ts';
 
@@ -43,17 +44,6 @@ export class SoakSampler {
       cpu: Number.isNaN(share) ? undefined : share,
     };
   }
-}
-
-/** The sum of a metric over its labels, in Prometheus's text format; undefined when it is not there. */
-function total(text: string, name: string): number | undefined {
-  let sum: number | undefined;
-  for (const line of text.split('\n')) {
-    if (!line.startsWith(name)) continue;
-    const [, value] = /^(?:\{.*\})? (\S+)$/.exec(line.slice(name.length)) ?? [];
-    if (value !== undefined) sum = (sum ?? 0) + Number(value);
-  }
-  return sum;
 }
 
 function times(factor: number, value: number | undefined): number | undefined {

@@ -15,6 +15,7 @@ import { FixStream } from '../../src/stream/fix-stream.ts';
 import { RedisLog } from '../../src/stream/redis-log.ts';
 import { Tracker } from '../../src/tracker.ts';
 import { optionsOfParent } from '../in-child.ts';
+import { LIMITS } from './limits.ts';
 import { serve } from './serve.ts';
 
 /** What to serve with. */
@@ -29,13 +30,6 @@ export interface NearcastOptions {
 
 /** As in main.ts, milliseconds. */
 const EXPIRY_INTERVAL = 1_000;
-
-/** All clients of a bench come from one address, and some send as much as many would. Counted they are all the same. */
-const LIMITS = {
-  MAX_HANDSHAKES_PER_MINUTE: '0',
-  MAX_MESSAGES_PER_SECOND: '1000000',
-  MAX_BYTES_PER_SECOND: '1000000000',
-};
 
 const options = optionsOfParent<NearcastOptions>();
 const log = pino({ level: 'warn' }, pino.destination(2));

@@ -1,8 +1,7 @@
-import { writeFile } from 'node:fs/promises';
-import { Session } from 'node:inspector/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { writeHeapSnapshot } from 'node:v8';
 import { answerParent } from '../in-child.ts';
+import { Profiler } from './profiler.ts';
 
 /** What every server of a bench can be asked. */
 export type ServerRequest =
@@ -36,15 +35,13 @@ export interface ServerWeight {
   readonly external: number;
 }
 
-/** Microseconds between two looks of the profiler. */
-const SAMPLING = 250;
 /** The collector gives pages back bit by bit, and so does the system's allocator. */
 const COLLECTIONS = 6;
 const PAUSE = 150;
 
 /** Tells the parent where a server listens, and does what it asks from then on. */
 export function serve(port: number, atEnd?: () => void | Promise<void>): void {
-  const session = new Session();
+  const profiler = new Profiler();
   answerParent<ServerRequest>(
     { port } satisfies Listening,
     async (request) => {
@@ -56,17 +53,9 @@ export function serve(port: number, atEnd?: () => void | Promise<void>): void {
         case 'weigh':
           return weigh();
         case 'profile':
-          session.connect();
-          await session.post('Profiler.enable');
-          await session.post('Profiler.setSamplingInterval', { interval: SAMPLING });
-          await session.post('Profiler.start');
-          return;
-        case 'write profile': {
-          const { profile } = await session.post('Profiler.stop');
-          session.disconnect();
-          await writeFile(request.file, JSON.stringify(profile));
-          return;
-        }
+          return profiler.start();
+        case 'write profile':
+          return profiler.write(request.file);
         case 'write heap':
           return writeHeapSnapshot(request.file);
       }

@@ -12,6 +12,8 @@ export interface TestPostgres {
   readonly host: string;
   readonly user: string;
   readonly database: string;
+  /** Of the process whose children are all others. */
+  readonly pid: number;
   /** The same as a URL. */
   readonly url: string;
   /** A URL of a database of this server; the server's own without a name. */
@@ -119,6 +121,9 @@ export async function startPostgres(bin: string): Promise<TestPostgres> {
     host: dir,
     user: 'postgres',
     database: 'postgres',
+    get pid() {
+      return server.pid ?? 0;
+    },
     url: urlOf('postgres'),
     urlOf,
     crash: () => end('SIGKILL'),
