@@ -35,6 +35,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'positions to whoever watches, against a bare ws broadcast and Socket.IO rooms',
     load: () => import('./fanout.ts'),
   },
+  cluster: {
+    about: 'the same load on one instance, and on several that share it over Redis',
+    load: () => import('./cluster.ts'),
+  },
   outage: {
     about: 'what drivers, watchers and queries notice while the database is stopped or hangs',
     load: () => import('./outage.ts'),
