@@ -18,7 +18,7 @@ import { type OpenedStore, openStore } from './store/open.ts';
 import { StoreUnavailable } from './store/store.ts';
 import { StreamedStore } from './store/streamed.ts';
 import type { FixStream } from './stream/fix-stream.ts';
-import { openStream, wordsFor } from './stream/open-stream.ts';
+import { wordsFor } from './stream/words-for.ts';
 import { Tracker } from './tracker.ts';
 import { welcome } from './welcome.ts';
 
@@ -92,7 +92,7 @@ async function run(config: Config, log: Logger): Promise<void> {
     }),
   ]);
   let app: FastifyInstance | undefined;
-  const stream = openStream(config, log);
+  const stream = await streamOf(config, log);
   const writer = new GroupCommit({
     store: stream === undefined ? opened.store : new StreamedStore(opened.store, stream),
     maxPending: config.maxPendingFixes,
@@ -137,6 +137,8 @@ async function run(config: Config, log: Logger): Promise<void> {
         waits: joined.cluster,
         reads: joined.readsOf(tracker),
       },
+      clusterState: cluster,
+      stream,
       ready: async () => {
         stopping.signal.throwIfAborted();
         if (writer.full || !writer.available) throw new StoreUnavailable('The store is behind');
@@ -173,6 +175,13 @@ async function join(config: Config, writer: GroupCommit, { positions: store }: O
   if (redisUrl === undefined) return undefined;
   const { joinCluster } = await import('./cluster/join.ts');
   return joinCluster({ config, redisUrl, store, writer, log });
+}
+
+/** The stream that the settings ask for. Without one its library need not be loaded. */
+async function streamOf(config: Config, log: Logger) {
+  if (config.redisStream === undefined) return undefined;
+  const { openStream } = await import('./stream/open-stream.ts');
+  return openStream(config, log);
 }
 
 /** Fills the index from the store. @returns false: it was told to stop */

@@ -1,7 +1,8 @@
 import { parseRedisUrl } from '../bus/redis-url.ts';
 import type { Config } from '../config.ts';
-import { FixStream, type Missing } from './fix-stream.ts';
+import { FixStream } from './fix-stream.ts';
 import { RedisLog } from './redis-log.ts';
+import { wordsFor } from './words-for.ts';
 
 /** Where an operator hears how the stream does. */
 interface OperatorLog {
@@ -28,9 +29,4 @@ export function openStream(
       else log.warn(`the stream ${key} has what waited, but for ${wordsFor(missing)}`);
     },
   });
-}
-
-/** What is missing, so that it can be looked for in the database. */
-export function wordsFor({ events, since, until }: Missing): string {
-  return `${events} events of what was received from ${new Date(since).toISOString()} to ${new Date(until).toISOString()}`;
 }
