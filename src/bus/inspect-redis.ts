@@ -62,6 +62,8 @@ async function look(
   await unlessElsewhere(client.sPublish(channel, ''));
   await unlessElsewhere(client.sSubscribe(channel, () => {}));
   if (stream !== undefined) {
+    // Entries are added by a script.
+    await unlessElsewhere(client.eval('return 1', { keys: [stream] }));
     const type = await unlessElsewhere(client.type(stream));
     if (type !== undefined && type !== 'none' && type !== 'stream') {
       throw new Error(`the key of REDIS_STREAM is there, and is a ${type}, not a stream`);
