@@ -12,7 +12,7 @@ import { BusHints } from './bus-hints.ts';
 import type { FleetLeases } from './fleet-leases.ts';
 import { type Hearer, Incoming } from './incoming.ts';
 import { Interest } from './interest.ts';
-import { leaseOf } from './lease-cells.ts';
+import { leaseAt, leaseOf } from './lease-cells.ts';
 import { LATE, Leases, unavailable } from './leases.ts';
 import { Loader } from './loader.ts';
 import { Meetings } from './meetings.ts';
@@ -25,6 +25,8 @@ const TICK = 1_000;
 const BEAT = 5_000;
 /** What takes longer than this until it is stored, milliseconds, is told of again: some others may have read the store before. */
 const SLOW_COMMIT = 0.75 * LATE;
+/** Milliseconds after which nobody waits any longer for what is to be watched: who asks again finds it ready, perhaps. */
+const PATIENCE = 10_000;
 /** Milliseconds after which a fleet of which nothing is leased and nobody heard is left. */
 const IDLE = 60_000;
 
@@ -191,7 +193,8 @@ export class Cluster implements Peers, Waits, Hearer {
   }
 
   ready(sight: Sight, area: Area): Promise<unknown> | undefined {
-    return this.interest.ready(sight, area);
+    const ready = this.interest.ready(sight, area);
+    return ready && this.#inTime(ready);
   }
 
   seek(fleet: string, driverId: string): Promise<void> | undefined {
@@ -299,6 +302,17 @@ export class Cluster implements Peers, Waits, Hearer {
     this.#options.onAvailability?.(false);
   }
 
+  /** What is waited for, unless it takes too long. */
+  async #inTime(ready: Promise<unknown>): Promise<unknown> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const cancel = this.#clock.after(PATIENCE, () => reject(unavailable()));
+    try {
+      return await Promise.race([ready, late]);
+    } finally {
+      cancel();
+    }
+  }
+
   /**
    * Takes in a position that another instance accepted, unless what is known is newer or the driver is off duty.
    *
@@ -314,6 +328,8 @@ export class Cluster implements Peers, Waits, Hearer {
       // Of two that two instances accepted with the same timestamp, the one that the store took holds.
       if (isNews || !isSame || known.position.receivedAt === position.receivedAt) return undefined;
     }
+    // Who is nobody's concern here.
+    if (isNews && known === undefined && !this.#concerns(leases, position)) return undefined;
     const aspects = this.tracker.fleet(leases.name);
     const driver = aspects.learn(position, heardAt);
     driver.term = 0;
@@ -322,6 +338,11 @@ export class Cluster implements Peers, Waits, Hearer {
     this.#noteMove(leases, driver, key);
     if (isNews && !leases.leases.has(key) && !leases.follows.has(driver.id)) aspects.whole.remove(driver, 'left');
     return key;
+  }
+
+  /** Whether memory is to know where a driver is that it did not know. */
+  #concerns(leases: FleetLeases, { driverId, lat, lng }: Position): boolean {
+    return leases.isWhole || leases.follows.has(driverId) || leases.leases.has(leaseAt(lat, lng));
   }
 
   /** Whether this instance takes a driver's fixes, and has heard of no other that does. */

@@ -36,7 +36,7 @@ export function joinCluster({ config, redisUrl, store, writer, log }: JoinOption
     publisher: randomBytes(8).toString('hex'),
     prefix: config.redisPrefix,
     ttlSeconds: config.driverTtlSeconds,
-    onTrouble: (message, err) => log.warn({ err }, message),
+    onTrouble: seldom((message, err) => log.warn({ err }, message)),
     onAvailability: (isUp) => {
       if (isUp) log.info('Redis is there; other instances are heard');
       else
@@ -50,5 +50,20 @@ export function joinCluster({ config, redisUrl, store, writer, log }: JoinOption
       cluster.close();
       await bus.close();
     },
+  };
+}
+
+/** Milliseconds between two words about the same. */
+const WORD_INTERVAL = 10_000;
+
+/** Says each thing now and then, however often it happens; metrics count it. */
+function seldom(say: (message: string, error: unknown) => void): (message: string, error?: unknown) => void {
+  const saidAt = new Map<string, number>();
+  return (message, error) => {
+    const now = performance.now();
+    if (now - (saidAt.get(message) ?? Number.NEGATIVE_INFINITY) < WORD_INTERVAL) return;
+    if (saidAt.size > 100) saidAt.clear();
+    saidAt.set(message, now);
+    say(message, error);
   };
 }

@@ -1,6 +1,8 @@
+import { toNormal } from '../geo/ecef.ts';
 import type { Region } from '../geo/region.ts';
 import { BASE_CELLS, cellName, childCell, isPentagon } from '../spatial/cell.ts';
 import { cover } from '../spatial/cover.ts';
+import { indexOf } from '../spatial/point-index.ts';
 
 /** H3 resolution of what is leased: cells of about 1,770 km², a city or a part of one. */
 export const LEASE_RESOLUTION = 4;
@@ -17,6 +19,16 @@ const UNUSED_LOW = 0xffffffff;
  */
 export function leaseOf(high: number): number {
   return (high & 0xfffff) >>> 1;
+}
+
+const normal = new Float64Array(3);
+const index = new Uint32Array(2);
+
+/** The lease of a place: degrees. */
+export function leaseAt(lat: number, lng: number): number {
+  toNormal(lat, lng, normal, 0);
+  indexOf(normal[0], normal[1], normal[2], index, 0);
+  return leaseOf(index[0]);
 }
 
 /** Whether a number is that of a cell, as far as its base cell says. */

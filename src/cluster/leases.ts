@@ -184,7 +184,8 @@ export class Leases {
           this.#stats.gaps++;
           this.#doubt(leases, lease, 'gap');
         } else if (missed === 'stranger') lease.schedule('beat', now);
-        if (!this.#bus.isUp && lease.holds > 0 && now - lease.loadedAt >= AWAY) lease.schedule('away', now);
+        if (!this.#bus.isUp && (lease.holds > 0 || leases.isWhole) && now - lease.loadedAt >= AWAY)
+          lease.schedule('away', now);
         if (lease.due !== undefined && lease.due.at <= now) this.#enqueue(leases, lease);
         if (lease.holds === 0 && !leases.isWhole) idle.push({ leases, lease });
       }

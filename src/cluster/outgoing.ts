@@ -133,12 +133,14 @@ export class Outgoing {
     return channel;
   }
 
-  #forget(leases: FleetLeases, key: number, { name }: Channel): void {
+  #forget(leases: FleetLeases, key: number, channel: Channel): void {
+    const { name } = channel;
     if (this.#lost.has(name)) return;
     const channels = this.#channels.get(leases);
     channels?.delete(key);
     if (channels?.size === 0) this.#channels.delete(leases);
-    this.#byName.delete(name);
+    // A fleet that was left and came back has another channel of that name.
+    if (this.#byName.get(name) === channel) this.#byName.delete(name);
   }
 
   #writer(channel: Channel | undefined): FrameWriter | undefined {
