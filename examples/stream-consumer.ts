@@ -22,6 +22,9 @@ type StreamEvent =
   | ({ readonly type: 'accepted' | 'late'; readonly fleet: string } & Position)
   | { readonly type: 'offline'; readonly fleet: string; readonly driverId: string; readonly at: number };
 
+/** DRIVER_TTL_SECONDS in milliseconds: who was silent for so long is forgotten, and so is its timestamp. */
+const TTL = 300_000;
+
 const latest = new Map<string, Position>();
 /** When drivers went off duty: what was received before is over, though it may come again. */
 const offline = new Map<string, number>();
@@ -34,7 +37,8 @@ function apply(event: StreamEvent): void {
     offline.set(driver, Math.max(event.at, offline.get(driver) ?? 0));
     if (known !== undefined && known.receivedAt <= event.at) latest.delete(driver);
   } else if (event.type === 'accepted' && event.receivedAt > (offline.get(driver) ?? 0)) {
-    if (known === undefined || known.timestamp < event.timestamp) latest.set(driver, event);
+    const isForgotten = known === undefined || event.receivedAt - known.receivedAt > TTL;
+    if (isForgotten || known.timestamp < event.timestamp) latest.set(driver, event);
   }
 }
 

@@ -41,6 +41,8 @@ describeWith('redis-server', findRedis(), 'on a Redis server', (bin) => {
       onTrouble: ({ message }) => said.push(message),
       onDropping: () => said.push('dropping'),
       onReturn: (missing) => said.push(missing === undefined ? 'back' : `back without ${missing.events}`),
+      // Whoever stores hears of what became of it, however busy the machine is.
+      patience: 10_000,
       retryDelay: 5,
       retryDelayMax: 20,
       ...options,
@@ -144,13 +146,14 @@ describeWith('redis-server', findRedis(), 'on a Redis server', (bin) => {
     const network = await Network.to(redis.port);
     const { store, stream, said } = stage(`redis://127.0.0.1:${network.port}`, { maxWaiting: 90, patience: 100 });
     await store.write(positions([row('first')]));
+    await drained(stream);
     network.freeze();
     const began = performance.now();
     await load(store, 1, () => {});
     const waited = performance.now() - began;
     expect(waited).toBeGreaterThan(95);
     await load(store, 300, () => {});
-    expect(performance.now() - began - waited).toBeLessThan(1000);
+    expect(performance.now() - began - waited).toBeLessThan(5000);
     expect([stream.waiting, stream.dropped]).toEqual([93, 810]);
     network.thaw();
     await drained(stream);
@@ -240,8 +243,9 @@ describeWith('redis-server', findRedis(), 'on a Redis server', (bin) => {
 
   slowTest('a server that is silent for long is left, and all is there when it speaks again', async () => {
     const network = await Network.to(redis.port);
-    const { store, stream, said } = stage(`redis://127.0.0.1:${network.port}`);
+    const { store, stream, said } = stage(`redis://127.0.0.1:${network.port}`, { patience: 100 });
     await load(store, 10, () => {});
+    await drained(stream);
     network.freeze();
     await load(store, 10, () => {});
     await expect.poll(() => said, { timeout: 10_000 }).toContain('no answer within 5 s');
