@@ -14,7 +14,7 @@ import { type Hearer, Incoming } from './incoming.ts';
 import { Interest } from './interest.ts';
 import { leaseAt, leaseOf } from './lease-cells.ts';
 import { LATE, Leases, unavailable } from './leases.ts';
-import { Loader } from './loader.ts';
+import { FRESH, Loader } from './loader.ts';
 import { Meetings } from './meetings.ts';
 import { Outgoing } from './outgoing.ts';
 import { ClusterStats } from './stats.ts';
@@ -100,8 +100,9 @@ export class Cluster implements Peers, Waits, Hearer {
     this.#writer = options.writer;
     this.#ttl = options.ttlSeconds * 1000;
     this.#outgoing = new Outgoing(bus, publisher, clock.now, this.stats, () => this.#mind());
-    this.#meetings = new Meetings(store, this.stats, (fleet, position) => {
-      this.#learn(this.leases.of(fleet), position, position.receivedAt);
+    this.#meetings = new Meetings(store, this.stats, clock.now, {
+      found: (fleet, position) => this.#learnStored(this.leases.of(fleet), position, 0),
+      missing: (fleet, driverId, askedAt) => this.#onMissing(this.leases.of(fleet), driverId, askedAt),
     });
     this.leases = new Leases({
       bus,
@@ -124,7 +125,7 @@ export class Cluster implements Peers, Waits, Hearer {
     this.interest = new Interest({
       leases: this.leases,
       tracker: () => this.tracker,
-      find: (fleet, driverId) => this.#meetings.meet(fleet, [driverId], this.staleBefore),
+      find: (fleet, driverId) => this.#meetings.meet(fleet, [driverId]),
       isCurrent: (leases, driver) => this.#isCurrent(leases, driver),
       occupied: (fleet, resolution) => store.occupied(fleet, resolution, this.staleBefore),
       now: clock.now,
@@ -136,7 +137,7 @@ export class Cluster implements Peers, Waits, Hearer {
   /** Begins to look after things. @param tracker is kept up to date */
   start(tracker: Tracker): void {
     this.#tracker = tracker;
-    const learn = (leases: FleetLeases, position: Position, heardAt: number) => this.#learn(leases, position, heardAt);
+    const learn = (leases: FleetLeases, position: Position) => this.#learnStored(leases, position, FRESH);
     const isOwn = (leases: FleetLeases, driver: Driver) => this.#isOwn(leases, driver);
     this.#loader = new Loader(this.#options.store, tracker, { learn, isOwn }, this.#now, this.#ttl);
     const tick = () => {
@@ -183,13 +184,18 @@ export class Cluster implements Peers, Waits, Hearer {
     const leases = this.leases.of(fleet);
     const known = this.tracker.knownFleet(fleet)?.whole.drivers;
     let strangers: Set<string> | undefined;
+    let isWritten = false;
     for (const driverId of driverIds) {
       const driver = known?.get(driverId);
       if (driver !== undefined && this.#isOwn(leases, driver)) continue;
       strangers ??= new Set();
       strangers.add(driverId);
+      if (driver !== undefined && driver.term > 0) isWritten = true;
     }
-    return strangers && this.#meetings.meetSoon(fleet, strangers, this.staleBefore);
+    if (strangers === undefined) return undefined;
+    // What this instance accepted of one has to be stored, if it is to mean something that the store has nothing.
+    const stored = isWritten ? new Promise<void>((resolve) => this.#writer.whenStored(() => resolve())) : undefined;
+    return this.#meetings.meetSoon(fleet, strangers, stored);
   }
 
   ready(sight: Sight, area: Area): Promise<unknown> | undefined {
@@ -199,7 +205,7 @@ export class Cluster implements Peers, Waits, Hearer {
 
   seek(fleet: string, driverId: string): Promise<void> | undefined {
     if (this.isKnown(fleet, driverId)) return undefined;
-    return this.#meetings.meet(fleet, [driverId], this.staleBefore).catch((error) => {
+    return this.#meetings.meet(fleet, [driverId]).catch((error) => {
       throw error instanceof StoreUnavailable ? unavailable() : error;
     });
   }
@@ -245,7 +251,7 @@ export class Cluster implements Peers, Waits, Hearer {
   }
 
   onPosition(leases: FleetLeases, position: Position): void {
-    this.#learn(leases, position, this.#now(), true);
+    this.#learnNews(leases, position);
   }
 
   onAdopted(leases: FleetLeases, position: Position, before: number): void {
@@ -253,7 +259,7 @@ export class Cluster implements Peers, Waits, Hearer {
     const driver = fleet?.drivers.get(position.driverId);
     const last = fleet === undefined || driver === undefined ? -1 : leaseOf(fleet.cellHigh(driver));
     const wasOwn = driver !== undefined && this.#isOwn(leases, driver);
-    const now = this.#learn(leases, position, this.#now(), true);
+    const now = this.#learnNews(leases, position);
     if (!wasOwn || now === undefined) return;
     // Its new owner may not have known the cell where it was last, whose holders would keep it there.
     if (last !== before && last !== now) this.#outgoing.position(leases, last, position);
@@ -316,28 +322,64 @@ export class Cluster implements Peers, Waits, Hearer {
   /**
    * Takes in a position that another instance accepted, unless what is known is newer or the driver is off duty.
    *
-   * @param isNews another instance is heard, so this one takes the driver's fixes no more
    * @returns the cell that the driver is in now; `undefined`: nothing was taken in
    */
-  #learn(leases: FleetLeases, position: Position, heardAt: number, isNews = false): number | undefined {
+  #learnNews(leases: FleetLeases, position: Position): number | undefined {
     if (leases.isRemoved(position.driverId, position.receivedAt)) return undefined;
     const known = this.tracker.knownFleet(leases.name)?.whole.drivers.get(position.driverId);
     if (known !== undefined && !isNewer(position, known.position, this.#ttl)) {
       const isSame = known.position.timestamp === position.timestamp;
-      if (isNews && isSame) this.tracker.fleet(leases.name).whole.heard(known, heardAt);
-      // Of two that two instances accepted with the same timestamp, the one that the store took holds.
-      if (isNews || !isSame || known.position.receivedAt === position.receivedAt) return undefined;
+      if (isSame) this.tracker.fleet(leases.name).whole.heard(known, this.#now());
+      return undefined;
     }
     // Who is nobody's concern here.
-    if (isNews && known === undefined && !this.#concerns(leases, position)) return undefined;
+    if (known === undefined && !this.#concerns(leases, position)) return undefined;
+    const driver = this.#take(leases, position, this.#now());
+    const { whole } = this.tracker.fleet(leases.name);
+    const key = leaseOf(whole.cellHigh(driver));
+    if (!leases.leases.has(key) && !leases.follows.has(driver.id)) whole.remove(driver, 'left');
+    return key;
+  }
+
+  /**
+   * Takes in a position that the store holds, unless what is known is newer.
+   *
+   * @param fresh milliseconds for which the store may not have what another instance accepted
+   * @returns whether what is known is so fresh, so that it is not certain which of the two holds
+   */
+  #learnStored(leases: FleetLeases, position: Position, fresh: number): boolean {
+    const { driverId, receivedAt } = position;
+    if (receivedAt < this.staleBefore || leases.isRemoved(driverId, receivedAt)) return false;
+    const known = this.tracker.knownFleet(leases.name)?.whole.drivers.get(driverId);
+    if (known !== undefined && !isNewer(position, known.position, this.#ttl)) {
+      if (known.position.timestamp !== position.timestamp) {
+        // An older one was accepted after a newer one: in between the driver went off duty.
+        if (receivedAt <= known.position.receivedAt || this.#isOwn(leases, known)) return false;
+        if (known.position.receivedAt > this.#now() - fresh) return true;
+      } else if (known.position.receivedAt === receivedAt) return false;
+      // Of two with the same timestamp, which two instances accepted, the one that the store took holds.
+    }
+    this.#take(leases, position, receivedAt);
+    return false;
+  }
+
+  #take(leases: FleetLeases, position: Position, heardAt: number): Driver {
     const aspects = this.tracker.fleet(leases.name);
     const driver = aspects.learn(position, heardAt);
     driver.term = 0;
     driver.stamped = false;
-    const key = leaseOf(aspects.whole.cellHigh(driver));
-    this.#noteMove(leases, driver, key);
-    if (isNews && !leases.leases.has(key) && !leases.follows.has(driver.id)) aspects.whole.remove(driver, 'left');
-    return key;
+    this.#noteMove(leases, driver, leaseOf(aspects.whole.cellHigh(driver)));
+    return driver;
+  }
+
+  /** The store holds nothing of a driver. */
+  #onMissing(leases: FleetLeases, driverId: string, askedAt: number): void {
+    const fleet = this.tracker.knownFleet(leases.name)?.whole;
+    const driver = fleet?.drivers.get(driverId);
+    if (fleet === undefined || driver === undefined || this.#isOwn(leases, driver)) return;
+    // What this instance accepted was stored before it was asked; what others did may not be yet.
+    const since = driver.term > 0 ? askedAt : askedAt - FRESH;
+    if (driver.position.receivedAt < since) fleet.remove(driver, 'offline');
   }
 
   /** Whether memory is to know where a driver is that it did not know. */
@@ -397,7 +439,7 @@ export class Cluster implements Peers, Waits, Hearer {
     }
     this.#heard.clear();
     for (const [leases, removed] of this.#removedBefore) {
-      this.#meetings.meet(leases.name, removed, this.staleBefore).catch(() => {});
+      this.#meetings.meet(leases.name, removed).catch(() => {});
     }
     this.#removedBefore = new Map(this.#removed);
     this.#removed.clear();

@@ -10,12 +10,12 @@ const STEP = 500;
 /**
  * Of whom something was heard so lately, milliseconds, what the store holds may not be all: subscribers do not wait for the disk.
  */
-const FRESH = 2_000;
+export const FRESH = 2_000;
 
 /** Who takes in what the store holds. */
 export interface Learner {
-  /** @returns the driver, unless what is known of it is newer, or it has gone */
-  learn(leases: FleetLeases, position: Position, heardAt: number): void;
+  /** @returns whether the store may not know the driver's last position yet */
+  learn(leases: FleetLeases, position: Position): boolean;
   /** Whether this instance alone has been taking a driver's fixes. */
   isOwn(leases: FleetLeases, driver: { readonly term: number }): boolean;
 }
@@ -50,11 +50,12 @@ export class Loader {
     const revision = before?.revision ?? 0;
     const found = new Set<string>();
     const names = cells.map(({ cell }) => cell);
+    let isEarly = false;
     let left = STEP;
     for await (const positions of this.#store.inCells(leases.name, names, since)) {
       for (const position of positions) {
         found.add(position.driverId);
-        this.#learner.learn(leases, position, position.receivedAt);
+        if (this.#learner.learn(leases, position)) isEarly = true;
         if (--left > 0) continue;
         left = STEP;
         await new Promise(setImmediate);
@@ -62,16 +63,15 @@ export class Loader {
     }
     const fleet = this.#tracker.knownFleet(leases.name)?.whole;
     // Nothing was known, so nobody can be there who is not.
-    if (fleet === undefined || fleet !== before) return false;
+    if (fleet === undefined || fleet !== before) return isEarly;
     const missing: string[] = [];
-    let isEarly = false;
     const fresh = this.#now() - FRESH;
     for (const lease of cells) {
       for (const driver of lease.driversOf(fleet)) {
         if (found.has(driver.id) || this.#learner.isOwn(leases, driver)) continue;
         // Heard of since this began.
         if (driver.revision > revision) continue;
-        if (driver.heardAt > fresh) isEarly = true;
+        if (driver.position.receivedAt > fresh) isEarly = true;
         else missing.push(driver.id);
       }
     }
@@ -94,7 +94,7 @@ export class Loader {
       if (fleet === undefined || driver === undefined || driver.revision > revision) continue;
       const position = held.get(driverId);
       if (position === undefined) fleet.remove(driver, 'offline');
-      else if (position.receivedAt >= since) this.#learner.learn(leases, position, position.receivedAt);
+      else if (position.receivedAt >= since) this.#learner.learn(leases, position);
       // Of one that only sends what is late, the store has the time of its position alone.
       else if (driver.heardAt < since) fleet.remove(driver, 'stale');
     }

@@ -14,37 +14,42 @@ interface Batch {
   readonly done: Promise<void>;
 }
 
+/** Hears what came of drivers that were looked up. */
+export interface Met {
+  /** What the store holds of one, however long ago it was received. */
+  found(fleet: string, position: Position): void;
+  /** The store holds nothing of one. @param askedAt when it was asked, epoch milliseconds */
+  missing(fleet: string, driverId: string, askedAt: number): void;
+}
+
 /** Looks drivers up in the store, all of a fleet that are asked about in one turn together. */
 export class Meetings {
   readonly #store: Pick<ColdPositions, 'byIds'>;
   readonly #stats: ClusterStats;
-  readonly #found: (fleet: string, position: Position) => void;
+  readonly #now: () => number;
+  readonly #met: Met;
   readonly #next = new Map<string, Batch>();
 
-  /** @param found is given what the store holds of those that were asked about */
-  constructor(
-    store: Pick<ColdPositions, 'byIds'>,
-    stats: ClusterStats,
-    found: (fleet: string, position: Position) => void,
-  ) {
+  /** @param now the server's clock, epoch milliseconds @param met is told what came of each */
+  constructor(store: Pick<ColdPositions, 'byIds'>, stats: ClusterStats, now: () => number, met: Met) {
     this.#store = store;
     this.#stats = stats;
-    this.#found = found;
+    this.#now = now;
+    this.#met = met;
   }
 
   /**
    * Looks up drivers of a fleet.
    *
-   * @param since who was last received before (epoch milliseconds) is stale, and not found
    * @returns resolves once what the store holds of them was handed over @throws {StoreUnavailable}
    */
-  meet(fleet: string, driverIds: Iterable<string>, since: number): Promise<void> {
+  meet(fleet: string, driverIds: Iterable<string>): Promise<void> {
     let batch = this.#next.get(fleet);
     if (batch === undefined) {
       const ids = new Set<string>();
       const done = new Promise(setImmediate).then(() => {
         this.#next.delete(fleet);
-        return this.#look(fleet, [...ids], since);
+        return this.#look(fleet, [...ids]);
       });
       batch = { driverIds: ids, done };
       this.#next.set(fleet, batch);
@@ -53,22 +58,33 @@ export class Meetings {
     return batch.done;
   }
 
-  /** The same, for those who would rather go on with what is known than wait for long. Never rejects. */
-  async meetSoon(fleet: string, driverIds: Iterable<string>, since: number): Promise<void> {
+  /**
+   * The same, for those who would rather go on with what is known than wait for long. Never rejects.
+   *
+   * @param first what is waited for before the store is asked
+   */
+  async meetSoon(fleet: string, driverIds: Iterable<string>, first: Promise<unknown> | undefined): Promise<void> {
     let patience: NodeJS.Timeout | undefined;
     const tired = new Promise<void>((resolve) => {
       patience = setTimeout(resolve, PATIENCE);
     });
     // The store is away: what is known is all that can be had.
-    await Promise.race([this.meet(fleet, driverIds, since).catch(() => {}), tired]);
+    const met = first === undefined ? this.meet(fleet, driverIds) : first.then(() => this.meet(fleet, driverIds));
+    await Promise.race([met.catch(() => {}), tired]);
     clearTimeout(patience);
   }
 
-  async #look(fleet: string, driverIds: readonly string[], since: number): Promise<void> {
+  async #look(fleet: string, driverIds: readonly string[]): Promise<void> {
     for (let i = 0; i < driverIds.length; i += MAX_BATCH) {
       const some = driverIds.slice(i, i + MAX_BATCH);
       this.#stats.met += some.length;
-      for (const position of await this.#store.byIds(fleet, some, since)) this.#found(fleet, position);
+      const missing = new Set(some);
+      const askedAt = this.#now();
+      for (const position of await this.#store.byIds(fleet, some, Number.NEGATIVE_INFINITY)) {
+        missing.delete(position.driverId);
+        this.#met.found(fleet, position);
+      }
+      for (const driverId of missing) this.#met.missing(fleet, driverId, askedAt);
     }
   }
 }
