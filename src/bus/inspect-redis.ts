@@ -48,8 +48,8 @@ async function look(
   channel: string,
   stream: string | undefined,
 ): Promise<RedisInspection> {
-  const info = await client.info();
-  const has = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
+  const lines = (await client.info()).split('\n').map((line) => line.trim());
+  const has = (name: string) => lines.find((line) => line.startsWith(`${name}:`))?.slice(name.length + 1);
   const version = has('valkey_version') ?? has('redis_version') ?? 'of no known version';
   const server = `${has('valkey_version') === undefined ? 'Redis' : 'Valkey'} ${version}`;
   if (!(Number.parseInt(version, 10) >= OLDEST))
