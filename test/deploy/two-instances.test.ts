@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import { clientOf, collect } from '../client/support.ts';
 import { Client } from '../support/client.ts';
 import { EventStreamReader } from '../support/event-stream.ts';
@@ -113,12 +113,16 @@ describeWith('nginx, or PostgreSQL with PostGIS,', found, 'two instances behind 
         }
       };
       const everybody = [sender(), sender(), sender(), asker(), asker()];
-      await expect.poll(() => Math.min(acknowledged.length, asked.length)).toBeGreaterThan(50);
+      const some = { timeout: 20_000 };
+      onTestFinished(() => {
+        running = false;
+      });
+      await expect.poll(() => Math.min(acknowledged.length, asked.length), some).toBeGreaterThan(50);
       for (const track of tracks) track.send({ latitude: 30, longitude: -97, timestamp: Date.now() });
       expect(await instances[0].process.kill('SIGTERM')).toBe(0);
       for (const track of tracks) track.send({ latitude: 30, longitude: -97, timestamp: Date.now() + 1 });
       const at = acknowledged.length;
-      await expect.poll(() => acknowledged.length).toBeGreaterThan(at + 50);
+      await expect.poll(() => acknowledged.length, some).toBeGreaterThan(at + 50);
       running = false;
       await Promise.all(everybody);
       await Promise.all(tracks.map((track) => track.flush()));
