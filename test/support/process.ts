@@ -10,9 +10,17 @@ export class ServerProcess {
   readonly ended: Promise<number | string>;
   readonly ready: Promise<string>;
 
-  /** @param whenOver what ends it, in case that nothing else did: by default the end of the test */
-  constructor(env: Record<string, string>, whenOver: (end: () => Promise<void>) => void = onTestFinished) {
+  /**
+   * @param whenOver what ends it, in case that nothing else did: by default the end of the test
+   * @param cwd where the project is; absent: here
+   */
+  constructor(
+    env: Record<string, string>,
+    whenOver: (end: () => Promise<void>) => void = onTestFinished,
+    cwd?: string,
+  ) {
     this.#child = spawn(process.execPath, ['src/main.ts'], {
+      cwd,
       env: { PATH: process.env.PATH, PORT: '0', LOG_LEVEL: 'warn', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
