@@ -1,13 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { createClient } from '@redis/client';
+import { existsSync, readFileSync } from 'node:fs';
 import { Ajv2019 } from 'ajv/dist/2019.js';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import { ConfigError, loadConfig } from '../../src/config.ts';
+import { findRedis, startRedis } from '../support/redis.ts';
 import { describeWith } from '../support/services.ts';
 import { NGINX_CONF } from './nginx.ts';
 
@@ -125,30 +121,15 @@ test('the two share a bus and believe nginx, which knows just them; the one shar
   expect(NGINX_CONF).toMatch(new RegExp(`^ *listen ${ports[0].split(':').at(-1)} `, 'm'));
 });
 
-const redis = (process.env.PATH ?? '')
-  .split(delimiter)
-  .flatMap((dir) => ['valkey-server', 'redis-server'].map((name) => join(dir, name)))
-  .find((path) => existsSync(path));
-
-describeWith('redis-server', redis, 'the bus of compose', (bin) => {
+describeWith('Redis', findRedis(), 'the bus of compose', (bin) => {
   test('starts as it is told to: it keeps nothing, and cuts off who falls behind', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'nearcast-compose-'));
-    const path = join(dir, 'socket');
     const [, ...args] = services.valkey.command ?? [];
-    const server = spawn(bin, [...args, '--port', '0', '--unixsocket', path, '--dir', dir], { stdio: 'ignore' });
-    onTestFinished(async () => {
-      const gone = server.exitCode === null ? once(server, 'exit') : undefined;
-      server.kill('SIGKILL');
-      await gone;
-      rmSync(dir, { recursive: true });
-    });
-    await vi.waitUntil(() => existsSync(path) || server.exitCode !== null, { timeout: 10_000 });
-    const client = createClient({ socket: { path, tls: false } });
-    await client.connect();
-    const setting = async (name: string) => (await client.configGet(name))[name];
+    const redis = await startRedis(bin, { args });
+    onTestFinished(() => redis.stop());
+    const setting = async (name: string) =>
+      ((await redis.command('CONFIG', 'GET', name)) as Record<string, string>)[name];
     expect(await setting('save')).toBe('');
     expect(await setting('appendonly')).toBe('no');
     expect(await setting('client-output-buffer-limit')).toContain(`pubsub ${64 * 2 ** 20} ${32 * 2 ** 20} 10`);
-    client.destroy();
   });
 });

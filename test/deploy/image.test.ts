@@ -2,9 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { createDatabase, findPostgres, startPostgres } from '../support/postgres.ts';
 import { ServerProcess } from '../support/process.ts';
+import { findRedis, startRedis } from '../support/redis.ts';
 import { SECRET, token } from '../support/server.ts';
 import { describeWith } from '../support/services.ts';
 import { slowTest } from '../support/slow.ts';
@@ -45,77 +46,71 @@ test('it runs as another user than root, keeps its data where it may, and gets t
   expect(process.versions.node.split('.')[0]).toBe(major);
 });
 
-describe('what the build leaves of the packages', () => {
-  let root: string;
-  beforeAll(() => {
-    root = mkdtempSync(join(tmpdir(), 'nearcast-image-'));
-  });
-  afterAll(() => rmSync(root, { recursive: true }));
-
-  /** Does in a directory what the stages do, but for what is the system's. */
-  function make(name: string, args: Record<string, string>): string {
-    const app = join(root, name);
-    const copy = (stage: readonly string[]) => {
-      for (const { from, to } of copies(stage)) {
-        for (const path of from) {
-          const target = to.endsWith('/') ? join(app, to, path) : join(app, to);
-          mkdirSync(dirname(target), { recursive: true });
-          cpSync(path, target, { recursive: true });
-        }
+/** Does in a directory what the stages do, but for what is the system's. */
+function make(app: string): void {
+  const copy = (stage: readonly string[]) => {
+    for (const { from, to } of copies(stage)) {
+      for (const path of from) {
+        const target = to.endsWith('/') ? join(app, to, path) : join(app, to);
+        mkdirSync(dirname(target), { recursive: true });
+        cpSync(path, target, { recursive: true });
       }
-    };
-    copy(install);
-    const env = { ...process.env, ...args };
-    for (const line of install.filter((line) => line.startsWith('RUN '))) {
-      execFileSync('/bin/sh', ['-c', line.slice('RUN '.length)], {
-        cwd: app,
-        env,
-        stdio: ['ignore', 'ignore', 'pipe'],
-      });
     }
-    copy(final);
-    return app;
-  }
+  };
+  copy(install);
+  runAll(app, { EMBEDDED_DATABASE: 'yes' });
+  copy(final);
+}
 
-  async function serves(app: string, env: Record<string, string>): Promise<void> {
-    const server = new ServerProcess({ NODE_ENV: 'production', JWT_SECRET: SECRET, ...env }, app);
-    const url = await server.ready;
-    const headers = { authorization: `Bearer ${token()}`, 'content-type': 'application/json' };
-    const body = JSON.stringify({ driverId: 'd', latitude: 30, longitude: -97 });
-    expect((await fetch(`${url}/v1/positions`, { method: 'POST', headers, body })).status).toBe(200);
-    const nearby = await fetch(`${url}/v1/drivers/nearby?latitude=30&longitude=-97`, { headers });
-    expect(await nearby.json()).toMatchObject({ drivers: [{ driverId: 'd' }] });
-    expect((await fetch(`${url}/docs`)).status).toBe(200);
-    expect((await fetch(`${url}/openapi.yaml`)).status).toBe(200);
-    expect(await server.kill('SIGTERM')).toBe(0);
+/** Runs the commands of the build, or one of them, with its arguments. */
+function runAll(app: string, args: Record<string, string>, about = ''): void {
+  const env = { ...process.env, ...args };
+  for (const line of install.filter((line) => line.startsWith('RUN ') && line.includes(about))) {
+    execFileSync('/bin/sh', ['-c', line.slice('RUN '.length)], { cwd: app, env, stdio: ['ignore', 'ignore', 'pipe'] });
   }
+}
 
+async function serves(app: string, env: Record<string, string>): Promise<void> {
+  const server = new ServerProcess({ NODE_ENV: 'production', JWT_SECRET: SECRET, ...env }, onTestFinished, app);
+  const url = await server.ready;
+  const headers = { authorization: `Bearer ${token()}`, 'content-type': 'application/json' };
+  const body = JSON.stringify({ driverId: 'd', latitude: 30, longitude: -97 });
+  expect((await fetch(`${url}/v1/positions`, { method: 'POST', headers, body })).status).toBe(200);
+  const nearby = await fetch(`${url}/v1/drivers/nearby?latitude=30&longitude=-97`, { headers });
+  expect(await nearby.json()).toMatchObject({ drivers: [{ driverId: 'd' }] });
+  for (const path of ['/docs', '/openapi.yaml']) expect((await fetch(url + path)).status).toBe(200);
+  expect(await server.kill('SIGTERM')).toBe(0);
+}
+
+const services = { postgres: findPostgres(), redis: findRedis() };
+const found =
+  services.postgres === undefined || services.redis === undefined
+    ? undefined
+    : { postgresBin: services.postgres, redisBin: services.redis };
+
+describeWith('PostgreSQL with PostGIS, or Redis,', found, 'what the build leaves', ({ postgresBin, redisBin }) => {
   slowTest(
-    'is enough to run with the database of its own',
+    'is enough to run with the database of its own and, without that, with servers, and then writes to no directory',
     async () => {
-      const app = make('whole', { EMBEDDED_DATABASE: 'yes' });
+      const root = mkdtempSync(join(tmpdir(), 'nearcast-image-'));
+      onTestFinished(() => rmSync(root, { recursive: true }));
+      const app = join(root, 'app');
+      make(app);
       expect(existsSync(join(app, 'node_modules/typescript'))).toBe(false);
       await serves(app, { DATA_DIR: join(root, 'data') });
+
+      runAll(app, { EMBEDDED_DATABASE: 'no' }, 'EMBEDDED_DATABASE');
+      expect(existsSync(join(app, 'node_modules/@electric-sql'))).toBe(false);
+      const postgres = await startPostgres(postgresBin);
+      const redis = await startRedis(redisBin);
+      try {
+        const DATA_DIR = join(root, 'is not made');
+        await serves(app, { DATABASE_URL: await createDatabase(postgres, 'image'), REDIS_URL: redis.url, DATA_DIR });
+        expect(existsSync(DATA_DIR)).toBe(false);
+      } finally {
+        await Promise.all([postgres.stop(), redis.stop()]);
+      }
     },
     600_000,
   );
-
-  describeWith('PostgreSQL with PostGIS', findPostgres(), 'with a server', (bin) => {
-    slowTest(
-      'is enough to run without the one of its own, and writes to no directory',
-      async () => {
-        const app = make('small', { EMBEDDED_DATABASE: 'no' });
-        expect(existsSync(join(app, 'node_modules/@electric-sql'))).toBe(false);
-        const postgres = await startPostgres(bin);
-        try {
-          const dataDir = join(root, 'is not made');
-          await serves(app, { DATABASE_URL: await createDatabase(postgres, 'image'), DATA_DIR: dataDir });
-          expect(existsSync(dataDir)).toBe(false);
-        } finally {
-          await postgres.stop();
-        }
-      },
-      600_000,
-    );
-  });
 });

@@ -4,22 +4,28 @@ import { clientOf, collect } from '../client/support.ts';
 import { Client } from '../support/client.ts';
 import { EventStreamReader } from '../support/event-stream.ts';
 import { findPostgres, startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { findRedis, startRedis, type TestRedis } from '../support/redis.ts';
 import { token } from '../support/server.ts';
 import { describeWith } from '../support/services.ts';
 import { slowTest } from '../support/slow.ts';
 import { findNginx } from './nginx.ts';
 import { startTwoInstances, until } from './two-instances.ts';
 
-const [nginxBin, postgresBin] = [findNginx(), findPostgres()];
-const found = nginxBin === undefined || postgresBin === undefined ? undefined : { nginxBin, postgresBin };
+const [nginxBin, postgresBin, redisBin] = [findNginx(), findPostgres(), findRedis()];
+const found =
+  nginxBin === undefined || postgresBin === undefined || redisBin === undefined
+    ? undefined
+    : { nginxBin, postgresBin, redisBin };
 const authorization = `Bearer ${token()}`;
 
-describeWith('nginx, or PostgreSQL with PostGIS,', found, 'two instances behind nginx', ({ nginxBin, postgresBin }) => {
+describeWith('nginx, Redis, or PostgreSQL with PostGIS,', found, 'two instances behind nginx', (bins) => {
+  const { nginxBin } = bins;
   let postgres: TestPostgres;
+  let redis: TestRedis;
   beforeAll(async () => {
-    postgres = await startPostgres(postgresBin);
+    [postgres, redis] = await Promise.all([startPostgres(bins.postgresBin), startRedis(bins.redisBin)]);
   });
-  afterAll(() => postgres?.stop());
+  afterAll(() => Promise.all([postgres?.stop(), redis?.stop()]));
 
   /** The drivers that are in a table, sorted. */
   async function driversIn(database: string, table: 'positions' | 'fixes'): Promise<string[]> {
@@ -30,8 +36,31 @@ describeWith('nginx, or PostgreSQL with PostGIS,', found, 'two instances behind 
     return rows.map(({ driver_id }) => driver_id).sort();
   }
 
+  slowTest('a fix that comes to either is heard by whoever watches at the other, and found there', async () => {
+    const { nginx, instances, post } = await startTwoInstances(nginxBin, postgres, redis);
+    const here = '?latitude=30&longitude=-97&radius=1000';
+    const sockets = [
+      await Client.open(nginx.ws + here, [], { authorization }),
+      await Client.open(nginx.ws + here, [], { authorization }),
+    ];
+    for (const socket of sockets) await socket.next('snapshot');
+    expect(await Promise.all(instances.map((instance) => instance.connections('websocket')))).toEqual([1, 1]);
+    const ids = Array.from({ length: 10 }, (_, i) => `d${i}`);
+    for (const driverId of ids) expect((await post({ driverId, latitude: 30, longitude: -97 })).status).toBe(200);
+    const accepted = await Promise.all(instances.map((instance) => instance.accepted()));
+    expect(Math.min(...accepted)).toBeGreaterThan(0);
+    expect(accepted[0] + accepted[1]).toBe(ids.length);
+    for (const socket of sockets) await expect.poll(() => socket.inside(), { timeout: 10_000 }).toEqual(ids);
+    for (const { url } of instances) {
+      const answer = await fetch(`${url}/v1/drivers/nearby${here}`, { headers: { authorization } });
+      const { drivers } = (await answer.json()) as { drivers: { driverId: string }[] };
+      expect(drivers.map(({ driverId }) => driverId).sort()).toEqual(ids);
+    }
+    expect(sockets.flatMap((socket) => socket.contradictions)).toEqual([]);
+  });
+
   slowTest('one is killed: whoever was there comes back to the other, and nothing acknowledged is lost', async () => {
-    const stage = await startTwoInstances(nginxBin, postgres);
+    const stage = await startTwoInstances(nginxBin, postgres, redis);
     const { nginx, instances, post, database } = stage;
     const clients = Array.from({ length: 8 }, () => clientOf(nginx));
     const watches = clients.map((client) => client.watch({ bbox: [-180, -90, 180, 90] }));
@@ -84,7 +113,7 @@ describeWith('nginx, or PostgreSQL with PostGIS,', found, 'two instances behind 
   slowTest(
     'one is told to end: every fix is stored or its sender told to come again, and whoever asks is answered',
     async () => {
-      const { nginx, instances, post, database } = await startTwoInstances(nginxBin, postgres);
+      const { nginx, instances, post, database } = await startTwoInstances(nginxBin, postgres, redis);
       const clients = Array.from({ length: 4 }, () => clientOf(nginx));
       const tracks = clients.map((client, n) => client.track({ driverId: `t${n}` }));
       const watches = clients.map((client) => client.watch({ latitude: 30, longitude: -97, radius: 1000 }));
@@ -143,7 +172,7 @@ describeWith('nginx, or PostgreSQL with PostGIS,', found, 'two instances behind 
   slowTest(
     'what is silent for as long as it may be is not cut: a poll of a minute, a stream and a WebSocket without news',
     async () => {
-      const { nginx } = await startTwoInstances(nginxBin, postgres);
+      const { nginx } = await startTwoInstances(nginxBin, postgres, redis);
       const nowhere = 'bbox=0,0,1,1';
       const socket = await Client.open(`${nginx.ws}?${nowhere}`, [], { authorization });
       const stream = await EventStreamReader.open(`${nginx.url}/v1/stream?${nowhere}`, { authorization });

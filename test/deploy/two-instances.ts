@@ -2,10 +2,11 @@ import { expect } from 'vitest';
 import { scrape } from '../support/metrics.ts';
 import { createDatabase, type TestPostgres } from '../support/postgres.ts';
 import { ServerProcess } from '../support/process.ts';
+import type { TestRedis } from '../support/redis.ts';
 import { SECRET, token } from '../support/server.ts';
 import { startNginx, type TestNginx } from './nginx.ts';
 
-/** Two real processes on one database, and nginx before them with the file that is shipped. */
+/** Two real processes that share a database and a bus, and nginx before them with the file that is shipped. */
 export interface Stage {
   readonly nginx: TestNginx;
   readonly instances: Instance[];
@@ -24,26 +25,26 @@ export interface Instance {
   readonly port: number;
   /** Its open connections of a transport, by its own account. */
   connections(transport: string): Promise<number>;
+  /** Fixes that it accepted itself. */
+  accepted(): Promise<number>;
 }
 
 let databases = 0;
 
-/** @param env settings of both instances, beside those that they need */
-export async function startTwoInstances(
-  nginxBin: string,
-  postgres: TestPostgres,
-  env: Record<string, string> = {},
-): Promise<Stage> {
-  const database = await createDatabase(postgres, `behind_nginx_${++databases}`);
+/** Both share what is on a PostgreSQL and a Redis server, apart from what other stages have there. */
+export async function startTwoInstances(nginxBin: string, postgres: TestPostgres, redis: TestRedis): Promise<Stage> {
+  const name = `behind_nginx_${++databases}`;
+  const database = await createDatabase(postgres, name);
   const start = async (port = 0): Promise<Instance> => {
     const process = new ServerProcess({
       DATABASE_URL: database,
+      REDIS_URL: redis.url,
+      REDIS_PREFIX: name,
       JWT_SECRET: SECRET,
       TRUST_PROXY: '1',
       LOG_LEVEL: 'info',
       // The machine's own load is not what is tested.
       MAX_LAG_MILLISECONDS: '0',
-      ...env,
       PORT: String(port),
     });
     const url = await process.ready;
@@ -56,6 +57,7 @@ export async function startTwoInstances(
         const byRole = (await scrape({ get })).by('nearcast_connections', 'role', { transport });
         return Object.values(byRole).reduce((sum, count) => sum + count, 0);
       },
+      accepted: async () => (await scrape({ get })).by('nearcast_fixes_total', 'verdict').accepted ?? 0,
     };
   };
   // The first makes the tables; two that make them at once wait for each other.
