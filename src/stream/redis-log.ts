@@ -110,7 +110,7 @@ export class RedisLog implements EventLog {
 
 /** Where a node of a cluster says that the stream is, when it does. */
 function movedTo(error: unknown, { host: asked }: RedisAddress): RedisAddress | undefined {
-  const [, host, port] = /^MOVED \d+ (.*):(\d+)$/.exec(messageOf(error)) ?? [];
+  const [, host, port] = /^MOVED \d{1,5} ([^ ]{0,253}):(\d{1,5})$/.exec(messageOf(error)) ?? [];
   if (port === undefined) return undefined;
   // Without a host it is another port of the same.
   return { host: host === '' ? asked : host, port: Number(port) };
