@@ -93,13 +93,16 @@ describeWith('redis-server', findRedis(), 'a bus over a Redis Cluster', (bin) =>
     await b.until(() => b.told('lost', since).has(channels[0]), 'it is told as lost');
     expect([...b.told('lost', since)]).toEqual([channels[0]]);
     expect(await subscribersOf(to, channels[0])).toBe(1);
-    // The publisher learns of it by being refused, and says so.
+    // The publisher learns of it by being refused, and says so; or it has looked just in time.
+    let published = 0;
     await until(async () => {
       a.bus.publish(channels[0], Buffer.from('moved'));
+      published++;
       await new Promise(setImmediate);
       return b.texts(channels[0]).includes('moved');
     });
-    expect([...a.told('unsent')]).toEqual([channels[0]]);
+    await until(async () => b.texts(channels[0]).length === published || a.told('unsent').has(channels[0]));
+    expect([...a.told('unsent')].filter((channel) => channel !== channels[0])).toEqual([]);
     expect(a.count('down') + b.count('down')).toBe(0);
   });
 
@@ -107,7 +110,7 @@ describeWith('redis-server', findRedis(), 'a bus over a Redis Cluster', (bin) =>
     const random = seeded('slots moved');
     const [a, b] = await RedisEar.two(cluster.url);
     const home = new Map<string, TestRedis>();
-    const channels = Array.from({ length: 10 }, (_, i) => `moving/${i}`);
+    const channels = Array.from({ length: 5 }, (_, i) => `moving/${i}`);
     for (const channel of channels) home.set(channel, await cluster.ownerOf(channel));
     for (const channel of channels) {
       const [moved] = await Promise.all([

@@ -63,6 +63,7 @@ export class TestRedis {
   readonly #settings: RedisSettings;
   readonly #dir = mkdtempSync(join(tmpdir(), 'nearcast-redis-'));
   #server: ChildProcess | undefined;
+  #admin: ReturnType<typeof comeIn> | undefined;
 
   constructor(bin: string, port: number, settings: RedisSettings) {
     this.#bin = bin;
@@ -130,22 +131,17 @@ export class TestRedis {
     return join(this.#dir, 'redis.sock');
   }
 
-  /** Asks the server for something, by a connection of its own that no test counts or kills. */
+  /** Asks the server for something, by a connection that no test counts or kills. */
   async command(...args: string[]): Promise<unknown> {
-    const client = createClient({
-      socket: { path: this.#socket, reconnectStrategy: false },
-      username: 'admin',
-      password: 'any',
-      disableClientInfo: true,
-      name: ADMIN,
-    });
-    client.on('error', () => {});
-    try {
-      await client.connect();
-      return await client.sendCommand(args);
-    } finally {
-      client.destroy();
+    if (this.#admin === undefined) {
+      const admin = comeIn(this.#socket);
+      const gone = () => {
+        if (this.#admin === admin) this.#admin = undefined;
+      };
+      this.#admin = admin;
+      admin.then((client) => client.on('error', gone), gone);
     }
+    return (await this.#admin).sendCommand(args);
   }
 
   /** Who is connected, but the tests themselves. */
@@ -189,12 +185,28 @@ export class TestRedis {
     this.#server = undefined;
     if (server === undefined || server.exitCode !== null || server.signalCode !== null) return;
     const gone = once(server, 'exit');
+    const admin = this.#admin;
+    this.#admin = undefined;
+    admin?.then((client) => client.destroy()).catch(() => {});
     server.kill(signal);
     await gone;
   }
 }
 
 const ADMIN = 'test-admin';
+
+async function comeIn(path: string) {
+  const client = createClient({
+    socket: { path, reconnectStrategy: false, tls: false },
+    username: 'admin',
+    password: 'any',
+    disableClientInfo: true,
+    name: ADMIN,
+  });
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}
 
 /** Starts a server on a free port; `stop` removes all that is of it. */
 export async function startRedis(bin: string, settings: RedisSettings = {}): Promise<TestRedis> {
