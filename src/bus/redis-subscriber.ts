@@ -68,8 +68,9 @@ export class RedisSubscriber {
     return this.#isSettled;
   }
 
+  /** Whether a channel is open, and stays so. */
   isOpen(channel: string): boolean {
-    return this.#open.has(channel);
+    return this.#open.has(channel) && this.#wanted.has(channel);
   }
 
   /** @param isMissed it is to be told as lost once it is open, even if it is already */
@@ -162,16 +163,22 @@ export class RedisSubscriber {
   async #round(client: RedisClient): Promise<boolean> {
     const opening = new Map<number, string[]>();
     const closing = new Map<number, string[]>();
+    // Open already: it was to be closed, and then was not.
+    const kept: string[] = [];
     let size = 0;
     for (const channel of this.#due) {
       if (size === ROUND) break;
       this.#due.delete(channel);
       const isWanted = this.#wanted.has(channel);
-      if (isWanted === this.#open.has(channel)) continue;
+      if (isWanted === this.#open.has(channel)) {
+        if (isWanted) kept.push(channel);
+        continue;
+      }
       size++;
       if (!isWanted) this.#open.delete(channel);
       put(isWanted ? opening : closing, this.#groupOf(channel), channel);
     }
+    if (kept.length > 0) this.#listener.onOpened(kept);
     if (size === 0) return true;
     this.#changes++;
     let isUnsettled = false;

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Bus, BusAway } from '../../src/bus/bus.ts';
+import { seeded } from '../support/random.ts';
 import { Ear } from './listening.ts';
 
 /** What all buses under test are connected to. */
@@ -115,18 +116,25 @@ export function busContract(name: string, start: () => Promise<BusSubject>): voi
     });
 
     it('does what was asked for last, however fast it changes', async () => {
+      const random = seeded(`the ${name} bus`);
       const [a, b] = await open(2);
       const channels = Array.from({ length: 20 }, fresh);
-      for (let i = 0; i < 20; i++) {
-        void b.bus.subscribe(channels);
-        if (i % 3 === 0) await new Promise(setImmediate);
-        b.bus.unsubscribe(channels);
-        if (i % 4 === 0) await new Promise(setImmediate);
+      for (let i = 0; i < 300; i++) {
+        const some = channels.filter(() => random.next() < 0.3);
+        if (random.next() < 0.5) void b.bus.subscribe(some);
+        else b.bus.unsubscribe(some);
+        // Sometimes within a turn, sometimes while the server is being asked.
+        const turns = random.below(4);
+        for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
       }
-      await b.bus.subscribe([...channels, ...channels]);
-      for (const channel of channels) a.bus.publish(channel, Buffer.from(channel));
-      for (const channel of channels) await b.hears(channel, channel);
-      expect(b.heard).toHaveLength(channels.length);
+      const [gone, kept] = [channels.slice(0, 5), channels.slice(5)];
+      b.bus.unsubscribe(gone);
+      await b.bus.subscribe([...kept, ...kept]);
+      for (const channel of kept) a.bus.publish(channel, Buffer.from(channel));
+      for (const channel of kept) await b.hears(channel, channel);
+      expect(b.heard).toHaveLength(kept.length);
+      for (const channel of gone) await until(async () => (await subject.subscribersOf(channel)) === 0);
+      for (const channel of kept) expect(await subject.subscribersOf(channel)).toBe(1);
     });
 
     it('is heard as soon as one who waits has subscribed, though another has before', async () => {

@@ -4,6 +4,7 @@ import { FrameError, type FrameSink, FrameWriter, readFrame } from '../../src/bu
 import type { Position } from '../../src/fix.ts';
 import { fixSchema, toFix } from '../../src/protocol/fix.ts';
 import { seeded } from '../support/random.ts';
+import { character } from './characters.ts';
 
 type Told = readonly [what: keyof FrameSink, ...unknown[]];
 
@@ -47,7 +48,7 @@ function read(frame: Buffer): Told[] {
 
 const number = (min?: number, max?: number) => fc.double({ min, max, noNaN: true, noDefaultInfinity: true });
 const moment = fc.oneof(fc.maxSafeNat(), fc.constant(Number.MAX_SAFE_INTEGER), fc.constant(1763766000000));
-const text = (maxLength: number) => fc.string({ unit: 'binary', minLength: 1, maxLength });
+const text = (maxLength: number) => fc.string({ unit: character, minLength: 1, maxLength });
 // Attributes are JSON, in which no -0 is written.
 const attribute = fc.oneof(
   text(256),

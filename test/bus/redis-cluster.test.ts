@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { BusAway } from '../../src/bus/bus.ts';
 import { RedisBus } from '../../src/bus/redis.ts';
 import { slotOf } from '../../src/bus/redis-slots.ts';
 import { parseRedisUrl } from '../../src/bus/redis-url.ts';
@@ -13,6 +14,7 @@ import {
 } from '../support/redis.ts';
 import { describeWith } from '../support/services.ts';
 import { slowTest } from '../support/slow.ts';
+import { character } from './characters.ts';
 import { busContract, until } from './contract.ts';
 import { isSubscriber, RedisEar, subscribersOf } from './redis-ears.ts';
 
@@ -51,13 +53,11 @@ describeWith('redis-server', findRedis(), 'a bus over a Redis Cluster', (bin) =>
   it('finds the slot of a channel as Redis does', async () => {
     const { seed } = seeded('slots');
     const [node] = cluster.nodes;
-    const braces = fc.string({ unit: fc.constantFrom('{', '}', 'a', 'é', '🚕'), maxLength: 8 });
     await fc.assert(
-      fc.asyncProperty(fc.oneof(fc.string({ unit: 'binary', maxLength: 40 }), braces), async (channel) => {
-        fc.pre(channel.isWellFormed());
+      fc.asyncProperty(fc.string({ unit: character, maxLength: 20 }), async (channel) => {
         expect(slotOf(channel)).toBe(await node.command('CLUSTER', 'KEYSLOT', channel));
       }),
-      { seed, numRuns: 30 },
+      { seed, numRuns: 100 },
     );
   });
 
@@ -115,7 +115,10 @@ describeWith('redis-server', findRedis(), 'a bus over a Redis Cluster', (bin) =>
     for (const channel of channels) {
       const [moved] = await Promise.all([
         cluster.moveSlotOf(channel, random.pick(cluster.nodes)).catch((error) => error),
-        b.bus.subscribe([channel, ...Array.from({ length: 50 }, (_, i) => `${channel}/${i}`)]),
+        b.bus.subscribe([channel, ...Array.from({ length: 50 }, (_, i) => `${channel}/${i}`)]).catch((error) => {
+          // What it is told of the move may be lost among the answers: then it begins anew.
+          expect(error).toBeInstanceOf(BusAway);
+        }),
       ]);
       // To the node that has it already.
       if (moved instanceof Error) expect(String(moved)).toMatch(/myself|already/);

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { createClient } from '@redis/client';
+import { RedisClient } from '@redis/client';
 
 /** Where the machine has a redis-server (or a valkey-server), or nothing. */
 export function findRedis(): string | undefined {
@@ -195,8 +195,11 @@ export class TestRedis {
 
 const ADMIN = 'test-admin';
 
+/** `createClient` would make a class for each. */
+const create = RedisClient.factory({ RESP: 3 });
+
 async function comeIn(path: string) {
-  const client = createClient({
+  const client = create({
     socket: { path, reconnectStrategy: false, tls: false },
     username: 'admin',
     password: 'any',
