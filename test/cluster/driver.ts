@@ -7,8 +7,11 @@ import { token } from '../support/server.ts';
 import { near, placeIn, type Scene } from './scenes.ts';
 import type { Attributes, Known, Truth } from './truth.ts';
 
-/** How a driver reaches the cluster: over a WebSocket to one instance at a time, or by HTTP, each time to any of them. */
-export type Way = 'phone' | 'poster';
+/**
+ * How a driver reaches the cluster: over a WebSocket, to one instance as long as that is there, or to another one now and then; or
+ * by HTTP, each time to any of them.
+ */
+export type Way = 'phone' | 'wanderer' | 'poster';
 
 /** Milliseconds in which a fix must be answered; a driver of whom nothing was heard for so long is stuck. */
 const ANSWERED = 30_000;
@@ -27,6 +30,8 @@ export interface Cast {
   readonly faults: string[];
   /** The store is away: nobody can know what it holds, so drivers do nothing but tell all that there is to tell. */
   readonly isCautious: boolean;
+  /** Instances cannot know what others hear of a driver: what they say of one that goes from one to the other may be wrong. */
+  readonly isConfusing: boolean;
   /** Milliseconds that the slowest answer took. */
   slowest: number;
 }
@@ -63,6 +68,11 @@ export class Driver {
     this.#timestamp = Date.now() - (random.below(4) === 0 ? LONG_AGO : 0);
   }
 
+  /** Whether it stays with an instance as long as that is there. */
+  get isLoyal(): boolean {
+    return this.#way === 'phone';
+  }
+
   /** Does something: mostly it moves. */
   async step(): Promise<void> {
     const random = this.#random;
@@ -72,7 +82,7 @@ export class Driver {
     else if (dice < 0.1) await this.#repeat(random.pick(['late', 'duplicate']));
     else if (dice < 0.2) await this.#burst(1 + random.below(4));
     else await this.#move(random.below(3) === 0);
-    if (random.below(12) === 0) this.#instance = random.pick(this.#cast.cluster.instances);
+    if (this.#way === 'wanderer' && random.below(12) === 0) this.#instance = this.#any();
   }
 
   /** Steps until a signal says stop, then until all is certain. */
@@ -94,6 +104,14 @@ export class Driver {
         return;
       }
     }
+  }
+
+  /** Says once more all there is to say, with a newer timestamp than ever. */
+  async startAfresh(): Promise<void> {
+    this.#timestamp = Math.max(this.#timestamp, ...this.#used);
+    this.#isBehind = false;
+    this.#unsure = true;
+    await this.settle();
   }
 
   end(): void {
@@ -171,7 +189,7 @@ export class Driver {
   /** Goes off duty, at any instance, and is forgotten with its timestamp: it may go on with an older one. */
   async #offDuty(): Promise<void> {
     const known = this.#cast.truth.drivers.get(this.id);
-    const at = this.#random.pick(this.#cast.cluster.instances);
+    const at = this.isLoyal ? this.#instance : this.#any();
     const status = await at.delete(this.#cast.fleet, `/v1/drivers/${this.id}`).then(
       (answer) => answer.status,
       () => undefined,
@@ -194,17 +212,17 @@ export class Driver {
   /** The verdicts; nothing for those of which none came. */
   async #tell(fixes: readonly object[]): Promise<(string | undefined)[]> {
     const since = performance.now();
-    const words = await (this.#way === 'phone' ? this.#bySocket(fixes) : this.#byPost(fixes)).catch(() => [undefined]);
+    const words = await (this.#way === 'poster' ? this.#byPost(fixes) : this.#bySocket(fixes)).catch(() => [undefined]);
     this.#cast.slowest = Math.max(this.#cast.slowest, performance.now() - since);
     if (words.includes(undefined)) {
-      this.#instance = this.#random.pick(this.#cast.cluster.instances);
+      this.#instance = this.#any();
       await delay(AGAIN);
     }
     return words;
   }
 
   async #byPost(positions: readonly object[]): Promise<(string | undefined)[]> {
-    this.#instance = this.#random.pick(this.#cast.cluster.instances);
+    this.#instance = this.#any();
     const { status, body } = await this.#instance.post(this.#cast.fleet, '/v1/positions', { positions });
     if (status === 200) return (body.results as Answer[]).map(read);
     if (status !== 503) this.#fault(`POST /v1/positions is answered ${status}: ${JSON.stringify(body)}`);
@@ -233,7 +251,12 @@ export class Driver {
     return connection;
   }
 
+  #any(): Instance {
+    return this.#random.pick(this.#cast.cluster.instances);
+  }
+
   #fault(what: string): void {
+    if (this.#cast.isConfusing && !this.isLoyal) return;
     this.#cast.faults.push(`${this.id}, by ${this.#way} at ${this.#instance.name}: ${what}`);
   }
 }

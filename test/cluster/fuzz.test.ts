@@ -59,19 +59,19 @@ async function expectTruth(cluster: Cluster, run: Run, troubles: readonly Troubl
   onTestFinished(() => run.end());
   const only = process.env.TROUBLE;
   let slowest = 0;
-  const round = async (name: string, happen: () => Promise<unknown>, within: number, isOfStore = false) => {
-    const { faults, settled, slowest: answered } = await run.round(name, happen, within, isOfStore);
+  const round = async (trouble: Trouble, within: number) => {
+    const { name, faults, settled, slowest: answered } = await run.round(trouble, within);
     console.log(`${name}: right after ${settled} ms, acknowledged within ${answered} ms`);
     expect.soft(faults).toEqual([]);
     slowest = Math.max(slowest, settled);
   };
-  await round('calm', () => delay(CALM), SOON);
-  for (const { name, happen, isOfStore } of troubles) {
-    if (only !== undefined && !name.includes(only)) continue;
-    await round(name, happen, HEALED, isOfStore);
+  await round({ name: 'calm', happen: () => delay(CALM) }, SOON);
+  for (const trouble of troubles) {
+    if (only !== undefined && !trouble.name.includes(only)) continue;
+    await round(trouble, HEALED);
     expect(cluster.up.length).toBe(cluster.instances.length);
   }
-  await round('calm again', () => delay(CALM), SOON);
+  await round({ name: 'calm again', happen: () => delay(CALM) }, SOON);
   expect.soft(await run.observe(AFTERMATH)).toEqual([]);
   expect.soft(await run.lost()).toEqual([]);
   expect(run.acknowledged).toBeGreaterThan(1_000);

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster } from '../support/cluster.ts';
 import { Random } from '../support/random.ts';
-import { type Cast, Driver } from './driver.ts';
+import { type Cast, Driver, type Way } from './driver.ts';
 import { type Question, question } from './question.ts';
 import { type Scene, scenes } from './scenes.ts';
+import type { Trouble } from './trouble.ts';
 import { Truth } from './truth.ts';
 import { type Transport, Watcher } from './watcher.ts';
 
@@ -34,6 +35,9 @@ const ACT = 60;
 /** Of each kind of what is wrong so many lines are told. */
 const LINES = 5;
 
+const WAYS: readonly Way[] = ['phone', 'phone', 'wanderer', 'poster'];
+const TRANSPORTS: readonly Transport[] = ['socket', 'socket', 'socket', 'stream', 'poll'];
+
 /** Drivers, watchers and those who ask, on all instances of a cluster; what they are told is compared with what is so. */
 export class Run implements Cast {
   readonly cluster: Cluster;
@@ -43,6 +47,7 @@ export class Run implements Cast {
   readonly scenes: readonly Scene[];
   slowest = 0;
   isCautious = false;
+  isConfusing = false;
   readonly #random: Random;
   readonly #size: Size;
   readonly #drivers: readonly Driver[];
@@ -57,12 +62,11 @@ export class Run implements Cast {
     const own = () => new Random(random.below(2 ** 32));
     this.#drivers = Array.from(
       { length: size.drivers },
-      (_, i) => new Driver(`d${String(i).padStart(3, '0')}`, this, own(), i % 4 === 0 ? 'poster' : 'phone'),
+      (_, i) => new Driver(`d${String(i).padStart(3, '0')}`, this, own(), WAYS[i % WAYS.length]),
     );
-    const transports: Transport[] = ['socket', 'socket', 'socket', 'stream', 'poll'];
     this.#watchers = Array.from(
       { length: size.watchers },
-      (_, i) => new Watcher(`w${i}`, this, own(), transports[i % transports.length], this.#ids),
+      (_, i) => new Watcher(`w${i}`, this, own(), TRANSPORTS[i % TRANSPORTS.length], this.#ids),
     );
     for (const watcher of this.#watchers) watcher.start();
   }
@@ -72,25 +76,26 @@ export class Run implements Cast {
   }
 
   /**
-   * Drivers drive and watchers look here and there, while something happens; then all that everybody is told must become
+   * Drivers drive and watchers look here and there, as long as something happens; then all that everybody is told must become
    * right.
    *
-   * @param meanwhile what happens; the round lasts as long
    * @param within milliseconds in which all must be right
-   * @param isCautious drivers do what needs no knowledge of the store alone
    */
-  async round(name: string, meanwhile: () => Promise<unknown>, within: number, isCautious = false): Promise<Round> {
+  async round({ name, happen, isOfStore = false, isOfBus = false }: Trouble, within: number): Promise<Round> {
     this.slowest = 0;
-    this.isCautious = isCautious;
+    this.isCautious = isOfStore;
+    this.isConfusing = isOfBus;
     const stop = new AbortController();
     const drives = Promise.all(this.#drivers.map((driver) => driver.run(stop.signal, this.#size.pace)));
     const looks = this.#lookAround(stop.signal);
     try {
-      await meanwhile();
+      await happen();
     } finally {
       stop.abort();
       await Promise.all([drives, looks]);
     }
+    // Who went to and fro meanwhile says once more all there is to say.
+    if (isOfBus) await Promise.all(this.#drivers.map((driver) => driver.isLoyal || driver.startAfresh()));
     return this.settle(name, within);
   }
 

@@ -9,6 +9,11 @@ export interface Trouble {
   readonly name: string;
   /** What the store holds cannot be known meanwhile. */
   readonly isOfStore?: boolean;
+  /**
+   * Instances do not hear each other, and may not have noticed it yet: then one takes what it knows of a driver for all there is,
+   * and what it says of a driver that others heard of meanwhile may be wrong, until that driver's next whole fix.
+   */
+  readonly isOfBus?: boolean;
   happen(): Promise<unknown>;
 }
 
@@ -57,7 +62,7 @@ export function redisTroubles(redis: TestRedis, way: Network): Trouble[] {
     await delay(AFTER);
   };
   const again = (act: () => unknown) => during(act, act, 200);
-  return [
+  return ofBus([
     {
       name: 'Redis is restarted',
       happen: () =>
@@ -91,12 +96,12 @@ export function redisTroubles(redis: TestRedis, way: Network): Trouble[] {
           8_000,
         ),
     },
-  ];
+  ]);
 }
 
 /** What happens to a Redis Cluster. */
 export function redisClusterTroubles(redis: TestRedisCluster, random: Random): Trouble[] {
-  return [
+  return ofBus([
     {
       name: 'a node of Redis is restarted',
       async happen() {
@@ -131,5 +136,7 @@ export function redisClusterTroubles(redis: TestRedisCluster, random: Random): T
         await delay(AFTER);
       },
     },
-  ];
+  ]);
 }
+
+const ofBus = (troubles: readonly Trouble[]): Trouble[] => troubles.map((trouble) => ({ ...trouble, isOfBus: true }));

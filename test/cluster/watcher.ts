@@ -33,6 +33,8 @@ export class Watcher {
   /** Ends the connection there is. */
   #end = () => {};
   #client: Client | undefined;
+  /** It has asked to be told no more, and waits for the answer. */
+  #isLeaving = false;
   #stopped = false;
   #running: Promise<void> | undefined;
   /** Connections that were made, and times that a subscription was refused for the moment. */
@@ -97,11 +99,12 @@ export class Watcher {
       return;
     }
     const client = this.#client;
-    if (client === undefined || client.socket.readyState !== client.socket.OPEN) return;
+    if (client === undefined || client.socket.readyState !== client.socket.OPEN || this.#isLeaving) return;
     this.area = area;
     if (this.#random.below(3) === 0) {
       // Until it is told that it has none any more it hears of the subscription that it had.
       client.send({ type: 'unsubscribe', subscription: NAME });
+      this.#isLeaving = true;
       return;
     }
     // A field of another kind of area replaces the area, but none does it that names no area.
@@ -145,17 +148,23 @@ export class Watcher {
   async #bySocket(): Promise<void> {
     const client = await this.#instance.connect(this.#cast.fleet);
     this.#client = client;
+    this.#isLeaving = false;
     this.#end = () => client.socket.terminate();
     if (this.#stopped) client.socket.terminate();
     client.socket.on('message', (data: Buffer) => {
       client.heard.length = 0;
       const { type, code, subscription } = JSON.parse(String(data));
       if (type === 'unsubscribed') {
+        this.#isLeaving = false;
         this.#forget();
         this.#subscribe(client);
       }
       if (type !== 'error') return;
-      if (subscription !== NAME || code !== 'unavailable') this.#cast.faults.push(`${this.name} is told ${data}`);
+      // An update of what was refused is of nothing.
+      if (code !== 'unavailable' && !(code === 'not_found' && this.refusals > 0)) {
+        this.#cast.faults.push(`${this.name} is told ${data}`);
+      }
+      if (subscription !== NAME) return;
       this.refusals++;
       setTimeout(() => {
         if (client.socket.readyState === client.socket.OPEN) this.#subscribe(client);
@@ -182,18 +191,20 @@ export class Watcher {
   }
 
   async #byStream(): Promise<void> {
-    const { cursor } = this.belief;
+    const { belief } = this;
+    const { cursor } = belief;
     const stream = await EventStreamReader.open(
       `${this.#instance.url}/v1/stream?${this.#query}`,
       { ...bearer(this.#cast.fleet), ...(cursor === undefined ? {} : { 'last-event-id': cursor }) },
-      { belief: this.belief },
+      { belief },
     );
     this.#end = () => stream.destroy();
     if (stream.status !== 200) {
       stream.destroy();
       throw new Error(`the stream is answered ${stream.status}`);
     }
-    if (this.#stopped) stream.destroy();
+    // It may have begun to look elsewhere meanwhile.
+    if (this.#stopped || this.belief !== belief) stream.destroy();
     await stream.ended;
   }
 
