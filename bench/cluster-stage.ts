@@ -72,7 +72,7 @@ export class ClusterStage {
       lines.push({ name, cluster: await Cluster.start({ size, secret, databaseUrl, bus, profile }, atEnd), turns: [] });
     };
     await start('1, without a bus', 1);
-    for (const size of sizes) await start(`${size}`, size, `bench-${size}`);
+    for (const size of sizes) await start(`${size}`, size, `bench-${lines.length}`);
     progress('drivers and watchers');
     const crowd = await Crowd.gather(
       {
