@@ -20,6 +20,8 @@ const MAX_SEEDS = 100;
 const FORM =
   'must be a URL such as redis://user:password@host:6379 or rediss://host; several nodes of a cluster by commas';
 
+const COMMA = 'a comma in a password is written %2C';
+
 /** How an address is written, and told apart from others. */
 export function nameOf({ host, port }: RedisAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
@@ -48,12 +50,12 @@ function read(text: string): RedisTarget | string {
   const parts = text.split(',').map((part) => part.trim());
   if (parts.length > MAX_SEEDS) return `must name at most ${MAX_SEEDS} nodes`;
   const first = readUrl(parts[0]);
-  if (typeof first === 'string') return first;
+  // A comma in a password ends up here too, or among the further nodes.
+  if (typeof first === 'string') return parts.length === 1 ? first : `${first}; ${COMMA}`;
   const seeds = [...first.seeds];
   for (const part of parts.slice(1)) {
     const next = readUrl(/^rediss?:\/\//.test(part) ? part : `${first.isTls ? 'rediss' : 'redis'}://${part}`);
-    // A comma in a password ends up here too.
-    if (typeof next === 'string') return `${next}; a comma in a password is written %2C`;
+    if (typeof next === 'string') return `${next}; ${COMMA}`;
     if (next.isTls !== first.isTls) return 'must have redis:// or rediss:// for all its nodes';
     const isBare = next.username === undefined && next.password === undefined;
     if (!isBare && (next.username !== first.username || next.password !== first.password)) {
