@@ -102,7 +102,7 @@ test('a frame holds what was written, bit for bit and in order, and its writer i
       writer.finish(from, seq + 1);
       expect(read(frame)).toEqual([['begin', from, seq], ...records]);
     }),
-    { seed, numRuns: 300 },
+    { seed, numRuns: 150 },
   );
 });
 
@@ -210,7 +210,7 @@ test('garbage is refused, and nothing senseless is told of it', () => {
       }
       survives(garbage);
     }),
-    { seed, numRuns: 3_000 },
+    { seed, numRuns: 2_000 },
   );
 });
 
@@ -229,7 +229,7 @@ test('a frame that was cut off or damaged is refused, or is one that could have 
       frame[where % frame.length] = byte;
       survives(frame);
     }),
-    { seed, numRuns: 40 },
+    { seed, numRuns: 25 },
   );
 });
 

@@ -30,15 +30,22 @@ describeWith('redis-server', findRedis(), 'a bus over a Redis Cluster', (bin) =>
   });
   afterAll(() => cluster?.stop());
 
-  busContract('Redis Cluster', async () => ({
-    open: () => new RedisBus({ target: parseRedisUrl(cluster.url) }),
-    subscribersOf: async (channel) => subscribersOf(await cluster.ownerOf(channel), channel),
-    takeAway: () => Promise.all(cluster.nodes.map((node) => node.crash())).then(() => {}),
-    bringBack: async () => {
-      await Promise.all(cluster.nodes.map((node) => node.start()));
-    },
-    close: async () => {},
-  }));
+  busContract(
+    'Redis Cluster',
+    async () => ({
+      open: () => new RedisBus({ target: parseRedisUrl(cluster.url) }),
+      subscribersOf: async (channel) => subscribersOf(await cluster.ownerOf(channel), channel),
+      takeAway: async () => {
+        await Promise.all(cluster.nodes.map((node) => node.crash()));
+      },
+      bringBack: async () => {
+        await Promise.all(cluster.nodes.map((node) => node.start()));
+      },
+      close: async () => {},
+    }),
+    // Nodes that have just started do not serve for two seconds.
+    slowTest,
+  );
 
   /** A channel for each node, in their order. */
   const oneOfEach = async (prefix: string) => {
