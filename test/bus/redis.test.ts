@@ -5,11 +5,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } 
 import { BusAway } from '../../src/bus/bus.ts';
 import { RedisBus } from '../../src/bus/redis.ts';
 import { parseRedisUrl } from '../../src/bus/redis-url.ts';
+import { Network } from '../support/network.ts';
 import { seeded } from '../support/random.ts';
 import { findRedis, makeCertificate, startRedis, type TestRedis } from '../support/redis.ts';
 import { describeWith } from '../support/services.ts';
 import { slowTest } from '../support/slow.ts';
 import { busContract, until } from './contract.ts';
+import { interrupter } from './interrupter.ts';
 import { isPublisher, isSubscriber, RedisEar, subscribersOf } from './redis-ears.ts';
 
 describeWith('redis-server', findRedis(), 'a bus over Redis', (bin) => {
@@ -117,6 +119,21 @@ describeWith('redis-server', findRedis(), 'a bus over Redis', (bin) => {
       await ear.hears('flood', 'again');
     });
 
+    it('opens all again when the server closed a channel while it was asked something', async () => {
+      const between = await interrupter(redis.port);
+      const ear = await RedisEar.open(`redis://127.0.0.1:${between.port}`);
+      await ear.bus.subscribe(['x', 'y']);
+      for (const trigger of ['another round', 'the next check']) {
+        const since = ear.events.length;
+        between.closeNext('x');
+        if (trigger === 'another round') await ear.bus.subscribe(['z']).catch(() => {});
+        await ear.backSince(since);
+        expect(ear.told('lost', since).has('x')).toBe(true);
+        ear.bus.publish('x', Buffer.from(trigger));
+        await ear.hears('x', trigger);
+      }
+    });
+
     slowTest('delivers or tells all, whatever is done to it', async () => {
       const random = seeded('connections killed');
       const [a, b] = await RedisEar.two(redis.url);
@@ -208,19 +225,11 @@ describeWith('redis-server', findRedis(), 'a bus over Redis', (bin) => {
     });
     const hanging = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
     const urls = [redis.url, 'redis://127.0.0.1:1', `redis://${hanging}`, `rediss://${hanging}`];
-    const child = spawn(process.execPath, ['test/bus/closing.ts', ...urls], { stdio: ['pipe', 'pipe', 'inherit'] });
-    onTestFinished(() => void child.kill('SIGKILL'));
-    let said = '';
-    child.stdout.on('data', (text) => {
-      said += text;
-    });
-    await until(async () => said.startsWith('open') && (await redis.clients()).some(isPublisher) && sockets.size >= 2);
-    const start = performance.now();
-    child.stdin.write('close');
-    const [code] = await once(child, 'close');
-    expect(code).toBe(0);
-    expect(performance.now() - start).toBeLessThan(2_000);
-    expect(Number(said.split('\n')[1])).toBeLessThan(1_000);
+    const child = closing(urls);
+    await until(
+      async () => child.said.startsWith('open') && (await redis.clients()).some(isPublisher) && sockets.size >= 2,
+    );
+    await child.close();
     expect(await redis.clients()).toEqual([]);
   });
 
@@ -280,6 +289,21 @@ describeWith('redis-server', findRedis(), 'a bus over Redis', (bin) => {
   describeWith('openssl', makeCertificate(), 'with TLS', (certificate) => {
     afterAll(() => certificate.remove());
 
+    it('is closed at once while it is being made again', async () => {
+      const redis = await startRedis(bin, { certificate });
+      onTestFinished(() => redis.stop());
+      const network = await Network.to(redis.port);
+      const child = closing([redis.url.replace(`${redis.port}`, `${network.port}`)], certificate.certFile);
+      await until(
+        async () =>
+          (await redis.clients()).filter((client) => isPublisher(client) || isSubscriber(client)).length === 2,
+      );
+      network.freeze();
+      network.cut();
+      await until(async () => network.size > 0);
+      await child.close();
+    });
+
     it('trusts who it is told to trust, and nobody else', async () => {
       const redis = await startRedis(bin, { certificate, password: 'secret' });
       onTestFinished(() => redis.stop());
@@ -302,3 +326,28 @@ describeWith('redis-server', findRedis(), 'a bus over Redis', (bin) => {
     });
   });
 });
+
+/** A process that has buses, see `closing.ts`. */
+function closing(urls: readonly string[], certFile = '') {
+  const child = spawn(process.execPath, ['test/bus/closing.ts', ...urls], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_EXTRA_CA_CERTS: certFile },
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const running = {
+    said: '',
+    /** Has it close its buses, which is to be quick, and then to be all that it lived for. */
+    close: async () => {
+      const start = performance.now();
+      child.stdin.write('close');
+      const [code] = await once(child, 'close');
+      expect(code).toBe(0);
+      expect(Number(running.said.split('\n')[1])).toBeLessThan(1_000);
+      expect(performance.now() - start).toBeLessThan(2_000);
+    },
+  };
+  child.stdout.on('data', (text) => {
+    running.said += text;
+  });
+  return running;
+}
