@@ -44,6 +44,8 @@ export interface ClusterOptions {
   readonly idleTime?: number;
   /** 0 … 1 */
   readonly random?: () => number;
+  /** Milliseconds by a clock that is never set back; absent: the process's own. */
+  readonly steady?: () => number;
   /** Hears of what went wrong and is made up for. */
   readonly onTrouble?: (message: string, error?: unknown) => void;
   readonly onAvailability?: (isUp: boolean) => void;
@@ -72,6 +74,7 @@ export class Cluster implements Peers, Waits, Hearer {
   readonly #bus: Bus;
   readonly #clock: Clock;
   readonly #now: () => number;
+  readonly #steady: () => number;
   readonly #writer: ClusterOptions['writer'];
   readonly #ttl: number;
   readonly #options: ClusterOptions;
@@ -97,10 +100,11 @@ export class Cluster implements Peers, Waits, Hearer {
     this.#bus = bus;
     this.#clock = clock;
     this.#now = clock.now;
+    this.#steady = options.steady ?? (() => performance.now());
     this.#writer = options.writer;
     this.#ttl = options.ttlSeconds * 1000;
     this.#outgoing = new Outgoing(bus, publisher, clock.now, this.stats, () => this.#mind());
-    this.#meetings = new Meetings(store, this.stats, clock.now, {
+    this.#meetings = new Meetings(store, this.stats, clock, {
       found: (fleet, position) => this.#learnStored(this.leases.of(fleet), position, 0),
       missing: (fleet, driverId, askedAt) => this.#onMissing(this.leases.of(fleet), driverId, askedAt),
     });
@@ -411,9 +415,9 @@ export class Cluster implements Peers, Waits, Hearer {
     if (this.#told.length === 0) return;
     const told = this.#told;
     this.#told = [];
-    const since = performance.now();
+    const since = this.#steady();
     this.#writer.whenStored((error) => {
-      if (error !== undefined || performance.now() - since < SLOW_COMMIT) return;
+      if (error !== undefined || this.#steady() - since < SLOW_COMMIT) return;
       for (const { leases, driver, key, from } of told) {
         const known = this.tracker.knownFleet(leases.name)?.whole;
         if (known?.drivers.get(driver.id) !== driver || !this.#isOwn(leases, driver)) continue;

@@ -1,5 +1,6 @@
 import type { Position } from '../fix.ts';
 import type { ColdPositions } from '../store/cold-positions.ts';
+import type { Clock } from '../subscriptions/outbox.ts';
 import type { ClusterStats } from './stats.ts';
 
 /** Drivers that are looked up in one statement. */
@@ -26,15 +27,20 @@ export interface Met {
 export class Meetings {
   readonly #store: Pick<ColdPositions, 'byIds'>;
   readonly #stats: ClusterStats;
-  readonly #now: () => number;
+  readonly #clock: Pick<Clock, 'now' | 'after'>;
   readonly #met: Met;
   readonly #next = new Map<string, Batch>();
 
-  /** @param now the server's clock, epoch milliseconds @param met is told what came of each */
-  constructor(store: Pick<ColdPositions, 'byIds'>, stats: ClusterStats, now: () => number, met: Met) {
+  /** @param met is told what came of each */
+  constructor(
+    store: Pick<ColdPositions, 'byIds'>,
+    stats: ClusterStats,
+    clock: Pick<Clock, 'now' | 'after'>,
+    met: Met,
+  ) {
     this.#store = store;
     this.#stats = stats;
-    this.#now = now;
+    this.#clock = clock;
     this.#met = met;
   }
 
@@ -64,14 +70,14 @@ export class Meetings {
    * @param first what is waited for before the store is asked
    */
   async meetSoon(fleet: string, driverIds: Iterable<string>, first: Promise<unknown> | undefined): Promise<void> {
-    let patience: NodeJS.Timeout | undefined;
+    let cancel: (() => void) | undefined;
     const tired = new Promise<void>((resolve) => {
-      patience = setTimeout(resolve, PATIENCE);
+      cancel = this.#clock.after(PATIENCE, resolve);
     });
     // The store is away: what is known is all that can be had.
     const met = first === undefined ? this.meet(fleet, driverIds) : first.then(() => this.meet(fleet, driverIds));
     await Promise.race([met.catch(() => {}), tired]);
-    clearTimeout(patience);
+    cancel?.();
   }
 
   async #look(fleet: string, driverIds: readonly string[]): Promise<void> {
@@ -79,7 +85,7 @@ export class Meetings {
       const some = driverIds.slice(i, i + MAX_BATCH);
       this.#stats.met += some.length;
       const missing = new Set(some);
-      const askedAt = this.#now();
+      const askedAt = this.#clock.now();
       for (const position of await this.#store.byIds(fleet, some, Number.NEGATIVE_INFINITY)) {
         missing.delete(position.driverId);
         this.#met.found(fleet, position);

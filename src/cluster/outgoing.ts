@@ -93,8 +93,11 @@ export class Outgoing {
     const idle = this.#now() - IDLE_TIME;
     for (const [leases, channels] of [...this.#channels]) {
       for (const [key, channel] of channels) {
-        if (channel.seq !== channel.told) this.#writer(this.#channel(leases, OF_FLEET))?.beat(key, channel.seq);
-        else if (channel.usedAt < idle && channel.writer === undefined) this.#forget(leases, key, channel);
+        if (channel.seq !== channel.told) {
+          const writer = this.#writer(this.#channel(leases, OF_FLEET));
+          // How far the fleet's own has counted is told by the message itself.
+          if (key !== OF_FLEET) writer?.beat(key, channel.seq);
+        } else if (channel.usedAt < idle && channel.writer === undefined) this.#forget(leases, key, channel);
       }
     }
     this.flush();
