@@ -43,6 +43,8 @@ export interface Peers {
   accepted(fleet: string, driver: Driver, before: number): void;
   /** A fix was received that moves nothing. */
   heard(fleet: string, driver: Driver, at: number): void;
+  /** When a fix that comes now of a driver that is not known is received: later than it went off duty. @param now epoch milliseconds */
+  receivedAt(fleet: string, driverId: string, now: number): number;
   /** A driver went off duty. @param at epoch milliseconds; nothing of it that was received until then counts */
   removed(fleet: string, driverId: string, at: number): void;
   /** A subscription begins to look at an area, or at another one. @param sight absent: as before */
@@ -191,6 +193,11 @@ export class Tracker implements Reads {
     if (known !== undefined && timestamp === known.position.timestamp && !known.rejected) {
       fleet.whole.heard(known, now);
       this.#peers?.heard(fleetName, known, now);
+      if (this.#peers !== undefined && known.term === 0) {
+        // Another instance accepted it, which may be gone before it is stored there.
+        this.#writer.write({ ...known.position, fleet: fleetName }, onStored);
+        return 'duplicate';
+      }
       // The one before may wait itself.
       if (onStored !== undefined) {
         const key = keyOf(fleetName, fix.driverId, timestamp);
@@ -199,7 +206,9 @@ export class Tracker implements Reads {
       return 'duplicate';
     }
     const attributes = fix.attributes ?? known?.position.attributes;
-    const position = { ...fix, timestamp, attributes, receivedAt: now };
+    const receivedAt =
+      known === undefined && this.#peers !== undefined ? this.#peers.receivedAt(fleetName, fix.driverId, now) : now;
+    const position = { ...fix, timestamp, attributes, receivedAt };
     const before = this.#peers === undefined || known === undefined ? -1 : fleet.whole.cellHigh(known);
     const driver = fleet.place(position);
     driver.stamped = fix.timestamp === undefined;

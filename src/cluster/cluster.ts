@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Bus } from '../bus/bus.ts';
 import type { Position } from '../fix.ts';
 import type { Sight } from '../sight.ts';
@@ -86,11 +87,12 @@ export class Cluster implements Peers, Waits, Hearer {
   /** Of whom something was received that moved nothing, since the last tick. */
   readonly #heard = new Map<FleetLeases, Map<string, number>>();
   /**
-   * Who went off duty lately, by what was told: one may have come back, with an older timestamp, and that have been heard first, as
-   * it was told on another channel. By the tick in which it was told.
+   * Of whom the store may know better than what was told. One that went off duty may have come back, with an older timestamp, and
+   * that have been heard first, as it was told on another channel; of two fixes with the same timestamp the one that is stored
+   * first holds. By the tick in which it was told.
    */
-  readonly #removed = new Map<FleetLeases, Set<string>>();
-  #removedBefore = new Map<FleetLeases, Set<string>>();
+  #doubted = new Map<FleetLeases, Set<string>>();
+  #doubtedBefore = new Map<FleetLeases, Set<string>>();
   #beatAt = Number.NEGATIVE_INFINITY;
   #cancel: (() => void) | undefined;
 
@@ -240,6 +242,11 @@ export class Cluster implements Peers, Waits, Hearer {
     heard.set(driver.id, at);
   }
 
+  receivedAt(fleet: string, driverId: string, now: number): number {
+    const removedAt = this.leases.of(fleet).removedAt(driverId);
+    return removedAt === undefined || removedAt < now ? now : removedAt + 1;
+  }
+
   removed(fleet: string, driverId: string, at: number): void {
     const leases = this.leases.of(fleet);
     leases.remove(driverId, at);
@@ -264,6 +271,11 @@ export class Cluster implements Peers, Waits, Hearer {
     const last = fleet === undefined || driver === undefined ? -1 : leaseOf(fleet.cellHigh(driver));
     const wasOwn = driver !== undefined && this.#isOwn(leases, driver);
     const now = this.#learnNews(leases, position);
+    if (now === undefined && driver !== undefined && driver.term > 0) {
+      // Its new owner could not know what this instance accepted, or what of it the store will hold.
+      if (driver.position.timestamp > position.timestamp) this.#outgoing.adopted(leases, driver.position, last);
+      else driver.term = 0;
+    }
     if (!wasOwn || now === undefined) return;
     // Its new owner may not have known the cell where it was last, whose holders would keep it there.
     if (last !== before && last !== now) this.#outgoing.position(leases, last, position);
@@ -277,18 +289,13 @@ export class Cluster implements Peers, Waits, Hearer {
 
   onRemoved(leases: FleetLeases, driverId: string, at: number): void {
     if (!leases.remove(driverId, at)) return;
+    // What this instance accepted of it may still be on its way to the store; and who told this may be gone before it is stored.
+    this.#writer.remove({ fleet: leases.name, driverId }, at);
     const fleet = this.tracker.knownFleet(leases.name)?.whole;
     const driver = fleet?.drivers.get(driverId);
     if (fleet === undefined || driver === undefined || driver.position.receivedAt > at) return;
-    // What this instance accepted of it may still be on its way to the store.
-    if (driver.term > 0) this.#writer.remove({ fleet: leases.name, driverId }, at);
     fleet.remove(driver, 'offline');
-    let removed = this.#removed.get(leases);
-    if (removed === undefined) {
-      removed = new Set();
-      this.#removed.set(leases, removed);
-    }
-    removed.add(driverId);
+    this.#doubt(leases, driverId);
   }
 
   onStrange(leases: FleetLeases, key: number): void {
@@ -312,6 +319,16 @@ export class Cluster implements Peers, Waits, Hearer {
     this.#options.onAvailability?.(false);
   }
 
+  /** What is known of a driver is to be compared with what the store holds, once it holds what was told just now. */
+  #doubt(leases: FleetLeases, driverId: string): void {
+    let doubted = this.#doubted.get(leases);
+    if (doubted === undefined) {
+      doubted = new Set();
+      this.#doubted.set(leases, doubted);
+    }
+    doubted.add(driverId);
+  }
+
   /** What is waited for, unless it takes too long. */
   async #inTime(ready: Promise<unknown>): Promise<unknown> {
     const { promise: late, reject } = Promise.withResolvers<never>();
@@ -332,8 +349,10 @@ export class Cluster implements Peers, Waits, Hearer {
     if (leases.isRemoved(position.driverId, position.receivedAt)) return undefined;
     const known = this.tracker.knownFleet(leases.name)?.whole.drivers.get(position.driverId);
     if (known !== undefined && !isNewer(position, known.position, this.#ttl)) {
-      const isSame = known.position.timestamp === position.timestamp;
-      if (isSame) this.tracker.fleet(leases.name).whole.heard(known, this.#now());
+      if (known.position.timestamp === position.timestamp) {
+        this.tracker.fleet(leases.name).whole.heard(known, this.#now());
+        if (!isSame(known.position, position)) this.#doubt(leases, known.id);
+      }
       return undefined;
     }
     // Who is nobody's concern here.
@@ -360,7 +379,7 @@ export class Cluster implements Peers, Waits, Hearer {
         // An older one was accepted after a newer one: in between the driver went off duty.
         if (receivedAt <= known.position.receivedAt || this.#isOwn(leases, known)) return false;
         if (known.position.receivedAt > this.#now() - fresh) return true;
-      } else if (known.position.receivedAt === receivedAt) return false;
+      } else if (isSame(known.position, position)) return false;
       // Of two with the same timestamp, which two instances accepted, the one that the store took holds.
     }
     this.#take(leases, position, receivedAt);
@@ -442,11 +461,14 @@ export class Cluster implements Peers, Waits, Hearer {
       }
     }
     this.#heard.clear();
-    for (const [leases, removed] of this.#removedBefore) {
-      this.#meetings.meet(leases.name, removed).catch(() => {});
+    const doubted = this.#doubtedBefore;
+    this.#doubtedBefore = this.#doubted;
+    this.#doubted = new Map();
+    for (const [leases, driverIds] of doubted) {
+      this.#meetings.meet(leases.name, driverIds).catch(() => {
+        for (const driverId of driverIds) this.#doubt(leases, driverId);
+      });
     }
-    this.#removedBefore = new Map(this.#removed);
-    this.#removed.clear();
     this.#outgoing.mend();
     const now = this.#now();
     if (now - this.#beatAt >= BEAT) {
@@ -463,4 +485,11 @@ export class Cluster implements Peers, Waits, Hearer {
 /** Whether a position goes before another of the same driver: by its timestamp, unless the driver had gone stale in between. */
 function isNewer(position: Position, known: Position, ttl: number): boolean {
   return position.timestamp > known.timestamp || known.receivedAt < position.receivedAt - ttl;
+}
+
+/** Whether two positions of a driver with the same timestamp are of one fix, that one instance accepted. */
+function isSame(a: Position, b: Position): boolean {
+  if (a.receivedAt !== b.receivedAt || a.lat !== b.lat || a.lng !== b.lng) return false;
+  // The database puts keys in an order of its own.
+  return a.attributes === b.attributes || isDeepStrictEqual(a.attributes ?? {}, b.attributes ?? {});
 }

@@ -51,6 +51,11 @@ export class FleetLeases {
     return at !== undefined && receivedAt <= at;
   }
 
+  /** When a driver went off duty, epoch milliseconds, if it did lately. */
+  removedAt(driverId: string): number | undefined {
+    return this.#removed.get(driverId);
+  }
+
   /** Forgets who went off duty long ago. @param now epoch milliseconds */
   prune(now: number): void {
     for (const [driverId, at] of this.#removed) {

@@ -32,12 +32,7 @@ export class Meetings {
   readonly #next = new Map<string, Batch>();
 
   /** @param met is told what came of each */
-  constructor(
-    store: Pick<ColdPositions, 'byIds'>,
-    stats: ClusterStats,
-    clock: Pick<Clock, 'now' | 'after'>,
-    met: Met,
-  ) {
+  constructor(store: Pick<ColdPositions, 'byIds'>, stats: ClusterStats, clock: Pick<Clock, 'now' | 'after'>, met: Met) {
     this.#store = store;
     this.#stats = stats;
     this.#clock = clock;
