@@ -7,9 +7,9 @@ export interface BusListener {
    * again, so whatever is published from now on will be.
    */
   onLost(channels: readonly string[]): void;
-  /** What was published on these channels may have reached nobody. */
+  /** What was published on these channels may have reached nobody. While the bus is up it may be published again. */
   onUnsent(channels: readonly string[]): void;
-  /** It can be published and heard again; all that was subscribed is, and `onLost` has named it. */
+  /** It can be published and heard, for the first time or again; all that was subscribed is, and `onLost` has named it. */
   onUp(): void;
   /** Nothing can be published, or nothing is heard. */
   onDown(): void;
