@@ -8,25 +8,29 @@ import { scanRanges } from './range-scan.ts';
 
 /** Cells that a region is covered with. */
 const MAX_CELLS = 300;
-/** The most drivers that are tested one by one for a page, and the most that are counted. */
-const MAX_LOOKS = 20_000;
-const MAX_COUNTED = 200_000;
+/** The database counts so many in the time in which one is handed over and looked at. */
+const COUNTED = 10;
+
+/** What to count. */
+export interface Count {
+  readonly fleet: string;
+  /** Within the bounds of the conditions, if there are any; absent: everywhere. */
+  readonly area: Region | undefined;
+  /** Of the cells. */
+  readonly resolution: number;
+  /** Cells of a page. */
+  readonly limit: number;
+  readonly conditions: ColdConditions;
+  /** The most drivers that are looked at for a page. */
+  readonly looks: number;
+}
 
 /**
- * How many are in each cell of a resolution, at most `limit` cells, after a cell. No more cells are begun once
- * {@link MAX_LOOKS} drivers were looked at, so a page may have fewer than `limit`, even none, and another after it.
- *
- * @param area within the bounds of the conditions, if there are any; absent: everywhere
+ * How many are in each cell, after a cell. No more cells are begun once {@link Count.looks} drivers were looked at, so a
+ * page may have fewer than its limit, even none, and another after it.
  */
-export async function countCells(
-  read: Read,
-  fleet: string,
-  area: Region | undefined,
-  resolution: number,
-  limit: number,
-  conditions: ColdConditions,
-  after?: string,
-): Promise<CellPage> {
+export async function countCells(read: Read, what: Count, after?: string): Promise<CellPage> {
+  const { fleet, area, resolution, limit, conditions, looks } = what;
   const { where, bounds } = conditions;
   const all = area === undefined ? ALL_CELLS : rangesOf(area, MAX_CELLS);
   const left = after === undefined ? all : from(all, rangeOf(after).high + 1n);
@@ -38,7 +42,7 @@ export async function countCells(
   let tested = 0;
   let seen = 0;
   let last: string | undefined;
-  for await (const page of scanRanges(read, fleet, ranges, conditions, resolution)) {
+  for await (const page of scanRanges(read, fleet, ranges, conditions, resolution, looks)) {
     seen += page.seen;
     tested += page.positions.length;
     for (const [cell, number] of page.counts) count(cell, number);
@@ -50,7 +54,7 @@ export async function countCells(
     // The cell that was looked at last may go on.
     const whole = [...counts.keys()].filter((cell) => cell !== page.last).sort();
     if (whole.length > limit) return pageOf(counts, whole, limit);
-    if (tested > MAX_LOOKS || seen > MAX_COUNTED) {
+    if (tested > looks || seen > COUNTED * looks) {
       // Where there are bounds, none is named that nobody inside is in.
       const next = later(whole.at(-1), bounds === undefined && last !== page.last ? last : undefined);
       if (next !== undefined) return { cells: pageOf(counts, whole, limit).cells, next };

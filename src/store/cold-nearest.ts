@@ -9,8 +9,9 @@ import type { Read } from './fleet-reader.ts';
 import { countInRanges } from './range-count.ts';
 import { scanRanges } from './range-scan.ts';
 
-/** Cells that a circle is covered with: a third too much, with twice as many it would be a quarter. */
+/** Cells that a circle is covered with to be read, by a third too much, and to be judged. */
 const MAX_CELLS = 64;
+const ROUGH_CELLS = 24;
 /** So many rows, or so many times what is asked for, are read without looking for a smaller circle. */
 const FEW = 500;
 const FEW_TIMES = 4;
@@ -40,7 +41,8 @@ export async function findNearest(
   // Nobody within the bounds is further away than their far side.
   const reach = bounds === undefined ? radius : Math.min(radius, bounds.furthestFrom(lat, lng));
   const nearest = new Nearest(new Circle(lat, lng, radius), limit + 1, conditions);
-  const rangesTo = (metres: number) => rangesOf(overlap(new Circle(lat, lng, metres), bounds), MAX_CELLS);
+  const rangesTo = (metres: number, cells = MAX_CELLS) =>
+    rangesOf(overlap(new Circle(lat, lng, metres), bounds), cells);
   let seen: readonly CellRange[] = [];
   let metres = await firstRadius(read, fleet, reach, limit + 1, rangesTo);
   for (; ; metres = Math.min(2 * metres, reach)) {
@@ -58,15 +60,16 @@ async function firstRadius(
   fleet: string,
   reach: number,
   wanted: number,
-  rangesTo: (metres: number) => readonly CellRange[],
+  rangesTo: (metres: number, cells: number) => readonly CellRange[],
 ): Promise<number> {
   const few = Math.max(FEW, FEW_TIMES * wanted);
-  const [all] = await countInRanges(read, fleet, [rangesTo(reach)], few);
+  const [all] = await countInRanges(read, fleet, [rangesTo(reach, ROUGH_CELLS)], few);
   if (all < few) return reach;
   const radii: number[] = [];
   for (let metres = reach / 2; metres >= SMALLEST; metres /= 2) radii.push(metres);
   const enough = ENOUGH * wanted;
-  const counts = await countInRanges(read, fleet, radii.map(rangesTo), enough);
+  const sets = radii.map((metres) => rangesTo(metres, ROUGH_CELLS));
+  const counts = await countInRanges(read, fleet, sets, enough);
   const last = counts.lastIndexOf(enough);
   return radii[last] ?? radii[0] ?? reach;
 }

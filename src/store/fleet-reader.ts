@@ -16,19 +16,22 @@ const LONGEST = 10_000;
 export class FleetReader {
   readonly #pool: StorePool;
   readonly #asFleet: boolean;
+  readonly #settings: readonly string[];
 
   /**
    * @param pool reaches a migrated database; whoever made it ends it
    * @param asFleet reads as a role that sees no other fleet, whatever the statement asks for; see `ensureFleetRole`
+   * @param settings statements that hold for a transaction
    */
-  constructor(pool: StorePool, asFleet: boolean) {
+  constructor(pool: StorePool, asFleet: boolean, settings: readonly string[] = []) {
     this.#pool = pool;
     this.#asFleet = asFleet;
+    this.#settings = settings;
   }
 
   /** The rows of a statement about a fleet. @throws {StoreUnavailable | StoreRejected} */
   read<Row>(fleet: string, statement: RawBuilder<Row>): Promise<readonly Row[]> {
-    return this.#connected(this.#asFleet ? beginAsFleet(fleet) : undefined, (read) => read(statement));
+    return this.#connected(fleet, [], (read) => read(statement));
   }
 
   /**
@@ -37,9 +40,8 @@ export class FleetReader {
    * @throws {StoreUnavailable | StoreRejected} and what `work` throws
    */
   snapshot<T>(fleet: string, work: (read: Read) => Promise<T>): Promise<T> {
-    const begin = this.#asFleet ? beginAsFleet(fleet) : 'BEGIN READ ONLY';
     const end = performance.now() + LONGEST;
-    return this.#connected(`${begin}; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ`, (read) =>
+    return this.#connected(fleet, ['SET TRANSACTION ISOLATION LEVEL REPEATABLE READ'], (read) =>
       work((statement) => {
         if (performance.now() < end) return read(statement);
         throw new StoreUnavailable('There is too much to read for one question');
@@ -47,15 +49,16 @@ export class FleetReader {
     );
   }
 
-  async #connected<T>(begin: string | undefined, work: (read: Read) => Promise<T>): Promise<T> {
+  async #connected<T>(fleet: string, settings: readonly string[], work: (read: Read) => Promise<T>): Promise<T> {
     const client = await store(this.#pool.connect());
     try {
-      if (begin !== undefined) await store(client.query(begin));
+      const begin = this.#asFleet ? beginAsFleet(fleet) : 'BEGIN READ ONLY';
+      await store(client.query([begin, ...this.#settings, ...settings].join('; ')));
       const result = await work(async <Row>(statement: RawBuilder<Row>) => {
         const { sql, parameters } = compile(statement);
         return (await store(client.query<Row & pg.QueryResultRow>(sql, [...parameters]))).rows;
       });
-      if (begin !== undefined) await store(client.query('COMMIT'));
+      await store(client.query('COMMIT'));
       client.release();
       return result;
     } catch (error) {

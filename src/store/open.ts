@@ -5,7 +5,6 @@ import type { ColdPositions } from './cold-positions.ts';
 import type { DiskRoom } from './disk-room.ts';
 import { EmbeddedDatabase } from './embedded.ts';
 import { FixReader } from './fix-reader.ts';
-import { FleetReader } from './fleet-reader.ts';
 import { ensureFleetRole } from './fleet-role.ts';
 import { migrate } from './migrate.ts';
 import { Partitions } from './partitions.ts';
@@ -118,7 +117,7 @@ async function connect(
   const tending = setInterval(tend, TEND_INTERVAL).unref();
   return {
     store,
-    positions: new PostgisPositions(new FleetReader(presentReaders, insecurity === undefined)),
+    positions: new PostgisPositions(presentReaders, insecurity === undefined),
     access: new PostgisAccess(pool, room),
     history: fixes && { tracks: new PostgisTracks(fixes), replays: new PostgisReplays(fixes) },
     close: async () => {

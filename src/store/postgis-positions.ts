@@ -9,12 +9,22 @@ import { countCells } from './cold-cells.ts';
 import { listWithin } from './cold-list.ts';
 import { findNearest } from './cold-nearest.ts';
 import type { ColdConditions, ColdNearby, ColdPage, ColdPositions } from './cold-positions.ts';
-import type { FleetReader } from './fleet-reader.ts';
+import { FleetReader } from './fleet-reader.ts';
+import type { StorePool } from './pool.ts';
 import { AGGREGATED, positionsOf, type SomeColumns } from './position-columns.ts';
 import { cellNameOf, isTimely, PLACED, scanRanges } from './range-scan.ts';
 
+/** As in memory; see pages.ts. */
+const MAX_LOOKS = 20_000;
 /** Drivers that one statement looks up. */
 const MAX_IDS = 1_000;
+
+/**
+ * How statements are to be gone about: of a range of cells the planner knows nothing and expects much. So it would gather all of
+ * it before it is read in order, of which a page is wanted; and it would have the statement compiled, which takes ten times
+ * as long as to run it.
+ */
+export const PLANNING = ['SET LOCAL enable_bitmapscan = off', 'SET LOCAL jit = off'];
 
 /**
  * Reads the latest positions from PostgreSQL, by the column `cell` and not by the place: of all fleets' drivers in an area the
@@ -24,9 +34,15 @@ const MAX_IDS = 1_000;
  */
 export class PostgisPositions implements ColdPositions {
   readonly #reader: FleetReader;
+  readonly #looks: number;
 
-  constructor(reader: FleetReader) {
-    this.#reader = reader;
+  /**
+   * @param pool, asFleet as for {@link FleetReader}
+   * @param looks the most drivers that are looked at for one page of a list, and of a count that has to look at each
+   */
+  constructor(pool: StorePool, asFleet: boolean, looks = MAX_LOOKS) {
+    this.#reader = new FleetReader(pool, asFleet, PLANNING);
+    this.#looks = looks;
   }
 
   async byIds(fleet: string, driverIds: readonly string[], receivedSince: number): Promise<readonly Position[]> {
@@ -36,9 +52,11 @@ export class PostgisPositions implements ColdPositions {
         fleet,
         sql<SomeColumns>`
         SELECT ${sql.raw(AGGREGATED)} FROM (
-          SELECT ${PLACED} FROM positions
-          WHERE fleet = ${fleet} AND driver_id = ANY(${driverIds.slice(from, from + MAX_IDS)}::text[])
-            AND ${isTimely({ receivedSince })}
+          SELECT those.* FROM unnest(${driverIds.slice(from, from + MAX_IDS)}::text[]) AS asked(id) CROSS JOIN LATERAL (
+            SELECT ${PLACED} FROM positions
+            WHERE fleet = ${fleet} AND driver_id = id AND ${isTimely({ receivedSince })}
+            LIMIT 1
+          ) AS those
         ) AS found`,
       );
       for (const position of positionsOf(columns)) found.push(position);
@@ -82,8 +100,8 @@ export class PostgisPositions implements ColdPositions {
     conditions: ColdConditions,
     after?: string,
   ): Promise<ColdPage> {
-    const area = bounded(region, conditions);
-    return this.#reader.snapshot(fleet, (read) => listWithin(read, fleet, area, limit, conditions, after));
+    const list = { fleet, area: bounded(region, conditions), limit, conditions, looks: this.#looks };
+    return this.#reader.snapshot(fleet, (read) => listWithin(read, list, after));
   }
 
   cells(
@@ -95,7 +113,8 @@ export class PostgisPositions implements ColdPositions {
     after?: string,
   ): Promise<CellPage> {
     const area = bounded(region, conditions);
-    return this.#reader.snapshot(fleet, (read) => countCells(read, fleet, area, resolution, limit, conditions, after));
+    const count = { fleet, area, resolution, limit, conditions, looks: this.#looks };
+    return this.#reader.snapshot(fleet, (read) => countCells(read, count, after));
   }
 }
 

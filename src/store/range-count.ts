@@ -1,7 +1,6 @@
 import { sql } from 'kysely';
 import type { CellRange } from './cell-ranges.ts';
 import type { Read } from './fleet-reader.ts';
-import { rangeRows } from './range-scan.ts';
 
 /**
  * How many of a fleet's positions are in each of some sets of ranges, counted up to `most`: out of the index alone, as far
@@ -13,16 +12,21 @@ export async function countInRanges(
   sets: readonly (readonly CellRange[])[],
   most: number,
 ): Promise<number[]> {
-  if (sets.length === 0) return [];
-  const counts = sets.map(
-    (ranges) => sql`(
+  const lows = sets.flatMap((ranges) => ranges.map(({ low }) => `${low}`));
+  const highs = sets.flatMap((ranges) => ranges.map(({ high }) => `${high}`));
+  const of = sets.flatMap((ranges, set) => ranges.map(() => set));
+  const rows = await read(sql<{ count: number }>`
+    SELECT (
       SELECT count(*)::int FROM (
-        SELECT 1 FROM ${rangeRows(ranges)} CROSS JOIN LATERAL (
+        SELECT 1 FROM unnest(${lows}::bigint[], ${highs}::bigint[], ${of}::int[]) AS range(low, high, of)
+        CROSS JOIN LATERAL (
           SELECT 1 FROM positions WHERE fleet = ${fleet} AND cell BETWEEN low AND high ORDER BY cell LIMIT ${most}::int
         ) AS found
+        WHERE of = set
         LIMIT ${most}::int
-      ) AS those)`,
-  );
-  const [row] = await read(sql<{ counts: number[] }>`SELECT ARRAY[${sql.join(counts)}] AS counts`);
-  return row.counts;
+      ) AS those
+    ) AS count
+    FROM generate_series(0, ${sets.length - 1}::int) AS set
+    ORDER BY set`);
+  return rows.map(({ count }) => count);
 }

@@ -52,6 +52,7 @@ interface ScanRow extends SomeColumns {
  *
  * @param ranges in order
  * @param resolution at which rows of ranges that are inside are counted instead of read; absent: all are read
+ * @param largest rows of a page at the most
  */
 export async function* scanRanges(
   read: Read,
@@ -59,11 +60,12 @@ export async function* scanRanges(
   ranges: readonly CellRange[],
   times: Times,
   resolution?: number,
+  largest = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<Scanned> {
   let left = ranges;
   let lastIndex = '-1';
   let lastDriver = '';
-  let limit = FIRST_PAGE;
+  let limit = Math.min(FIRST_PAGE, largest);
   while (left.length > 0) {
     const [row] = await read(scanPage(fleet, left, times, resolution, lastIndex, lastDriver, limit));
     const { seen, bytes } = row;
@@ -75,7 +77,7 @@ export async function* scanRanges(
     lastIndex = row.lastIndex as string;
     lastDriver = row.lastDriver as string;
     left = from(left, BigInt(lastIndex));
-    limit = nextLimit(limit, seen, bytes);
+    limit = Math.min(nextLimit(limit, seen, bytes), largest);
   }
 }
 

@@ -8,6 +8,7 @@ import type { ColdPositions } from '../../src/store/cold-positions.ts';
 import type { Store, StoredFix } from '../../src/store/store.ts';
 import type { Tracker } from '../../src/tracker.ts';
 import { fleets } from '../spatial/fleets.ts';
+import { destination, type Place } from '../support/geodesic.ts';
 import { seeded } from '../support/random.ts';
 import {
   type Asked,
@@ -28,13 +29,22 @@ export interface ColdSubject {
   readonly store: Store;
   /** What reads what is written to the store. */
   readonly positions: ColdPositions;
+  /** The same that looks at 150 for a page at the most; absent: it looks at all. */
+  readonly impatient?: ColdPositions;
   clear(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What everybody who reads the latest positions has to do: to answer as memory does, which is the judge. */
-export function coldContract(name: string, open: () => Promise<ColdSubject>): void {
-  describe(`the latest positions out of ${name}`, () => {
+/** Where many are. */
+const CORNER = { lat: 48.2188, lng: 11.6247 };
+
+/**
+ * What everybody who reads the latest positions has to do: to answer as memory does, which is the judge.
+ *
+ * @param suite as `describe`
+ */
+export function coldContract(name: string, open: () => Promise<ColdSubject>, suite = describe): void {
+  suite(`the latest positions out of ${name}`, () => {
     let subject: ColdSubject;
     beforeAll(async () => {
       subject = await open();
@@ -86,13 +96,13 @@ export function coldContract(name: string, open: () => Promise<ColdSubject>): vo
 
     it('gives all who are in some cells, each once, however many are at one place', async () => {
       const random = seeded(`cells of ${name}`);
-      const crowd = driversAt(random, 1_300, () => [30.27, -97.74]);
-      const spread = driversAt(random, 1_200, fleets['one city']).map((it) => ({ ...it, driverId: `c${it.driverId}` }));
+      const crowd = driversAt(random, 700, () => [30.27, -97.74]);
+      const spread = driversAt(random, 400, fleets['one city']).map((it) => ({ ...it, driverId: `c${it.driverId}` }));
       const world = driversAt(random, 200, fleets.pentagons).map((it) => ({ ...it, driverId: `w${it.driverId}` }));
       const drivers = [...crowd, ...spread, ...world];
       const cold = await holding([...drivers, ...drivers.map((it) => ({ ...it, fleet: 'g', lat: -it.lat }))]);
       const all = drivers.map(({ lat, lng }) => latLngToCell(lat, lng, 15));
-      for (let i = 0; i < 12; i++) {
+      for (let i = 0; i < 6; i++) {
         // Of any resolution, some within others, and some twice.
         const cells = Array.from({ length: 1 + random.below(12) }, () =>
           cellToParent(random.pick(all), random.pick([0, 2, 4, 4, 6, 8, 15])),
@@ -131,31 +141,36 @@ export function coldContract(name: string, open: () => Promise<ColdSubject>): vo
       const drivers = driversAt(random, 250, fleets[kind]);
       const cold = await holding([...drivers, ...drivers.map((it) => ({ ...it, fleet: 'g', speed: -1 }))]);
       const tracker = await trackerOf(drivers);
-      for (let i = 0; i < 8; i++) {
+      for (let i = 0; i < 5; i++) {
         const { lat, lng } = random.pick(drivers);
         const centre = random.below(3) === 0 ? fleets[kind](random) : ([lat, lng] as const);
         const asked = someConditions(random, [...centre], 10 ** random.between(2, 7));
         await nearbyAgrees(cold, tracker, someCircle(random, [...centre], drivers), 1 + random.below(40), asked);
         const area = random.below(8) === 0 ? undefined : someArea(random, [...centre], drivers);
-        await withinAgrees(cold, tracker, area, 1 + random.below(60), asked);
-        await cellsAgree(cold, tracker, area, random.below(16), 1 + random.below(60), asked);
+        await withinAgrees(cold, tracker, area, 5 + random.below(100), asked);
+        await cellsAgree(cold, tracker, area, random.below(16), 5 + random.below(100), asked);
       }
     });
 
     it('answers as memory does where many are at one place, and where nobody is', async () => {
       const random = seeded(`a crowd out of ${name}`);
       const drivers = [
-        ...driversAt(random, 2_500, fleets['one city']),
-        ...driversAt(random, 700, () => [30.27, -97.74]).map((it) => ({ ...it, driverId: `p${it.driverId}` })),
+        ...driversAt(random, 1_000, fleets['one city']),
+        ...driversAt(random, 600, () => [30.27, -97.74]).map((it) => ({ ...it, driverId: `p${it.driverId}` })),
       ];
       const cold = await holding(drivers);
       const tracker = await trackerOf(drivers);
-      for (const limit of [1, 20, 700, 1_000]) {
+      for (const limit of [1, 20, 650]) {
         for (const radius of [0, 5, 3_000, 100_000, 20_040_000]) {
           for (const asked of [{}, { where: { seats: 3 } }, { bounds: new Circle(30.28, -97.75, 9_000) }]) {
             await nearbyAgrees(cold, tracker, new Circle(30.27, -97.74, radius), limit, asked);
+            // Around somebody aside, of whom none or few are near.
+            const { lat, lng } = drivers[limit];
+            await nearbyAgrees(cold, tracker, new Circle(lat, lng, radius), limit, asked);
           }
         }
+      }
+      for (const limit of [100, 1_000]) {
         await withinAgrees(cold, tracker, new Circle(30.27, -97.74, 20_000), limit, { where: { status: 'free' } });
         await cellsAgree(cold, tracker, new Circle(30.27, -97.74, 20_000), 9, limit, {});
       }
@@ -167,6 +182,60 @@ export function coldContract(name: string, open: () => Promise<ColdSubject>): vo
       expect(await cold.nearby('none', empty, 5, nobody)).toEqual({ positions: [], distances: [], truncated: false });
       expect(await cold.within('none', undefined, 5, nobody)).toEqual({ positions: [] });
       expect(await cold.cells('none', undefined, 5, 5, nobody)).toEqual({ cells: [] });
+    });
+
+    it('answers as memory does where those who are near lie about the rim of a circle that may be looked at first', async () => {
+      const random = seeded(`a rim out of ${name}`);
+      const centres = Array.from({ length: 8 }, () => random.place());
+      const about = (centre: Place, from: number, to: number) => () =>
+        destination(centre, random.between(0, 360), random.between(from, to)) as [number, number];
+      const drivers = centres.flatMap((centre, n) => [
+        // A circle of 50 km, halved again and again.
+        ...driversAt(random, 25, about(centre, 1_562.5, 2_000)).map((it) => ({
+          ...it,
+          driverId: `r${n}${it.driverId}`,
+        })),
+        ...driversAt(random, 600, about(centre, 20_000, 50_000)).map((it) => ({
+          ...it,
+          driverId: `f${n}${it.driverId}`,
+        })),
+      ]);
+      const cold = await holding(drivers);
+      const tracker = await trackerOf(drivers);
+      for (const centre of centres) {
+        for (const limit of [1, 2, 3, 5]) await nearbyAgrees(cold, tracker, new Circle(...centre, 50_000), limit, {});
+      }
+    });
+
+    it('gives the same in smaller pages where it takes too long to look at all, and names nobody out of bounds', async () => {
+      const random = seeded(`small pages of ${name}`);
+      // By their ids those of one city come before those of the other.
+      const [near, far] = [driversAt(random, 600, fleets['one city']), driversAt(random, 600, fleets.stadium)];
+      const drivers = [
+        ...near.map((it) => ({ ...it, driverId: `a${it.driverId}` })),
+        ...far.map((it, n) => ({ ...it, driverId: `b${it.driverId}`, ...(n < 250 ? CORNER : {}) })),
+        ...near.slice(0, 40).map((it) => ({ ...it, driverId: `c${it.driverId}` })),
+      ];
+      await holding(drivers);
+      const cold = subject.impatient ?? subject.positions;
+      const tracker = await trackerOf(drivers);
+      const [home, away] = [new Circle(30.27, -97.74, 40_000), new Circle(48.2188, 11.6247, 150)];
+      // One that is too small for a cell.
+      const point = new Circle(CORNER.lat, CORNER.lng, 0.01);
+      const kinds: Asked[] = [{}, { where: { status: 'free' } }, { where: { status: 'none' } }, { maxAge: 1 }];
+      const pages: number[] = [];
+      for (const area of [undefined, home, away]) {
+        for (const bounds of [undefined, away, home, point]) {
+          for (const more of kinds) {
+            const lists = await withinAgrees(cold, tracker, area, 400, { bounds, ...more });
+            if (bounds !== point) pages.push(lists);
+            const [resolution, limit] = [random.pick([1, 1, 7, 9, 15]), random.pick([30, 400])];
+            await cellsAgree(cold, tracker, area, resolution, limit, { bounds, ...more });
+          }
+        }
+      }
+      // As many as follow from how many are looked at, and no more.
+      expect(Math.max(...pages)).toBeLessThan(subject.impatient === undefined ? 12 : 30);
     });
 
     it('takes any moment', async () => {
@@ -266,6 +335,9 @@ export async function cellsAgree(
   for (let after: string | undefined, more = true; more; pages++) {
     const page = await cold.cells('f', area, resolution, limit, conditionsOf(asked), after);
     expect(page.cells.length).toBeLessThanOrEqual(limit);
+    if (page.next !== undefined && bounds !== undefined) {
+      expect(expected.map(({ cell }) => cell)).toContain(page.next);
+    }
     found.push(...page.cells);
     after = page.next;
     more = after !== undefined;
