@@ -10,9 +10,12 @@ import { Partitions } from '../../src/store/partitions.ts';
 import { StorePool } from '../../src/store/pool.ts';
 import { PostgisStore } from '../../src/store/postgis.ts';
 import { PostgisAccess } from '../../src/store/postgis-access.ts';
+import { PostgisPositions } from '../../src/store/postgis-positions.ts';
 import { PostgisReplays } from '../../src/store/postgis-replays.ts';
 import { PostgisTracks } from '../../src/store/postgis-tracks.ts';
+import { slowDescribe } from '../support/slow.ts';
 import { accessContract } from './access-contract.ts';
+import { coldContract } from './cold-contract.ts';
 import { RETENTION_DAYS, STALE_AFTER, storeContract } from './contract.ts';
 import { keepBySql, makePartitions } from './kept-in-sql.ts';
 import { REPLAYS_NOW, replaysContract } from './replays-contract.ts';
@@ -84,5 +87,21 @@ accessContract('the embedded database', async () => {
     close: () => pool.finish(),
   };
 });
+
+coldContract(
+  'the embedded database',
+  async () => {
+    const pool = new StorePool(database.connection);
+    const store = new PostgisStore(pool);
+    return {
+      store,
+      positions: new PostgisPositions(pool, true),
+      impatient: new PostgisPositions(pool, true, 150),
+      clear: async () => void (await pool.query('TRUNCATE positions')),
+      close: () => store.close(),
+    };
+  },
+  slowDescribe,
+);
 
 rowSecurityContract('the embedded database', async () => database.connection);

@@ -1,4 +1,4 @@
-import { test } from 'vitest';
+import { describe, test } from 'vitest';
 
 const isAsked = process.env.SLOW_TESTS === '1';
 
@@ -7,5 +7,8 @@ const isAsked = process.env.SLOW_TESTS === '1';
  * so.
  */
 export const slowTest: typeof test = isAsked ? test : (test.skip as typeof test);
+
+/** The same of a suite. */
+export const slowDescribe: typeof describe = isAsked ? describe : (describe.skip as typeof describe);
 
 if (!isAsked) console.warn('skipped here: tests that take long; SLOW_TESTS=1 runs them');
