@@ -41,7 +41,7 @@ export interface ColdPositions {
   /** Of these drivers those that are held and were received at or after `receivedSince`, in no stated order. */
   byIds(fleet: string, driverIds: readonly string[], receivedSince: number): Promise<readonly Position[]>;
   /**
-   * Every position in some cells, received at or after `receivedSince`, in batches of some hundreds, in no stated order. Of one moment:
+   * Every position in some cells, received at or after `receivedSince`, in batches of some hundreds, in no stated order.
    * what is committed before this is called is in it.
    *
    * @param cells H3 indexes of any resolution, as h3-js writes them: the positions whose index at resolution 15 descends
