@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished } from 'vitest';
-import { Cluster, type SharedBus } from '../support/cluster.ts';
+import { bearer, Cluster, type SharedBus } from '../support/cluster.ts';
 import { Network } from '../support/network.ts';
 import { findPostgres } from '../support/postgres.ts';
 import { seeded } from '../support/random.ts';
@@ -63,6 +63,7 @@ async function expectTruth(cluster: Cluster, run: Run, troubles: readonly Troubl
     const { name, faults, settled, slowest: answered } = await run.round(trouble, within);
     console.log(`${name}: right after ${settled} ms, acknowledged within ${answered} ms`);
     expect.soft(faults).toEqual([]);
+    if (faults.length > 0) console.log(await statesOf(cluster));
     slowest = Math.max(slowest, settled);
   };
   await round({ name: 'calm', happen: () => delay(CALM) }, SOON);
@@ -76,4 +77,15 @@ async function expectTruth(cluster: Cluster, run: Run, troubles: readonly Troubl
   expect.soft(await run.lost()).toEqual([]);
   expect(run.acknowledged).toBeGreaterThan(1_000);
   console.log(`right after ${slowest} ms at the latest; ${run.acknowledged} fixes acknowledged`);
+}
+
+/** What instances say of what they do together, for whoever looks for the reason of a failure. */
+async function statesOf({ up }: Cluster): Promise<string> {
+  const headers = bearer('default', { scope: 'metrics:read' });
+  const states = up.map(async (instance) => {
+    const { text } = await instance.request('GET', '/metrics', headers);
+    const lines = text.split('\n').filter((line) => /^nearcast_(bus|lease|cold|drivers)/.test(line));
+    return `${instance.name}: ${lines.join('; ').replaceAll('nearcast_', '')}`;
+  });
+  return (await Promise.all(states)).join('\n');
 }
