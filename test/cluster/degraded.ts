@@ -1,12 +1,19 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Instance } from '../support/cluster.ts';
 import { exitsOf, newFleet, type OnStage, until, watching } from './stage.ts';
+import { listens } from './trouble.ts';
 
 const HERE = { latitude: 30.27, longitude: -97.74 };
 const AREA = { ...HERE, radius: 5_000 };
 const THERE = { latitude: -12, longitude: 100 };
 /** Milliseconds until it is noticed that Redis is away, or there again, on a busy machine, and all is made good. */
 const NOTICED = 10_000;
+
+/** Milliseconds after which a cell that is watched was read for the last time. */
+const SETTLED = 1_600;
+/** Milliseconds in which a connection is made again, and what it was for made good: before anything else would. */
+const MENDED = 3_000;
 
 const readiness = async (instance: Instance) => {
   const { status, body } = await instance.request('GET', '/readyz', {});
@@ -91,5 +98,37 @@ export function degradedTests(stage: OnStage): void {
     await until(() => {
       for (const client of [own, other]) expect(client.inside()).toEqual(['five', 'four', 'one']);
     });
+  });
+
+  test.for([
+    ['listens', true],
+    ['publishes', false],
+  ] as const)('where nobody moves all is known again soon after the connection that %s was cut', async ([, isEar]) => {
+    const { cluster, redis } = stage();
+    const [a, b] = cluster.instances;
+    const fleet = newFleet();
+    await a.send(fleet, { driverId: 'd', ...HERE });
+    const { client } = await watching(b, fleet, AREA);
+    // What was read is read once more by then, so that nothing is due any more but what comes of the cut.
+    await delay(SETTLED);
+    const before = await redis.clients();
+    expect(await redis.killClients((one) => listens(one) === isEar)).toBeGreaterThan(0);
+    await until(async () => {
+      const after = await redis.clients();
+      // All connections are there that were, and are others.
+      expect(after.filter((one) => listens(one) === isEar).length).toBe(
+        before.filter((one) => listens(one) === isEar).length,
+      );
+      for (const instance of cluster.instances) {
+        expect((await readiness(instance)).ready).toBe('ok');
+        expect(await instance.metric('nearcast_leases', { state: 'doubtful' })).toBe(0);
+      }
+    }, MENDED);
+    // Who comes now is told what is there, as whoever was there before believes.
+    for (const instance of [b, a]) {
+      const { client: late } = await watching(instance, fleet, AREA);
+      expect(late.inside()).toEqual(['d']);
+    }
+    expect(client.inside()).toEqual(['d']);
   });
 }

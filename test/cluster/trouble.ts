@@ -23,7 +23,7 @@ const AFTER = 600;
 const AWAY = 1_000;
 
 /** Of the connections of instances to Redis, those that listen. */
-const listens = ({ sub, psub, ssub }: RedisClientLine) => [sub, psub, ssub].some((count) => Number(count) > 0);
+export const listens = ({ sub, psub, ssub }: RedisClientLine) => [sub, psub, ssub].some((count) => Number(count) > 0);
 
 async function restart(instance: Instance, signal: NodeJS.Signals): Promise<void> {
   await delay(BEFORE);
