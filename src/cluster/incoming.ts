@@ -90,6 +90,7 @@ export class Incoming implements BusListener, FrameSink {
   }
 
   onUp(): void {
+    this.#leases.onUp();
     this.#hearer.onUp();
   }
 

@@ -171,6 +171,16 @@ export class Leases {
     }
   }
 
+  /**
+   * The bus is there again. Where nothing was missed, as it could be heard all the while and nothing be told, nothing else has the
+   * cells read that may be doubted.
+   */
+  onUp(): void {
+    for (const leases of this.#fleets.values()) {
+      for (const lease of leases.leases.values()) if (lease.state === 'doubtful') this.reload(leases, lease, 'return');
+    }
+  }
+
   /** What is to be done now and then; to be called every second. */
   tick(): void {
     const now = this.#now();
