@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Instance } from '../support/cluster.ts';
+import { slowTest } from '../support/slow.ts';
 import { exitsOf, newFleet, type OnStage, until, watching } from './stage.ts';
 import { listens } from './trouble.ts';
 
@@ -100,7 +101,7 @@ export function degradedTests(stage: OnStage): void {
     });
   });
 
-  test.for([
+  slowTest.for([
     ['listens', true],
     ['publishes', false],
   ] as const)('where nobody moves all is known again soon after the connection that %s was cut', async ([, isEar]) => {

@@ -15,7 +15,7 @@ const SIZE: Size = { drivers: 40, watchers: 15, questions: 10, pace: [30, 120] }
 const SOON = 5_000;
 const HEALED = 20_000;
 /** Milliseconds of a round in which nothing is wrong. */
-const CALM = 2_000;
+const CALM = 1_500;
 /** Milliseconds in which whatever is late by design is there: what was right before is right after. */
 const AFTERMATH = 7_000;
 

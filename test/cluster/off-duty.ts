@@ -5,7 +5,7 @@ import { exitsOf, newFleet, type OnStage, until, watching } from './stage.ts';
 
 const HERE = { latitude: 30.27, longitude: -97.74 };
 /** Milliseconds in which whatever would bring back a driver who is gone has done so: cells are read a second time after 1 s. */
-const RETURN = 1_500;
+const RETURN = 1_200;
 
 /** Tests of drivers who go off duty at another instance than the one that they sent to. */
 export function offDutyTests(stage: OnStage): void {

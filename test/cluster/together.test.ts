@@ -46,7 +46,7 @@ describeWith('PostgreSQL with PostGIS, or redis-server,', found, 'three instance
     const size = { drivers: 24, watchers: 10, questions: 8, pace: [20, 80] } as const;
     const run = new Run(stage.cluster, newFleet(), seeded('cluster'), size);
     onTestFinished(() => run.end());
-    const round = await run.round({ name: 'calm', happen: () => delay(1_500) }, SOON);
+    const round = await run.round({ name: 'calm', happen: () => delay(1_200) }, SOON);
     expect.soft(round.faults).toEqual([]);
     expect.soft(await run.lost()).toEqual([]);
     expect(run.acknowledged).toBeGreaterThan(100);
