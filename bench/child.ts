@@ -71,7 +71,11 @@ export class Child<Request, Ready = unknown> {
         return;
       }
       this.#waiting.set(n, { resolve: resolve as (answer: unknown) => void, reject });
-      this.#process.send({ n, request });
+      // Heard here, as it would end the bench: one that is being stopped is asked no more.
+      this.#process.send({ n, request }, (error) => {
+        if (error === null || !this.#waiting.delete(n)) return;
+        reject(error);
+      });
     });
   }
 

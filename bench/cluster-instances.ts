@@ -55,7 +55,6 @@ export class Cluster {
     const { size, secret, databaseUrl, bus, profile } = settings;
     const { PATH, TMPDIR } = process.env;
     const servers: ServerProcess[] = [];
-    const urls: string[] = [];
     for (let n = 0; n < size; n++) {
       const env = {
         PATH,
@@ -75,9 +74,10 @@ export class Cluster {
       const server = startServer(env, () => undefined, profile ? PROFILED : undefined);
       atEnd.push(() => server.stop());
       servers.push(server);
-      // One after the other: the first makes the tables.
-      urls.push(await server.ready);
+      // The first makes the tables; the others can start together.
+      if (n === 0) await server.ready;
     }
+    const urls = await Promise.all(servers.map(({ ready }) => ready));
     const ports = urls.map((url) => Number(new URL(url).port));
     const cluster = new Cluster(settings, servers, ports);
     if (bus !== undefined) await cluster.#isOne();

@@ -117,16 +117,18 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'Bench of a cluster', ()
   });
 
   describeWith('redis-server', findRedis(), 'with Redis', () => {
+    /** Milliseconds: on a busy machine it takes long until all are there. */
+    const PATIENT = { timeout: 180_000 };
     const small = ['--instances', '2', '--drivers', '120', '--watchers', '24', '--cities', '2', '--no-codec'];
 
-    slowTest('Watchers on both instances believe what is so, and the tables tell of both', async () => {
+    slowTest('Watchers on both instances believe what is so, and the tables tell of both', PATIENT, async () => {
       const { told, ended } = bench([...small, '--interval', '1', '--rounds', '1', '--seconds', '1']);
       expect(await ended, told.err).toBe(0);
       expect(told.out).toContain('Every watcher believed in the end what brute force');
       expect(told.out).not.toMatch(/NaN|–/);
     });
 
-    slowTest('Ctrl-C ends all that was started', async () => {
+    slowTest('Ctrl-C ends all that was started', PATIENT, async () => {
       const dir = mkdtempSync(join(tmpdir(), 'nearcast-bench-'));
       onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
       // PostgreSQL runs as another user.
