@@ -29,7 +29,7 @@ export interface ClusterUsage {
   readonly cpu: number;
   /** Bytes. */
   readonly rss: number;
-  readonly bus: Readonly<Record<'messagesOut' | 'messagesIn' | 'bytesOut' | 'bytesIn', number>>;
+  readonly bus: Readonly<Record<'messagesOut' | 'messagesIn' | 'bytesOut' | 'bytesIn' | 'missed' | 'reads', number>>;
 }
 
 const DAY = 86_400;
@@ -86,8 +86,8 @@ export class Cluster {
 
   async usage(): Promise<ClusterUsage> {
     const texts = this.#settings.bus === undefined ? [] : await Promise.all(this.ports.map((port) => this.#ask(port)));
-    const told = (name: string, direction: string) =>
-      sum(texts.map((text) => total(text, name, `direction="${direction}"`) ?? Number.NaN));
+    const all = (name: string, label?: string) => sum(texts.map((text) => total(text, name, label) ?? Number.NaN));
+    const told = (name: string, direction: string) => all(name, `direction="${direction}"`);
     const used = this.#servers.map(({ pid }) => usageOf(pid) ?? { cpuSeconds: Number.NaN, rss: Number.NaN });
     return {
       cpu: sum(used.map(({ cpuSeconds }) => cpuSeconds)),
@@ -97,6 +97,8 @@ export class Cluster {
         messagesIn: told(MESSAGES, 'in'),
         bytesOut: told(BYTES, 'out'),
         bytesIn: told(BYTES, 'in'),
+        missed: all(GAPS) + all(UNREADABLE),
+        reads: all(LOADS),
       },
     };
   }
@@ -147,6 +149,9 @@ export class Cluster {
 const UP = 'nearcast_bus_up';
 const MESSAGES = 'nearcast_bus_messages_total';
 const BYTES = 'nearcast_bus_bytes_total';
+const GAPS = 'nearcast_lease_gaps_total';
+const UNREADABLE = 'nearcast_bus_unreadable_total';
+const LOADS = 'nearcast_lease_loads_total';
 
 function placeOfProfile(databaseUrl: string, n: number): string {
   const name = new URL(databaseUrl.replace('@/', '@socket/')).pathname.slice(1);

@@ -59,11 +59,13 @@ export function busTable(lines: readonly Line[]): string {
       `${(rate(({ bytesIn }) => bytesIn) / 1000).toFixed(1)} kB`,
       of(({ messagesOut, sent }) => messagesOut / sent).toFixed(2),
       `${of(({ bytesOut, sent }) => bytesOut / sent).toFixed(0)} B`,
+      count(of(({ missed }) => missed)),
+      count(of(({ reads }) => reads)),
     ];
   });
   const heads = [
-    ['of an instance', 'messages', 'messages', 'bytes', 'bytes', 'messages', 'bytes'],
-    ['', 'out /s', 'in /s', 'out /s', 'in /s', 'of a fix', 'of a fix'],
+    ['of an instance', 'messages', 'messages', 'bytes', 'bytes', 'messages', 'bytes', 'missed', 'cells'],
+    ['', 'out /s', 'in /s', 'out /s', 'in /s', 'of a fix', 'of a fix', 'by all', 'read anew'],
   ];
   return columns(heads, rows, 1);
 }

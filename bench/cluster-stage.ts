@@ -27,6 +27,10 @@ export interface ClusterTurn extends CrowdTurn {
   readonly messagesIn: number;
   readonly bytesOut: number;
   readonly bytesIn: number;
+  /** Times that messages of another instance were missed, or could not be read. */
+  readonly missed: number;
+  /** Reads of cells from the database, which there are none of while nothing is missed. */
+  readonly reads: number;
 }
 
 /** How the stage is set. */
@@ -110,6 +114,8 @@ export class ClusterStage {
       messagesIn: used('messagesIn'),
       bytesOut: used('bytesOut'),
       bytesIn: used('bytesIn'),
+      missed: used('missed'),
+      reads: used('reads'),
     };
   }
 

@@ -98,6 +98,7 @@ async function measure(options: Options, atEnd: (() => unknown)[]): Promise<bool
       ...(codec ? [await codecTable(plan.seed, pace), ''] : []),
       'CPU: of a core; of a fix: of all instances, with all that it brings to watchers and to the bus; of one alone: how many',
       'times what one without a bus takes. Redis and PostgreSQL: of a core; fsync is off.',
+      'missed, cells read anew: in a turn, by all instances; nothing is while all goes well.',
       'due: a position for each watcher whose circle it is in; what is overtaken before it is sent may be left out.',
       verdict(wrong),
     ].join('\n'),
