@@ -262,7 +262,9 @@ export class Cluster implements Peers, Waits, Hearer {
   }
 
   onPosition(leases: FleetLeases, position: Position): void {
-    this.#learnNews(leases, position);
+    const isOut = this.#learnNews(leases, position) === undefined && !this.#concerns(leases, position);
+    // What is being read of the cell that it left may be of before.
+    if (isOut) leases.leave(position, this.#now());
   }
 
   onAdopted(leases: FleetLeases, position: Position, before: number): void {
@@ -360,7 +362,10 @@ export class Cluster implements Peers, Waits, Hearer {
     const driver = this.#take(leases, position, this.#now());
     const { whole } = this.tracker.fleet(leases.name);
     const key = leaseOf(whole.cellHigh(driver));
-    if (!leases.leases.has(key) && !leases.follows.has(driver.id)) whole.remove(driver, 'left');
+    if (!leases.leases.has(key) && !leases.follows.has(driver.id)) {
+      whole.remove(driver, 'left');
+      leases.leave(position, this.#now());
+    }
     return key;
   }
 
@@ -372,7 +377,8 @@ export class Cluster implements Peers, Waits, Hearer {
    */
   #learnStored(leases: FleetLeases, position: Position, fresh: number): boolean {
     const { driverId, receivedAt } = position;
-    if (receivedAt < this.staleBefore || leases.isRemoved(driverId, receivedAt)) return false;
+    if (receivedAt < this.staleBefore || leases.isRemoved(driverId, receivedAt) || leases.hasLeft(position))
+      return false;
     const known = this.tracker.knownFleet(leases.name)?.whole.drivers.get(driverId);
     if (known !== undefined && !isNewer(position, known.position, this.#ttl)) {
       if (known.position.timestamp !== position.timestamp) {

@@ -1,9 +1,18 @@
+import type { Position } from '../fix.ts';
 import type { FollowHold } from './follow.ts';
 import type { Lease } from './lease.ts';
 import { Sequences } from './sequences.ts';
 
-/** Milliseconds for which what is still on its way of a driver that went off duty is not taken for its return. */
+/** Milliseconds for which what is still on its way of a driver that went off duty, or away, is not taken for its return. */
 const REMOVED_TIME = 30_000;
+
+/** The position by which a driver went to where nobody looks here. */
+interface Left {
+  readonly timestamp: number;
+  readonly receivedAt: number;
+  /** When that was heard, epoch milliseconds. */
+  readonly at: number;
+}
 
 /** What this instance holds of one fleet, and shares with others. */
 export class FleetLeases {
@@ -29,6 +38,7 @@ export class FleetLeases {
   surveying: Promise<void> | undefined;
   usedAt: number;
   readonly #removed = new Map<string, number>();
+  readonly #left = new Map<string, Left>();
 
   constructor(name: string, channel: string, now: number) {
     this.name = name;
@@ -56,11 +66,27 @@ export class FleetLeases {
     return this.#removed.get(driverId);
   }
 
-  /** Forgets who went off duty long ago. @param now epoch milliseconds */
+  /** A driver is where nobody looks here. @param now epoch milliseconds */
+  leave({ driverId, timestamp, receivedAt }: Position, now: number): void {
+    this.#left.delete(driverId);
+    this.#left.set(driverId, { timestamp, receivedAt, at: now });
+  }
+
+  /** Whether a position that the store held is of before its driver went to where nobody looks here. */
+  hasLeft({ driverId, timestamp, receivedAt }: Position): boolean {
+    const left = this.#left.get(driverId);
+    return left !== undefined && timestamp < left.timestamp && receivedAt <= left.receivedAt;
+  }
+
+  /** Forgets who went off duty, or away, long ago. @param now epoch milliseconds */
   prune(now: number): void {
     for (const [driverId, at] of this.#removed) {
       if (at < now - REMOVED_TIME) this.#removed.delete(driverId);
       // They are about in the order of time.
+      else break;
+    }
+    for (const [driverId, { at }] of this.#left) {
+      if (at < now - REMOVED_TIME) this.#left.delete(driverId);
       else break;
     }
   }
