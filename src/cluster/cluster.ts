@@ -123,7 +123,8 @@ export class Cluster implements Peers, Waits, Hearer {
         const fleet = this.#tracker?.knownFleet(leases.name)?.whole;
         if (fleet === undefined) return;
         for (const driver of lease.driversOf(fleet)) {
-          if (!this.#isOwn(leases, driver) && !leases.follows.has(driver.id)) fleet.remove(driver, 'left');
+          // What this instance accepted may not be stored yet, and then nobody else knows it.
+          if (driver.term === 0 && !leases.follows.has(driver.id)) fleet.remove(driver, 'left');
         }
       },
       onFleetMissed: (leases) => this.interest.lookAgain(leases),

@@ -23,7 +23,7 @@ export class MemoryStore implements Store {
 
   async write(entries: readonly Entry[]): Promise<void> {
     this.#remember(entries);
-    const { latest, cleared, removed } = outcomeOf(entries);
+    const { latest, cleared, removed } = outcomeOf(entries, this.#staleAfter);
     for (const removal of [...cleared, ...removed]) {
       const held = this.#fleet(removal.fleet).get(removal.driverId);
       if (held !== undefined && isForgotten(removal, held)) this.#fleet(removal.fleet).delete(removal.driverId);

@@ -27,8 +27,12 @@ interface Sum {
   removal: Forgotten | undefined;
 }
 
-/** Draws the sum of entries, so that the positions of a driver are written once, whatever happened to it. */
-export function outcomeOf(entries: readonly Entry[]): Outcome {
+/**
+ * Draws the sum of entries, so that the positions of a driver are written once, whatever happened to it.
+ *
+ * @param staleAfter milliseconds after which a driver of whom nothing was received is forgotten
+ */
+export function outcomeOf(entries: readonly Entry[], staleAfter: number): Outcome {
   const sums = new Map<string, Sum>();
   for (const entry of entries) {
     if (entry.kind === 'late') continue;
@@ -39,7 +43,7 @@ export function outcomeOf(entries: readonly Entry[]): Outcome {
       sums.set(key, sum);
     }
     if (entry.kind === 'removal') forget(sum, entry.driver, entry.at);
-    else sum.fix = entry.fix;
+    else if (sum.fix === undefined || isNewer(entry.fix, sum.fix, staleAfter)) sum.fix = entry.fix;
   }
   const latest: StoredFix[] = [];
   const cleared: Forgotten[] = [];
@@ -49,6 +53,11 @@ export function outcomeOf(entries: readonly Entry[]): Outcome {
     if (removal !== undefined) (fix === undefined ? removed : cleared).push(removal);
   }
   return { latest, cleared, removed };
+}
+
+/** Whether a fix takes the place of another: mostly, but one of many instances may not have known of the other any more. */
+function isNewer(fix: StoredFix, held: StoredFix, staleAfter: number): boolean {
+  return fix.timestamp > held.timestamp || held.receivedAt < fix.receivedAt - staleAfter;
 }
 
 /** Whether what is held is to be forgotten. */

@@ -73,7 +73,7 @@ export class PostgisStore implements Store {
   /** @throws {StoreRejected} an entry that cannot be written down never will be, and must not hold up the others */
   #statement(entries: readonly Entry[], history: readonly StoredFix[]): CompiledQuery | undefined {
     try {
-      const statement = writeStatement(history, outcomeOf(entries), this.#staleAfter);
+      const statement = writeStatement(history, outcomeOf(entries, this.#staleAfter), this.#staleAfter);
       return statement && compile(statement);
     } catch (error) {
       throw new StoreRejected(String(error), { cause: error });

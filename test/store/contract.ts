@@ -60,17 +60,19 @@ export function storeContract(name: string, open: () => Promise<ContractSubject>
       expect(byId(await subject.truth())).toEqual(byId(rows));
     });
 
-    it('takes an older timestamp from a driver that had gone stale, and from no other', async () => {
+    it.each([
+      ['after it was stored', false],
+      ['in one batch with it', true],
+    ])('takes an older timestamp from a driver that had gone stale, and from no other, %s', async (_, isOneBatch) => {
       const store = await fresh();
       const held = ['forgotten', 'known'].map((id) => row(id, { timestamp: T0 + 20_000 }));
-      await store.write(positions(held));
       const older = { timestamp: T0, lat: 1 };
-      await store.write(
-        positions([
-          row('forgotten', { ...older, receivedAt: T0 + 5 + STALE_AFTER + 1 }),
-          row('known', { ...older, receivedAt: T0 + 5 + STALE_AFTER }),
-        ]),
-      );
+      const others = [
+        row('forgotten', { ...older, receivedAt: T0 + 5 + STALE_AFTER + 1 }),
+        row('known', { ...older, receivedAt: T0 + 5 + STALE_AFTER }),
+      ];
+      if (!isOneBatch) await store.write(positions(held));
+      await store.write(positions(isOneBatch ? [...held, ...others] : others));
       const places = new Map((await subject.truth()).map(({ driverId, lat }) => [driverId, lat]));
       expect(places.get('forgotten')).toBe(1);
       expect(places.get('known')).toBe(held[1].lat);
