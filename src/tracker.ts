@@ -43,7 +43,7 @@ export interface Peers {
   accepted(fleet: string, driver: Driver, before: number): void;
   /** A fix was received that moves nothing. */
   heard(fleet: string, driver: Driver, at: number): void;
-  /** When a fix that comes now of a driver that is not known is received: later than it went off duty. @param now epoch milliseconds */
+  /** When a fix that comes now is received: later than its driver went off duty. @param now epoch milliseconds */
   receivedAt(fleet: string, driverId: string, now: number): number;
   /** A driver went off duty. @param at epoch milliseconds; nothing of it that was received until then counts */
   removed(fleet: string, driverId: string, at: number): void;
@@ -206,8 +206,7 @@ export class Tracker implements Reads {
       return 'duplicate';
     }
     const attributes = fix.attributes ?? known?.position.attributes;
-    const receivedAt =
-      known === undefined && this.#peers !== undefined ? this.#peers.receivedAt(fleetName, fix.driverId, now) : now;
+    const receivedAt = this.#peers === undefined ? now : this.#peers.receivedAt(fleetName, fix.driverId, now);
     const position = { ...fix, timestamp, attributes, receivedAt };
     const before = this.#peers === undefined || known === undefined ? -1 : fleet.whole.cellHigh(known);
     const driver = fleet.place(position);

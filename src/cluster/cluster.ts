@@ -446,7 +446,8 @@ export class Cluster implements Peers, Waits, Hearer {
       if (error !== undefined || this.#steady() - since < SLOW_COMMIT) return;
       for (const { leases, driver, key, from } of told) {
         const known = this.tracker.knownFleet(leases.name)?.whole;
-        if (known?.drivers.get(driver.id) !== driver || !this.#isOwn(leases, driver)) continue;
+        // Of one that was taken over another instance tells. The bus may have been away, so that this one is not sure of it.
+        if (known?.drivers.get(driver.id) !== driver || driver.term === 0) continue;
         // Where it is now, also to those who would still have it in a cell that it left.
         const { position } = driver;
         for (const cell of new Set([key, from, leaseOf(known.cellHigh(driver))])) {
