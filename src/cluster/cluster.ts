@@ -107,8 +107,13 @@ export class Cluster implements Peers, Waits, Hearer {
     this.#ttl = options.ttlSeconds * 1000;
     this.#outgoing = new Outgoing(bus, publisher, clock.now, this.stats, () => this.#mind());
     this.#meetings = new Meetings(store, this.stats, clock, {
-      found: (fleet, position) => this.#learnStored(this.leases.of(fleet), position, 0),
-      missing: (fleet, driverId, askedAt) => this.#onMissing(this.leases.of(fleet), driverId, askedAt),
+      asked: (fleet) => this.tracker.knownFleet(fleet)?.whole.revision ?? 0,
+      found: (fleet, position, revision) => {
+        const leases = this.leases.of(fleet);
+        if (this.#learnStored(leases, position, 0, revision)) this.#doubt(leases, position.driverId);
+      },
+      missing: (fleet, driverId, askedAt, revision) =>
+        this.#onMissing(this.leases.of(fleet), driverId, askedAt, revision),
     });
     this.leases = new Leases({
       bus,
@@ -144,9 +149,16 @@ export class Cluster implements Peers, Waits, Hearer {
   /** Begins to look after things. @param tracker is kept up to date */
   start(tracker: Tracker): void {
     this.#tracker = tracker;
-    const learn = (leases: FleetLeases, position: Position) => this.#learnStored(leases, position, FRESH);
+    const learn = (leases: FleetLeases, position: Position, revision: number) =>
+      this.#learnStored(leases, position, FRESH, revision);
     const isOwn = (leases: FleetLeases, driver: Driver) => this.#isOwn(leases, driver);
-    this.#loader = new Loader(this.#options.store, tracker, { learn, isOwn }, this.#now, this.#ttl);
+    this.#loader = new Loader(
+      this.#options.store,
+      tracker,
+      { learn, isOwn, stored: () => this.#stored() },
+      this.#now,
+      this.#ttl,
+    );
     const tick = () => {
       this.#cancel = this.#clock.after(TICK, tick);
       this.#tick();
@@ -201,8 +213,7 @@ export class Cluster implements Peers, Waits, Hearer {
     }
     if (strangers === undefined) return undefined;
     // What this instance accepted of one has to be stored, if it is to mean something that the store has nothing.
-    const stored = isWritten ? new Promise<void>((resolve) => this.#writer.whenStored(() => resolve())) : undefined;
-    return this.#meetings.meetSoon(fleet, strangers, stored);
+    return this.#meetings.meetSoon(fleet, strangers, isWritten ? this.#stored() : undefined);
   }
 
   ready(sight: Sight, area: Area): Promise<unknown> | undefined {
@@ -322,6 +333,13 @@ export class Cluster implements Peers, Waits, Hearer {
     this.#options.onAvailability?.(false);
   }
 
+  /** Resolves once all that this instance has accepted is stored. @throws {StoreUnavailable} */
+  #stored(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#writer.whenStored((error) => (error === undefined ? resolve() : reject(error)));
+    });
+  }
+
   /** What is known of a driver is to be compared with what the store holds, once it holds what was told just now. */
   #doubt(leases: FleetLeases, driverId: string): void {
     let doubted = this.#doubted.get(leases);
@@ -374,9 +392,10 @@ export class Cluster implements Peers, Waits, Hearer {
    * Takes in a position that the store holds, unless what is known is newer.
    *
    * @param fresh milliseconds for which the store may not have what another instance accepted
+   * @param revision that of the fleet when the store was asked
    * @returns whether what is known is so fresh, so that it is not certain which of the two holds
    */
-  #learnStored(leases: FleetLeases, position: Position, fresh: number): boolean {
+  #learnStored(leases: FleetLeases, position: Position, fresh: number, revision: number): boolean {
     const { driverId, receivedAt } = position;
     if (receivedAt < this.staleBefore || leases.isRemoved(driverId, receivedAt) || leases.hasLeft(position))
       return false;
@@ -385,7 +404,8 @@ export class Cluster implements Peers, Waits, Hearer {
       if (known.position.timestamp !== position.timestamp) {
         // An older one was accepted after a newer one: in between the driver went off duty.
         if (receivedAt <= known.position.receivedAt || this.#isOwn(leases, known)) return false;
-        if (known.position.receivedAt > this.#now() - fresh) return true;
+        // Of two answers the one that was asked for first may be the last to come.
+        if (known.revision > revision || known.position.receivedAt > this.#now() - fresh) return true;
       } else if (isSame(known.position, position)) return false;
       // Of two with the same timestamp, which two instances accepted, the one that the store took holds.
     }
@@ -403,10 +423,11 @@ export class Cluster implements Peers, Waits, Hearer {
   }
 
   /** The store holds nothing of a driver. */
-  #onMissing(leases: FleetLeases, driverId: string, askedAt: number): void {
+  #onMissing(leases: FleetLeases, driverId: string, askedAt: number, revision: number): void {
     const fleet = this.tracker.knownFleet(leases.name)?.whole;
     const driver = fleet?.drivers.get(driverId);
     if (fleet === undefined || driver === undefined || this.#isOwn(leases, driver)) return;
+    if (driver.revision > revision) return;
     // What this instance accepted was stored before it was asked; what others did may not be yet.
     const since = driver.term > 0 ? askedAt : askedAt - FRESH;
     if (driver.position.receivedAt < since) fleet.remove(driver, 'offline');

@@ -14,10 +14,15 @@ export const FRESH = 2_000;
 
 /** Who takes in what the store holds. */
 export interface Learner {
-  /** @returns whether the store may not know the driver's last position yet */
-  learn(leases: FleetLeases, position: Position): boolean;
+  /**
+   * @param revision that of the fleet when the store was asked
+   * @returns whether the store may not know the driver's last position yet
+   */
+  learn(leases: FleetLeases, position: Position, revision: number): boolean;
   /** Whether this instance alone has been taking a driver's fixes. */
   isOwn(leases: FleetLeases, driver: { readonly term: number }): boolean;
+  /** Resolves once all that this instance has accepted is stored. @throws {StoreUnavailable} */
+  stored(): Promise<void>;
 }
 
 /** Brings memory up to date with what the store holds of some cells. */
@@ -55,7 +60,7 @@ export class Loader {
     for await (const positions of this.#store.inCells(leases.name, names, since)) {
       for (const position of positions) {
         found.add(position.driverId);
-        if (this.#learner.learn(leases, position)) isEarly = true;
+        if (this.#learner.learn(leases, position, revision)) isEarly = true;
         if (--left > 0) continue;
         left = STEP;
         await new Promise(setImmediate);
@@ -65,6 +70,7 @@ export class Loader {
     // Nothing was known, so nobody can be there who is not.
     if (fleet === undefined || fleet !== before) return isEarly;
     const missing: string[] = [];
+    let isWritten = false;
     const fresh = this.#now() - FRESH;
     for (const lease of cells) {
       for (const driver of lease.driversOf(fleet)) {
@@ -73,8 +79,11 @@ export class Loader {
         if (driver.revision > revision) continue;
         if (driver.position.receivedAt > fresh) isEarly = true;
         else missing.push(driver.id);
+        if (driver.term > 0) isWritten = true;
       }
     }
+    // Accepted here, and perhaps not stored yet.
+    if (isWritten) await this.#learner.stored();
     if (missing.length > 0) await this.#find(leases, missing, since, revision);
     return isEarly;
   }
@@ -94,7 +103,7 @@ export class Loader {
       if (fleet === undefined || driver === undefined || driver.revision > revision) continue;
       const position = held.get(driverId);
       if (position === undefined) fleet.remove(driver, 'offline');
-      else if (position.receivedAt >= since) this.#learner.learn(leases, position);
+      else if (position.receivedAt >= since) this.#learner.learn(leases, position, revision);
       // Of one that only sends what is late, the store has the time of its position alone.
       else if (driver.heardAt < since) fleet.remove(driver, 'stale');
     }

@@ -17,10 +17,12 @@ interface Batch {
 
 /** Hears what came of drivers that were looked up. */
 export interface Met {
-  /** What the store holds of one, however long ago it was received. */
-  found(fleet: string, position: Position): void;
+  /** The store is asked now. @returns the revision of the fleet */
+  asked(fleet: string): number;
+  /** What the store holds of one, however long ago it was received. @param revision see {@link asked} */
+  found(fleet: string, position: Position, revision: number): void;
   /** The store holds nothing of one. @param askedAt when it was asked, epoch milliseconds */
-  missing(fleet: string, driverId: string, askedAt: number): void;
+  missing(fleet: string, driverId: string, askedAt: number, revision: number): void;
 }
 
 /** Looks drivers up in the store, all of a fleet that are asked about in one turn together. */
@@ -81,11 +83,12 @@ export class Meetings {
       this.#stats.met += some.length;
       const missing = new Set(some);
       const askedAt = this.#clock.now();
+      const revision = this.#met.asked(fleet);
       for (const position of await this.#store.byIds(fleet, some, Number.NEGATIVE_INFINITY)) {
         missing.delete(position.driverId);
-        this.#met.found(fleet, position);
+        this.#met.found(fleet, position, revision);
       }
-      for (const driverId of missing) this.#met.missing(fleet, driverId, askedAt);
+      for (const driverId of missing) this.#met.missing(fleet, driverId, askedAt, revision);
     }
   }
 }

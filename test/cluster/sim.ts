@@ -293,7 +293,12 @@ class Sim {
     const what = random.below(20);
     const { now } = this.clock;
     const place = last === undefined || what === 0 ? this.places.place() : what < 3 ? last : this.places.near(last);
-    const timestamp = what < 14 || last === undefined ? now : this.#oldTimestamp(last.timestamp as number);
+    let timestamp = what < 14 || last === undefined ? now : this.#oldTimestamp(last.timestamp as number);
+    // A fix of before it went off duty that is stored after one of a device whose clock was set back goes before that.
+    if (last !== undefined && this.#options.isRough && driver.removedAt > 0) {
+      timestamp = Math.max(now, (last.timestamp as number) + 1);
+      driver.removedAt = 0;
+    }
     const { lat, lng } = place;
     const fix = { driverId: driver.id, lat, lng, timestamp, attributes: this.#attributes() };
     const isAgain = what === 19 && last !== undefined && driver.isCertain;
