@@ -16,7 +16,7 @@ import { Quota } from './delivery/quota.ts';
 import { Traffic } from './delivery/traffic.ts';
 import type { ReplaySource } from './history/replay-source.ts';
 import type { TrackSource } from './history/track-source.ts';
-import { askAgainAfterBodies } from './http/access.ts';
+import { askAgain } from './http/access.ts';
 import { cellRoutes } from './http/cells.ts';
 import { changesRoutes } from './http/changes.ts';
 import { refuseWhileClosing } from './http/closing.ts';
@@ -141,7 +141,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     isRevoked: access.isRevoked,
   });
   const authenticate = onceReady(judge, tracker);
-  askAgainAfterBodies(app, now, access.isRevoked);
+  askAgain(app, now, access.isRevoked);
   const limited = new Limited(app.log);
   const atHandshake = await useRates(app, {
     requests: config.rateLimit,

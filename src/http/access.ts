@@ -18,6 +18,11 @@ declare module 'fastify' {
   interface FastifyRequest {
     principal: Principal | null;
   }
+
+  interface FastifyInstance {
+    /** See {@link askAgain}. @throws {DomainError} `unauthorized`: what a request was let in by holds no more */
+    askAgain(principal: Principal): void;
+  }
 }
 
 /**
@@ -55,7 +60,13 @@ export function allow(
   };
 }
 
-function turnDown(error: Error, request: FastifyRequest, reply: FastifyReply, done: Done): void {
+/** Says why a request is not let in: to an EventSource so that it comes back, if it may. */
+export function turnDown(
+  error: Error,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: (error: Error) => void,
+): void {
   const isLater = error instanceof DomainError && error.code === 'unavailable';
   // An EventSource would not come back after 503.
   if (isLater && request.routeOptions.config.overload === 'stream' && readsEvents(request)) {
@@ -69,20 +80,39 @@ function refusal({ shareId }: Principal, need: string): DomainError {
 }
 
 /**
- * Has every request that brings a body looked at once more when it is there: a token is judged by the head, and whoever sends
- * the rest a minute later is not to do then what has been forbidden meanwhile.
+ * Has what a request was let in by looked at once more when time may have passed: a token is judged by the head, and nobody is
+ * to do later what has been forbidden meanwhile. Those that bring a body are looked at when that is there; see also
+ * {@link afterWait}.
  */
-export function askAgainAfterBodies(
-  app: FastifyInstance,
-  now: () => number,
-  isRevoked: (principal: Principal) => boolean,
-): void {
+export function askAgain(app: FastifyInstance, now: () => number, isRevoked: (principal: Principal) => boolean): void {
+  const reasonAgainst = (principal: Principal): DomainError | undefined => {
+    if (isRevoked(principal)) return revoked();
+    return principal.expiresAt <= now() ? new DomainError('unauthorized', 'The token has expired.') : undefined;
+  };
+  app.decorate('askAgain', (principal) => {
+    const reason = reasonAgainst(principal);
+    if (reason !== undefined) throw reason;
+  });
   app.addHook('preValidation', ({ method, principal }, _reply, done) => {
-    // Of others nothing is waited for.
+    // Of others no body is waited for.
     if (principal === null || method === 'GET' || method === 'HEAD') done();
-    else if (isRevoked(principal)) done(revoked());
-    else if (principal.expiresAt <= now()) done(new DomainError('unauthorized', 'The token has expired.'));
-    else done();
+    else done(reasonAgainst(principal));
+  });
+}
+
+/**
+ * Goes on with a request now or, as soon as what it waits for is there, if its token still holds by then. Who need not wait is
+ * not made to.
+ */
+export function afterWait<T, Result>(
+  request: FastifyRequest,
+  waited: T | Promise<T>,
+  action: (result: T) => Result,
+): Result | Promise<Result> {
+  if (!(waited instanceof Promise)) return action(waited);
+  return waited.then((result) => {
+    request.server.askAgain(principalOf(request));
+    return action(result);
   });
 }
 

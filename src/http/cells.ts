@@ -13,8 +13,8 @@ import {
 import { FILTERS, nextPath } from '../protocol/query.ts';
 import { conditionInQuery } from '../protocol/where.ts';
 import { wantsGeoJson } from './accept.ts';
-import { allow, principalOf } from './access.ts';
-import { answer, responses, sendGeoJson, sendJson, whenFound } from './responses.ts';
+import { afterWait, allow, principalOf } from './access.ts';
+import { answer, responses, sendGeoJson, sendJson } from './responses.ts';
 import { known, type WithinDeps } from './within.ts';
 
 const PATH = '/v1/cells';
@@ -50,7 +50,7 @@ export const cellRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps) =
       const geoJson = wantsGeoJson(request, reply);
       const limit = Math.min(query.limit ?? DEFAULT_CELLS, geoJson ? MAX_OUTLINES : Number.POSITIVE_INFINITY);
       const { sight } = principalOf(request);
-      return whenFound(reads.cells(sight, toArea(query), resolution, filters, limit, after), (perhaps) => {
+      return afterWait(request, reads.cells(sight, toArea(query), resolution, filters, limit, after), (perhaps) => {
         const found = known(perhaps);
         const next = found.next === undefined ? undefined : nextPath(PATH, request.url, CELL_PARAMETERS, found.next);
         if (geoJson) {

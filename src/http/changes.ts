@@ -8,7 +8,7 @@ import { number } from '../protocol/fix.ts';
 import { FILTERS, inQuery } from '../protocol/query.ts';
 import { viewOfQuery, viewQuerySchema } from '../protocol/view.ts';
 import type { Subscription } from '../subscriptions/subscription.ts';
-import { allow, principalOf } from './access.ts';
+import { afterWait, allow, principalOf } from './access.ts';
 import { Poll } from './poll.ts';
 import { answer, responses, sendJson } from './responses.ts';
 import { takeSeat } from './seat.ts';
@@ -97,17 +97,16 @@ export const changesRoutes: FastifyPluginAsyncZod<
         const poll = new Poll(encode, clock, onEnd, role, transport.tally);
         transport.begin(poll);
         reply.raw.on('close', () => poll.close());
-        const wait = Math.max(0, Math.min(query.wait * 1000, expiresAt - clock.now()));
         const pause = cursor === undefined || view.maxRate === undefined ? 0 : 1000 / view.maxRate;
-        const start = () =>
+        const start = (): undefined => {
+          const wait = Math.max(0, Math.min(query.wait * 1000, expiresAt - clock.now()));
           poll.start((outbox) => tracker.subscribe(sight, DEFAULT_SUBSCRIPTION, outbox, view, cursor), pause, wait);
-        const ready = waits?.ready(sight, view.area);
-        if (ready === undefined) start();
-        else
-          ready.then(start).catch((error) => {
-            reject(error);
-            poll.close();
-          });
+        };
+        const started = afterWait(request, waits?.ready(sight, view.area), start);
+        started?.catch((error) => {
+          reject(error);
+          poll.close();
+        });
       });
     },
   );

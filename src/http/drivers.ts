@@ -13,9 +13,9 @@ import { driverAnswerSchema, featureCollectionSchema, featureSchema, nearbyAnswe
 import { conditionInQuery } from '../protocol/where.ts';
 import type { Reads, Tracker, Waits } from '../tracker.ts';
 import { wantsGeoJson } from './accept.ts';
-import { allow, principalOf } from './access.ts';
+import { afterWait, allow, principalOf } from './access.ts';
 import { offDutyRoute } from './off-duty.ts';
-import { answer, responses, sendGeoJson, sendJson, whenFound } from './responses.ts';
+import { answer, responses, sendGeoJson, sendJson } from './responses.ts';
 import { quickly } from './validation.ts';
 
 /** What the routes of drivers need. */
@@ -60,7 +60,7 @@ export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps
       const { sight } = principalOf(request);
       const circle = new Circle(query.latitude, query.longitude, query.radius);
       const isGeoJson = wantsGeoJson(request, reply);
-      return whenFound(reads.nearby(sight, circle, query.limit, { where, maxAge: query.maxAge }), (found) =>
+      return afterWait(request, reads.nearby(sight, circle, query.limit, { where, maxAge: query.maxAge }), (found) =>
         isGeoJson
           ? sendGeoJson(reply, encodeFeatureCollection(found, now()))
           : sendJson(reply, encodeAnswer(found, now())),
@@ -89,7 +89,7 @@ export const driverRoutes: FastifyPluginAsyncZod<DriversDeps> = async (app, deps
     },
     (request, reply) => {
       const found = reads.driver(principalOf(request).sight, request.params.driverId);
-      return whenFound(found, (driver) => {
+      return afterWait(request, found, (driver) => {
         if (driver === undefined)
           throw new DomainError('not_found', 'There is no such driver, or nothing was heard of it.');
         if (wantsGeoJson(request, reply))

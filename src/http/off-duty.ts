@@ -4,7 +4,7 @@ import type { Authenticate } from '../auth/tokens.ts';
 import { DomainError } from '../errors.ts';
 import { driverIdSchema } from '../protocol/fix.ts';
 import type { Tracker, Waits } from '../tracker.ts';
-import { allow, principalOf } from './access.ts';
+import { afterWait, allow, principalOf } from './access.ts';
 import { ignoreBody } from './ignored-body.ts';
 import { noContent, responses } from './responses.ts';
 
@@ -52,8 +52,7 @@ export const offDutyRoute: FastifyPluginAsyncZod<OffDutyDeps> = async (app, { tr
         if (departure === 'unavailable') throw new DomainError('unavailable', 'The store is behind; try again later.');
         return reply;
       };
-      const sought = waits?.seek(principal.fleet, driverId);
-      return sought === undefined ? go() : sought.then(go);
+      return afterWait(request, waits?.seek(principal.fleet, driverId), go);
     },
   );
 };

@@ -5,7 +5,7 @@ import { DomainError } from '../errors.ts';
 import type { Ingest } from '../ingest.ts';
 import { parse } from '../protocol/faults.ts';
 import { positionsBodySchema, resultsSchema, uncheckedPositionsSchema } from '../protocol/rest.ts';
-import { allow, principalOf } from './access.ts';
+import { afterWait, allow, principalOf } from './access.ts';
 import { answer, responses, sendJson } from './responses.ts';
 
 /** What the routes of positions need. */
@@ -48,8 +48,7 @@ export const positionRoutes: FastifyPluginAsyncZod<PositionsDeps> = async (app, 
         });
         return reply;
       };
-      const meeting = deps.ingest.meet(principal, fixes);
-      return meeting === undefined ? judge() : meeting.then(judge);
+      return afterWait(request, deps.ingest.meet(principal, fixes), judge);
     },
   );
 };

@@ -76,11 +76,6 @@ export function sendText(reply: FastifyReply, type: string, text: string): Fasti
   return reply.header('content-type', type).send(text);
 }
 
-/** Does something with what was found, now or as soon as it is: who needs not wait is not to be made to. */
-export function whenFound<T, Result>(found: T | Promise<T>, action: (found: T) => Result): Result | Promise<Result> {
-  return found instanceof Promise ? found.then(action) : action(found);
-}
-
 /** Sends a text that is JSON already. */
 export function sendJson(reply: FastifyReply, json: string): FastifyReply {
   return sendText(reply, JSON_TYPE, json);

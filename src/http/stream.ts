@@ -6,13 +6,14 @@ import type { Authenticate } from '../auth/tokens.ts';
 import type { Quota } from '../delivery/quota.ts';
 import type { Traffic } from '../delivery/traffic.ts';
 import { Visit } from '../delivery/visit.ts';
+import { DomainError } from '../errors.ts';
 import { DEFAULT_SUBSCRIPTION } from '../protocol/client-messages.ts';
 import { CLOSE, REPLAY_CLOSE } from '../protocol/close-codes.ts';
 import { eventEncoder } from '../protocol/event-stream.ts';
 import { FILTERS } from '../protocol/query.ts';
 import { viewOfQuery, viewQuerySchema } from '../protocol/view.ts';
 import type { Tracker, Waits } from '../tracker.ts';
-import { allow, principalOf } from './access.ts';
+import { afterWait, allow, principalOf, turnDown } from './access.ts';
 import { EventStream, type EventStreamDeps } from './event-stream.ts';
 import { responses } from './responses.ts';
 import { takeSeat } from './seat.ts';
@@ -41,7 +42,9 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
   const deps: EventStreamDeps = { ...options, encode: eventEncoder(options.encode) };
   const transport = options.traffic.add<EventStream>('stream');
   // Fastify waits for responses that are under way, and these have no end of their own.
+  let closing = false;
   app.addHook('preClose', async () => {
+    closing = true;
     for (const stream of transport.open) stream.sendAway();
   });
 
@@ -115,7 +118,23 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
         }
       };
       const ready = waits?.ready(sight, view.area);
-      return ready === undefined ? begin() : ready.then(begin);
+      if (ready === undefined) {
+        begin();
+        return;
+      }
+      const beginIfThere = () => {
+        if (closing) throw new DomainError('unavailable', 'The server is going away; ask again.');
+        // Its response was closed before anybody listened.
+        if (request.raw.socket.destroyed) throw new DomainError('unavailable', 'Nobody waits for the answer.');
+        begin();
+      };
+      return Promise.resolve(afterWait(request, ready, beginIfThere)).catch((error) => {
+        if (closing) reply.header('connection', 'close');
+        turnDown(error, request, reply, (reason) => {
+          throw reason;
+        });
+        return reply;
+      });
     },
   );
 };

@@ -22,9 +22,9 @@ import type { Area } from '../subscriptions/area.ts';
 import type { Filters } from '../subscriptions/view.ts';
 import type { Reads } from '../tracker.ts';
 import { wantsGeoJson } from './accept.ts';
-import { allow, principalOf } from './access.ts';
+import { afterWait, allow, principalOf } from './access.ts';
 import { readJson } from './json-body.ts';
-import { answer, responses, sendGeoJson, sendJson, whenFound } from './responses.ts';
+import { answer, responses, sendGeoJson, sendJson } from './responses.ts';
 import { validatorCompiler } from './validation.ts';
 
 /** What the routes of areas need. */
@@ -50,7 +50,7 @@ export const withinRoutes: FastifyPluginAsyncZod<WithinDeps> = async (app, deps)
   const send = (request: FastifyRequest, reply: FastifyReply, area: Area, asked: Asked) => {
     const { sight } = principalOf(request);
     const page = reads.within(sight, area, asked, asked.limit ?? DEFAULT_PAGE, asked.after);
-    return whenFound(page, (perhaps) => {
+    return afterWait(request, page, (perhaps) => {
       const found = known(perhaps);
       const path = request.routeOptions.url as string;
       const next = found.next === undefined ? undefined : nextPath(path, request.url, LIST_PARAMETERS, found.next);

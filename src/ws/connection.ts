@@ -373,7 +373,7 @@ export class Connection implements Socket, Patient, Peer {
     if (this.#closed) return;
     if (this.#held.isWaiting) {
       const isFine = this.#held.keep(data, isBinary);
-      if (!isFine) this.close(CLOSE.badMessages, 'too much before the token was judged');
+      if (!isFine) this.close(CLOSE.badMessages, 'too much was sent while something waited');
       return;
     }
     this.#visit.received++;

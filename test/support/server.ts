@@ -11,10 +11,12 @@ import { encodePosition } from '../../src/protocol/position.ts';
 import { GroupCommit } from '../../src/store/group-commit.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
-import { Tracker } from '../../src/tracker.ts';
+import { Tracker, type Waits } from '../../src/tracker.ts';
 import { Client, type Message } from './client.ts';
 
 export const SECRET = 'a secret of at least thirty-two bytes';
+
+const NOTHING_TO_WAIT_FOR: Waits = { ready: () => undefined, meet: () => undefined, seek: () => undefined };
 
 /** Ten years, in seconds: a server under test may be told another time than it is. */
 const TTL = 315_360_000;
@@ -54,6 +56,8 @@ export async function startServer(
     now?: () => number;
     log?: pino.Logger;
     overload?: Overload;
+    /** What doors wait for, as if there were other instances. */
+    waits?: Partial<Waits>;
   } = {},
 ): Promise<TestServer> {
   // The test's own work is done in the same turns: what it makes late is no load.
@@ -80,6 +84,7 @@ export async function startServer(
     config,
     secret: config.jwtSecret,
     tracker,
+    cluster: options.waits && { reads: tracker, waits: { ...NOTHING_TO_WAIT_FOR, ...options.waits } },
     history: options.history,
     access: options.access,
     accessHints: options.accessHints,
