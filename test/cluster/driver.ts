@@ -30,8 +30,11 @@ export interface Cast {
   readonly faults: string[];
   /** The store is away: nobody can know what it holds, so drivers do nothing but tell all that there is to tell. */
   readonly isCautious: boolean;
-  /** Instances cannot know what others hear of a driver: what they say of one that goes from one to the other may be wrong. */
-  readonly isConfusing: boolean;
+  /**
+   * Instances cannot know what others hear of a driver: what they say of one that goes from one to the other may be wrong. Who
+   * goes, just now.
+   */
+  readonly confused: 'nobody' | 'wanderers' | 'all';
   /** Milliseconds that the slowest answer took. */
   slowest: number;
 }
@@ -71,6 +74,12 @@ export class Driver {
   /** Whether it stays with an instance as long as that is there. */
   get isLoyal(): boolean {
     return this.#way === 'phone';
+  }
+
+  /** Whether what is said of it may be wrong, as instances do not hear each other. */
+  get isConfused(): boolean {
+    const { confused } = this.#cast;
+    return confused === 'all' || (confused === 'wanderers' && !this.isLoyal);
   }
 
   /** Does something: mostly it moves. */
@@ -256,7 +265,7 @@ export class Driver {
   }
 
   #fault(what: string): void {
-    if (this.#cast.isConfusing && !this.isLoyal) return;
+    if (this.isConfused) return;
     this.#cast.faults.push(`${this.id}, by ${this.#way} at ${this.#instance.name}: ${what}`);
   }
 }

@@ -8,7 +8,7 @@ import { findRedis, startRedis, startRedisCluster } from '../support/redis.ts';
 import { describeWith } from '../support/services.ts';
 import { slowTest } from '../support/slow.ts';
 import { Run, type Size } from './run.ts';
-import { instanceTroubles, redisClusterTroubles, redisTroubles, type Trouble } from './trouble.ts';
+import { both, instanceTroubles, redisClusterTroubles, redisTroubles, type Trouble } from './trouble.ts';
 
 const SIZE: Size = { drivers: 40, watchers: 15, questions: 10, pace: [30, 120] };
 /** Milliseconds in which all must be right on a busy machine, while nothing is wrong, and after something was. */
@@ -29,9 +29,14 @@ describeWith('PostgreSQL with PostGIS, or redis-server,', found, 'three instance
     const way = await Network.to(bus.port);
     const cluster = await start(bus, (instance) => (instance === 2 ? `redis://127.0.0.1:${way.port}` : undefined));
     const random = seeded('cluster, one Redis');
-    await expectTruth(cluster, new Run(cluster, 'fuzz', random, SIZE), [
-      ...redisTroubles(bus, way),
-      ...instanceTroubles(cluster, random),
+    const ofBus = redisTroubles(bus, way);
+    const ofInstances = instanceTroubles(cluster, random);
+    const run = new Run(cluster, 'fuzz', random, SIZE);
+    await expectTruth(cluster, run, [
+      ...ofBus,
+      ...ofInstances,
+      both(random.pick(ofBus), random.pick(ofInstances)),
+      both(random.pick(ofBus), random.pick(ofInstances)),
     ]);
   });
 

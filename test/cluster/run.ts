@@ -47,7 +47,7 @@ export class Run implements Cast {
   readonly scenes: readonly Scene[];
   slowest = 0;
   isCautious = false;
-  isConfusing = false;
+  confused: Cast['confused'] = 'nobody';
   readonly #random: Random;
   readonly #size: Size;
   readonly #drivers: readonly Driver[];
@@ -81,10 +81,13 @@ export class Run implements Cast {
    *
    * @param within milliseconds in which all must be right
    */
-  async round({ name, happen, isOfStore = false, isOfBus = false }: Trouble, within: number): Promise<Round> {
+  async round(
+    { name, happen, isOfStore = false, isOfBus = false, isOfAll = false }: Trouble,
+    within: number,
+  ): Promise<Round> {
     this.slowest = 0;
     this.isCautious = isOfStore;
-    this.isConfusing = isOfBus;
+    this.confused = isOfAll ? 'all' : isOfBus ? 'wanderers' : 'nobody';
     const stop = new AbortController();
     const drives = Promise.all(this.#drivers.map((driver) => driver.run(stop.signal, this.#size.pace)));
     const looks = this.#lookAround(stop.signal);
@@ -95,7 +98,7 @@ export class Run implements Cast {
       await Promise.all([drives, looks]);
     }
     // Who went to and fro meanwhile says once more all there is to say.
-    if (isOfBus) await Promise.all(this.#drivers.map((driver) => driver.isLoyal || driver.startAfresh()));
+    if (isOfBus) await Promise.all(this.#drivers.map((driver) => driver.isConfused && driver.startAfresh()));
     return this.settle(name, within);
   }
 

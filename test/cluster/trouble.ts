@@ -14,6 +14,8 @@ export interface Trouble {
    * and what it says of a driver that others heard of meanwhile may be wrong, until that driver's next whole fix.
    */
   readonly isOfBus?: boolean;
+  /** Also of one that stays with its instance as long as that is there. */
+  readonly isOfAll?: boolean;
   happen(): Promise<unknown>;
 }
 
@@ -46,6 +48,17 @@ export function instanceTroubles({ instances, postgres }: Cluster, random: Rando
         await postgres.crash();
         await delay(AWAY);
         await postgres.restart();
+        await delay(AFTER);
+      },
+    },
+    {
+      name: 'the database hangs for 4 s',
+      isOfStore: true,
+      async happen() {
+        await delay(BEFORE);
+        postgres.freeze();
+        await delay(4 * AWAY);
+        postgres.thaw();
         await delay(AFTER);
       },
     },
@@ -140,3 +153,14 @@ export function redisClusterTroubles(redis: TestRedisCluster, random: Random): T
 }
 
 const ofBus = (troubles: readonly Trouble[]): Trouble[] => troubles.map((trouble) => ({ ...trouble, isOfBus: true }));
+
+/** Both at once. */
+export function both(bus: Trouble, other: Trouble): Trouble {
+  return {
+    name: `${bus.name}, and ${other.name}`,
+    isOfStore: other.isOfStore,
+    isOfBus: true,
+    isOfAll: true,
+    happen: () => Promise.all([bus.happen(), other.happen()]),
+  };
+}
