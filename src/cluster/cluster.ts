@@ -213,7 +213,7 @@ export class Cluster implements Peers, Waits, Hearer {
     }
     if (strangers === undefined) return undefined;
     // What this instance accepted of one has to be stored, if it is to mean something that the store has nothing.
-    return this.#meetings.meetSoon(fleet, strangers, isWritten ? this.#stored() : undefined);
+    return this.#meet(leases, strangers, isWritten ? this.#stored() : undefined);
   }
 
   ready(sight: Sight, area: Area): Promise<unknown> | undefined {
@@ -331,6 +331,29 @@ export class Cluster implements Peers, Waits, Hearer {
 
   onDown(): void {
     this.#options.onAvailability?.(false);
+  }
+
+  /** Whoever cannot be looked up now is judged by what is known, and looked up as soon as that can be. */
+  async #meet(leases: FleetLeases, driverIds: Set<string>, first: Promise<void> | undefined): Promise<void> {
+    if (await this.#meetings.meetSoon(leases.name, driverIds, first)) return;
+    for (const driverId of driverIds) this.#doubt(leases, driverId);
+  }
+
+  /** Looks up those of whom the store may know better, and forgets those who are nobody's concern here. */
+  async #settle(leases: FleetLeases, driverIds: Set<string>): Promise<void> {
+    try {
+      await this.#meetings.meet(leases.name, driverIds);
+    } catch {
+      for (const driverId of driverIds) this.#doubt(leases, driverId);
+      return;
+    }
+    // Fixes that waited for the same answer are judged first.
+    await new Promise(setImmediate);
+    const fleet = this.tracker.knownFleet(leases.name)?.whole;
+    for (const driverId of driverIds) {
+      const driver = fleet?.drivers.get(driverId);
+      if (driver?.term === 0 && !this.#concerns(leases, driver.position)) fleet?.remove(driver, 'left');
+    }
   }
 
   /** Resolves once all that this instance has accepted is stored. @throws {StoreUnavailable} */
@@ -471,6 +494,8 @@ export class Cluster implements Peers, Waits, Hearer {
         if (known?.drivers.get(driver.id) !== driver || driver.term === 0) continue;
         // Where it is now, also to those who would still have it in a cell that it left.
         const { position } = driver;
+        // Another instance may have taken the driver over meanwhile, and could not be heard.
+        if (!this.#isOwn(leases, driver)) this.#outgoing.adopted(leases, position, from);
         for (const cell of new Set([key, from, leaseOf(known.cellHigh(driver))])) {
           if (cell >= 0) this.#outgoing.position(leases, cell, position);
         }
@@ -493,11 +518,7 @@ export class Cluster implements Peers, Waits, Hearer {
     const doubted = this.#doubtedBefore;
     this.#doubtedBefore = this.#doubted;
     this.#doubted = new Map();
-    for (const [leases, driverIds] of doubted) {
-      this.#meetings.meet(leases.name, driverIds).catch(() => {
-        for (const driverId of driverIds) this.#doubt(leases, driverId);
-      });
-    }
+    for (const [leases, driverIds] of doubted) void this.#settle(leases, driverIds);
     this.#outgoing.mend();
     const now = this.#now();
     if (now - this.#beatAt >= BEAT) {

@@ -9,6 +9,11 @@ export type LeaseState = 'opening' | 'loading' | 'held' | 'doubtful';
 /** Why a cell is read from the store. */
 export type LoadReason = 'open' | 'late' | 'gap' | 'beat' | 'return' | 'check' | 'away';
 
+/** Whether what is read for a reason is read again a little later: what was published before may not have been stored yet. */
+export function isReadTwice(reason: LoadReason): boolean {
+  return reason !== 'late' && reason !== 'check' && reason !== 'away';
+}
+
 /** A coarse cell of a fleet of which this instance is told all that moves in it. */
 export class Lease {
   readonly key: number;
@@ -54,9 +59,14 @@ export class Lease {
     }
   }
 
-  /** Has it read again, at a moment or when it is due already before. */
+  /** Has it read again, at a moment or when it is due already before. Of two reasons the one goes that asks for more. */
   schedule(reason: LoadReason, at: number): void {
-    if (this.due === undefined || at < this.due.at) this.due = { reason, at };
+    const { due } = this;
+    if (due === undefined) this.due = { reason, at };
+    else {
+      const isMore = isReadTwice(reason) || !isReadTwice(due.reason);
+      this.due = { reason: isMore ? reason : due.reason, at: Math.min(at, due.at) };
+    }
   }
 
   /** The drivers of a fleet that are in it. */

@@ -1,7 +1,7 @@
 import type { Bus } from '../bus/bus.ts';
 import { DomainError } from '../errors.ts';
 import { FleetLeases } from './fleet-leases.ts';
-import { Lease, type LoadReason } from './lease.ts';
+import { isReadTwice, Lease, type LoadReason } from './lease.ts';
 import { channelOf } from './outgoing.ts';
 import { Sequences } from './sequences.ts';
 import type { ClusterStats } from './stats.ts';
@@ -330,8 +330,7 @@ export class Leases {
       }
       lease.state = this.#bus.isUp ? 'held' : 'doubtful';
       lease.settle();
-      const isFirst = reasons[i] !== 'late' && reasons[i] !== 'check' && reasons[i] !== 'away';
-      if (isFirst || isEarly) lease.schedule('late', now + LATE);
+      if (isReadTwice(reasons[i]) || isEarly) lease.schedule('late', now + LATE);
       else lease.schedule('check', now + CHECK * (1 - this.#options.random() / 5));
     }
   }

@@ -62,19 +62,25 @@ export class Meetings {
   }
 
   /**
-   * The same, for those who would rather go on with what is known than wait for long. Never rejects.
+   * The same, for those who would rather go on with what is known than wait for long. Never rejects; resolves with whether it
+   * is known now.
    *
    * @param first what is waited for before the store is asked
    */
-  async meetSoon(fleet: string, driverIds: Iterable<string>, first: Promise<unknown> | undefined): Promise<void> {
+  async meetSoon(fleet: string, driverIds: Iterable<string>, first: Promise<unknown> | undefined): Promise<boolean> {
     let cancel: (() => void) | undefined;
-    const tired = new Promise<void>((resolve) => {
-      cancel = this.#clock.after(PATIENCE, resolve);
+    const tired = new Promise<false>((resolve) => {
+      cancel = this.#clock.after(PATIENCE, () => resolve(false));
     });
     // The store is away: what is known is all that can be had.
     const met = first === undefined ? this.meet(fleet, driverIds) : first.then(() => this.meet(fleet, driverIds));
-    await Promise.race([met.catch(() => {}), tired]);
+    const isMet = met.then(
+      () => true,
+      () => false,
+    );
+    const result = await Promise.race([isMet, tired]);
     cancel?.();
+    return result;
   }
 
   async #look(fleet: string, driverIds: readonly string[]): Promise<void> {

@@ -411,6 +411,8 @@ class Sim {
   #kill(): void {
     const index = this.random.below(this.instances.length);
     const dead = this.instances[index];
+    // What it took in while nobody could hear it nobody hears of before the next check.
+    if (dead.isCut) return;
     this.note(`kill ${dead.number}, then there is ${this.#instancesMade + 1}`);
     dead.kill();
     this.instances[index] = this.#start();
