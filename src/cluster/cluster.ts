@@ -137,7 +137,7 @@ export class Cluster implements Peers, Waits, Hearer {
     this.interest = new Interest({
       leases: this.leases,
       tracker: () => this.tracker,
-      find: (fleet, driverId) => this.#meetings.meet(fleet, [driverId]),
+      find: (fleet, driverId) => this.#find(this.leases.of(fleet), [driverId]),
       isCurrent: (leases, driver) => this.#isCurrent(leases, driver),
       occupied: (fleet, resolution) => store.occupied(fleet, resolution, this.staleBefore),
       now: clock.now,
@@ -203,17 +203,13 @@ export class Cluster implements Peers, Waits, Hearer {
     const leases = this.leases.of(fleet);
     const known = this.tracker.knownFleet(fleet)?.whole.drivers;
     let strangers: Set<string> | undefined;
-    let isWritten = false;
     for (const driverId of driverIds) {
       const driver = known?.get(driverId);
       if (driver !== undefined && this.#isOwn(leases, driver)) continue;
       strangers ??= new Set();
       strangers.add(driverId);
-      if (driver !== undefined && driver.term > 0) isWritten = true;
     }
-    if (strangers === undefined) return undefined;
-    // What this instance accepted of one has to be stored, if it is to mean something that the store has nothing.
-    return this.#meet(leases, strangers, isWritten ? this.#stored() : undefined);
+    return strangers && this.#meet(leases, strangers);
   }
 
   ready(sight: Sight, area: Area): Promise<unknown> | undefined {
@@ -223,7 +219,7 @@ export class Cluster implements Peers, Waits, Hearer {
 
   seek(fleet: string, driverId: string): Promise<void> | undefined {
     if (this.isKnown(fleet, driverId)) return undefined;
-    return this.#meetings.meet(fleet, [driverId]).catch((error) => {
+    return this.#find(this.leases.of(fleet), [driverId]).catch((error) => {
       throw error instanceof StoreUnavailable ? unavailable() : error;
     });
   }
@@ -334,15 +330,28 @@ export class Cluster implements Peers, Waits, Hearer {
   }
 
   /** Whoever cannot be looked up now is judged by what is known, and looked up as soon as that can be. */
-  async #meet(leases: FleetLeases, driverIds: Set<string>, first: Promise<void> | undefined): Promise<void> {
-    if (await this.#meetings.meetSoon(leases.name, driverIds, first)) return;
+  async #meet(leases: FleetLeases, driverIds: Set<string>): Promise<void> {
+    if (await this.#meetings.meetSoon(leases.name, driverIds, this.#written(leases, driverIds))) return;
     for (const driverId of driverIds) this.#doubt(leases, driverId);
+  }
+
+  /** Looks drivers up in the store. @throws {StoreUnavailable} */
+  async #find(leases: FleetLeases, driverIds: Iterable<string>): Promise<void> {
+    await this.#written(leases, driverIds);
+    await this.#meetings.meet(leases.name, driverIds);
+  }
+
+  /** What this instance accepted of a driver has to be stored, if it is to mean something that the store has nothing. */
+  #written(leases: FleetLeases, driverIds: Iterable<string>): Promise<void> | undefined {
+    const drivers = this.tracker.knownFleet(leases.name)?.whole.drivers;
+    for (const driverId of driverIds) if ((drivers?.get(driverId)?.term ?? 0) > 0) return this.#stored();
+    return undefined;
   }
 
   /** Looks up those of whom the store may know better, and forgets those who are nobody's concern here. */
   async #settle(leases: FleetLeases, driverIds: Set<string>): Promise<void> {
     try {
-      await this.#meetings.meet(leases.name, driverIds);
+      await this.#find(leases, driverIds);
     } catch {
       for (const driverId of driverIds) this.#doubt(leases, driverId);
       return;

@@ -178,6 +178,8 @@ export class Interest {
       follows.add(follow);
       const driver = this.#driver(leases, followed);
       if (driver !== undefined) this.#goAfter(leases, follow, driver);
+      // It may have gone to where nobody looked until now.
+      else this.#lookFor(leases, followed);
       if (isWhole) this.#takeWhole(leases);
       return { sight, leases, cells: [], follow, isWhole };
     }
