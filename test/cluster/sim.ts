@@ -157,14 +157,6 @@ class Sim {
     await this.pass(14_000);
     for (const { isWaiting, instance, question, plain } of this.watchers) {
       if (!isWaiting) continue;
-      if (process.env.DEBUG)
-        for (const f of instance.cluster.leases.fleets)
-          console.log(
-            f.isWhole,
-            f.surveying,
-            f.wholeHolds,
-            [...f.leases.values()].filter((l) => l.state !== 'held').map((l) => JSON.stringify(l)),
-          );
       fail(`a watcher waits for ever at ${instance.number}, ${JSON.stringify({ question, plain })}`);
     }
   }
