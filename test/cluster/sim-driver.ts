@@ -54,12 +54,14 @@ export class SimDriver {
 
   /** Sends again what an instance that is no more did not acknowledge. */
   sendAgain(choose: () => Instance): void {
-    const again = [...this.unacknowledged].filter(({ instance }) => instance.isDead);
-    if (again.length === 0) return;
+    const lost = [...this.unacknowledged].filter(({ instance }) => instance.isDead);
+    if (lost.length === 0) return;
+    for (const sent of lost) this.unacknowledged.delete(sent);
+    // What was before it went off duty is of no use any more.
+    const again = lost.slice(Math.max(0, lost.map(({ fix }) => fix).lastIndexOf(undefined)));
     const instance = choose();
     this.home = instance;
     for (const sent of again) {
-      this.unacknowledged.delete(sent);
       this.#count('sent again');
       this.#send({ fix: sent.fix, instance });
     }

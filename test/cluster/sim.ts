@@ -70,7 +70,7 @@ class Sim {
     });
     const calm: Actions = [
       [600, 'fix', () => this.#fix()],
-      [30, 'off duty', () => this.#offDuty()],
+      [options.isRough ? 60 : 30, 'off duty', () => this.#offDuty()],
       [60, 'subscribe', () => this.#subscribe()],
       [40, 'update', () => this.#pickWatcher()?.update(this.#question())],
       [30, 'end', () => this.#end(this.random.below(MOST_WATCHERS))],
@@ -322,15 +322,16 @@ class Sim {
     return random.pick<Attributes>([{}, { status: 'free' }, { status: 'busy', seats: 2 }, { seats: '2' }]);
   }
 
-  #offDuty(): void {
+  async #offDuty(): Promise<void> {
+    const { isRough } = this.#options;
     const driver = this.random.pick(this.drivers);
-    // What an instance has yet to store, and it hears nothing of the others, comes back when it does.
-    const isApart = this.instances.some(({ isCut }) => isCut);
-    if (isApart && this.instances.some(({ writer }) => writer.pending > 0)) return;
+    // What an instance that does not hear of it has yet to store comes back when it does.
+    if (isRough && this.instances.some(({ writer }) => writer.pending > 0)) return;
     const instance = this.#instanceFor(driver);
     if (instance === undefined) return;
     this.note(`${driver.id} off duty at ${instance.number}`);
     driver.goOffDuty(instance);
+    if (isRough) await this.pass(1);
   }
 
   #question() {
