@@ -194,7 +194,8 @@ export class Tracker implements Reads {
       fleet.whole.heard(known, now);
       this.#peers?.heard(fleetName, known, now);
       if (this.#peers !== undefined && known.term === 0) {
-        // Another instance accepted it, which may be gone before it is stored there.
+        // Another instance accepted it, which may be gone before it is stored there: from now on this one answers for it.
+        this.#peers.accepted(fleetName, known, fleet.whole.cellHigh(known));
         this.#writer.write({ ...known.position, fleet: fleetName }, onStored);
         return 'duplicate';
       }

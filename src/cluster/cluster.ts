@@ -59,6 +59,8 @@ interface Told {
   /** The cells on whose channels they were told; −1: it was in none before. */
   readonly key: number;
   readonly from: number;
+  /** They were told on the fleet's channel too. */
+  readonly isAdopted: boolean;
 }
 
 /**
@@ -138,6 +140,10 @@ export class Cluster implements Peers, Waits, Hearer {
       leases: this.leases,
       tracker: () => this.tracker,
       find: (fleet, driverId) => this.#find(this.leases.of(fleet), [driverId]),
+      lookFor: (leases, driverId) => {
+        this.#doubt(leases, driverId);
+        void this.#settle(leases, new Set([driverId]));
+      },
       isCurrent: (leases, driver) => this.#isCurrent(leases, driver),
       occupied: (fleet, resolution) => store.occupied(fleet, resolution, this.staleBefore),
       now: clock.now,
@@ -229,14 +235,15 @@ export class Cluster implements Peers, Waits, Hearer {
     const { position } = driver;
     const key = leaseOf(this.tracker.fleet(fleet).whole.cellHigh(driver));
     const from = before < 0 ? -1 : leaseOf(before);
-    if (driver.term !== leases.term) {
+    const isAdopted = driver.term !== leases.term;
+    if (isAdopted) {
       driver.term = leases.term;
       this.stats.adopted++;
       this.#outgoing.adopted(leases, position, from);
     }
     this.#outgoing.position(leases, key, position);
     if (from >= 0 && from !== key) this.#outgoing.position(leases, from, position);
-    this.#told.push({ leases, driver, key, from });
+    this.#told.push({ leases, driver, key, from, isAdopted });
     this.#noteMove(leases, driver, key);
   }
 
@@ -436,6 +443,11 @@ export class Cluster implements Peers, Waits, Hearer {
       if (known.position.timestamp !== position.timestamp) {
         // An older one was accepted after a newer one: in between the driver went off duty.
         if (receivedAt <= known.position.receivedAt || this.#isOwn(leases, known)) return false;
+        // What this instance accepted may not be stored yet; that is waited for before it is asked again.
+        if (fresh > 0 && known.term > 0) {
+          this.#doubt(leases, driverId);
+          return false;
+        }
         // Of two answers the one that was asked for first may be the last to come.
         if (known.revision > revision || known.position.receivedAt > this.#now() - fresh) return true;
       } else if (isSame(known.position, position)) return false;
@@ -497,14 +509,14 @@ export class Cluster implements Peers, Waits, Hearer {
     const since = this.#steady();
     this.#writer.whenStored((error) => {
       if (error !== undefined || this.#steady() - since < SLOW_COMMIT) return;
-      for (const { leases, driver, key, from } of told) {
+      for (const { leases, driver, key, from, isAdopted } of told) {
         const known = this.tracker.knownFleet(leases.name)?.whole;
         // Of one that was taken over another instance tells. The bus may have been away, so that this one is not sure of it.
         if (known?.drivers.get(driver.id) !== driver || driver.term === 0) continue;
         // Where it is now, also to those who would still have it in a cell that it left.
         const { position } = driver;
         // Another instance may have taken the driver over meanwhile, and could not be heard.
-        if (!this.#isOwn(leases, driver)) this.#outgoing.adopted(leases, position, from);
+        if (isAdopted || !this.#isOwn(leases, driver)) this.#outgoing.adopted(leases, position, from);
         for (const cell of new Set([key, from, leaseOf(known.cellHigh(driver))])) {
           if (cell >= 0) this.#outgoing.position(leases, cell, position);
         }

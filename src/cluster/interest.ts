@@ -39,6 +39,8 @@ export interface InterestOptions {
   readonly tracker: () => Tracker;
   /** Looks a driver up in the store. @throws {StoreUnavailable} */
   readonly find: (fleet: string, driverId: string) => Promise<void>;
+  /** Has a driver looked up that is followed, now and once more when what was told just before is stored. */
+  readonly lookFor: (leases: FleetLeases, driverId: string) => void;
   /** Whether memory knows a driver's last position. */
   readonly isCurrent: (leases: FleetLeases, driver: Driver) => boolean;
   /** The cells of a fleet in which somebody is. @throws {StoreUnavailable} */
@@ -233,7 +235,7 @@ export class Interest {
   }
 
   #lookFor(leases: FleetLeases, driverId: string): void {
-    this.#options.find(leases.name, driverId).catch(() => {});
+    this.#options.lookFor(leases, driverId);
   }
 
   #readyCells(leases: FleetLeases, cells: Cells): Promise<unknown> | undefined {

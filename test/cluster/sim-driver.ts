@@ -31,6 +31,8 @@ export class SimDriver {
   /** What was acknowledged, whatever the verdict. */
   readonly acknowledged: Fix[] = [];
   removedAt = 0;
+  /** Asked just before it goes off duty. */
+  mayLeave = () => true;
   /** The numbers of the instances that may know it by itself. */
   readonly spokenTo = new Set<number>();
   #heardAt = Number.NEGATIVE_INFINITY;
@@ -150,6 +152,10 @@ export class SimDriver {
   }
 
   #leave(sent: Sent): void {
+    if (!this.mayLeave()) {
+      this.unacknowledged.delete(sent);
+      return;
+    }
     const { instance } = sent;
     const driver = instance.tracker.knownFleet(FLEET)?.whole.drivers.get(this.id);
     const at = Math.max(this.#now(), driver?.position.receivedAt ?? 0);

@@ -65,6 +65,8 @@ class Sim {
     const now = () => this.clock.now;
     this.drivers = IDS.map((id) => {
       const driver = new SimDriver(id, random.pick(this.instances), this.truth, now, (what) => this.count(what));
+      // What an instance that does not hear of it has yet to store comes back when it does.
+      driver.mayLeave = () => !options.isRough || this.instances.every(({ writer }) => writer.pending === 0);
       driver.isCertain = !options.isRough && random.below(3) > 0;
       return driver;
     });
@@ -325,8 +327,6 @@ class Sim {
   async #offDuty(): Promise<void> {
     const { isRough } = this.#options;
     const driver = this.random.pick(this.drivers);
-    // What an instance that does not hear of it has yet to store comes back when it does.
-    if (isRough && this.instances.some(({ writer }) => writer.pending > 0)) return;
     const instance = this.#instanceFor(driver);
     if (instance === undefined) return;
     this.note(`${driver.id} off duty at ${instance.number}`);
