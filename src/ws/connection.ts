@@ -34,7 +34,7 @@ import type { Subscription } from '../subscriptions/subscription.ts';
 import type { View } from '../subscriptions/view.ts';
 import type { Tracker, Waits } from '../tracker.ts';
 import { DEAF, Hearing } from './hearing.ts';
-import { Held } from './held.ts';
+import { Held, type Message } from './held.ts';
 import { Pacing } from './pacing.ts';
 import { Session } from './session.ts';
 
@@ -66,6 +66,8 @@ export interface ConnectionDeps {
 const MAX_BAD_MESSAGES = 20;
 /** Characters of answers that may wait for a peer that keeps asking and does not read, before it is heard no more. */
 const MAX_UNREAD = 4 * 1024 * 1024;
+/** Bytes of messages that are looked through for drivers at a time: each time that something waits, all would be. */
+const MAX_MET = 256 * 1024;
 /** Pings in a row that may stay unanswered. */
 const MAX_MISSED_PINGS = 2;
 
@@ -109,7 +111,7 @@ export class Connection implements Socket, Patient, Peer {
   #gathering = false;
   /** Acknowledgements that wait for the store, and messages that wait for what other instances know. */
   #owed = 0;
-  /** The drivers are met of whom fixes are heard now. */
+  /** The drivers are met of whom there are fixes in the message that is heard now. */
   #isMet = false;
   /** The server goes: the peer is told so as soon as nothing is owed to it. */
   #leaving = false;
@@ -236,29 +238,29 @@ export class Connection implements Socket, Patient, Peer {
 
   /** What was waited for is done: what waited for that comes first. */
   #catchUp(): void {
-    const meeting = this.#held.isLast ? this.#meetHeld() : undefined;
-    if (meeting !== undefined) {
-      meeting.then(() => {
-        this.#isMet = true;
-        this.#hearHeld();
-        this.#isMet = false;
-      });
-      return;
-    }
-    this.#hearHeld();
+    const upcoming = this.#held.isLast ? upTo(MAX_MET, this.#held.messages) : [];
+    const meeting = upcoming.length === 0 ? undefined : this.#meetAll(upcoming);
+    if (meeting === undefined) this.#hearHeld(0);
+    else meeting.then(() => this.#hearHeld(upcoming.length));
   }
 
-  #hearHeld(): void {
-    this.#held.end((data, isBinary) => this.#receive(data, isBinary));
+  /** @param met of how many messages, the first, the drivers are met: others may have come since they were looked through */
+  #hearHeld(met: number): void {
+    let left = met;
+    this.#held.end((data, isBinary) => {
+      this.#isMet = left-- > 0;
+      this.#receive(data, isBinary);
+    });
+    this.#isMet = false;
     if (!this.#held.isWaiting) this.#hearing.resume(DEAF.waiting);
   }
 
-  /** Has all drivers met of whom fixes wait, so that not each waits for its own. */
-  #meetHeld(): Promise<void> | undefined {
+  /** Has all drivers met of whom there are fixes in messages that wait, so that not each waits for its own. */
+  #meetAll(messages: readonly Message[]): Promise<void> | undefined {
     if (this.#deps.waits === undefined || !this.#session.authenticated || !this.#session.principal.canWrite)
       return undefined;
     const fixes: unknown[] = [];
-    for (const { data, isBinary } of this.#held.messages) if (!isBinary) fixes.push(...fixesIn(data.toString()));
+    for (const { data, isBinary } of messages) if (!isBinary) fixes.push(...fixesIn(data.toString()));
     return this.#deps.ingest.meet(this.#session.principal, fixes);
   }
 
@@ -568,6 +570,16 @@ function closeReason(reason: string): string {
   let fitting = reason;
   while (Buffer.byteLength(fitting) > 123) fitting = fitting.slice(0, -1);
   return fitting;
+}
+
+/** The first of some messages, up to a number of bytes; one at least. */
+function upTo(bytes: number, messages: readonly Message[]): readonly Message[] {
+  let left = bytes;
+  const end = messages.findIndex(({ data }) => {
+    left -= data.length;
+    return left <= 0;
+  });
+  return messages.slice(0, end < 0 ? messages.length : end + 1);
 }
 
 /** The fixes of a message, as far as it has any. */
