@@ -19,6 +19,9 @@ import { NearbyCells } from './nearby-cells.ts';
 /** A question about more cells does not have them leased. */
 const MAX_WARMED = 100;
 
+/** Cells that questions have leased anew, from one tick to the next: who asks all over the world is answered from the store. */
+const MAX_WARMED_PER_TICK = 500;
+
 /** What reaches so far around a driver that it may take more leases than there may be, metres, takes all of its fleet. */
 const WIDE = 300_000;
 
@@ -57,6 +60,8 @@ export class Interest {
   readonly #leases: Leases;
   readonly #holds = new Map<Subscription, Hold>();
   readonly #nearby = new NearbyCells();
+  /** Cells that were leased for questions since the last tick. */
+  #warmed = 0;
 
   constructor(options: InterestOptions) {
     this.#options = options;
@@ -119,7 +124,10 @@ export class Interest {
     const cells = this.#nearlyCellsOf(sight, region);
     // Who asks for all of a fleet page by page does not want it kept.
     if (cells === undefined || cells.length > MAX_WARMED) return;
-    for (const key of cells) this.#leases.take(leases, key).askedAt = this.#options.now();
+    for (const key of cells) {
+      if (!leases.leases.has(key) && ++this.#warmed > MAX_WARMED_PER_TICK) return;
+      this.#leases.take(leases, key).askedAt = this.#options.now();
+    }
   }
 
   /** Begins to hold what a subscription looks at, and lets go of what it looked at before. @param sight absent: as before */
@@ -154,6 +162,7 @@ export class Interest {
   /** Gives up fleets that were asked about as a whole, and are no more. To be called every second. */
   tick(): void {
     const now = this.#options.now();
+    this.#warmed = 0;
     for (const leases of this.#leases.fleets) {
       const isNeeded = leases.wholeHolds > 0 || leases.wholeAskedAt > now - IDLE;
       if (leases.isWhole && !isNeeded) {

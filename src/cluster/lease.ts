@@ -44,6 +44,11 @@ export class Lease {
     this.askedAt = now;
   }
 
+  /** Whether somebody waits for it. */
+  get isAwaited(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** Resolves once it may be answered from; rejects when it could not be read. */
   ready(): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -67,8 +67,8 @@ export class Leases {
   readonly #stats: ClusterStats;
   readonly #fleets = new Map<string, FleetLeases>();
   readonly #subjects = new Map<string, Subject>();
-  /** Cells to be read now. */
-  readonly #toLoad = new Map<Lease, FleetLeases>();
+  /** Cells to be read now, by fleet: each has its turn, so that none waits behind all that another asks for. */
+  readonly #toLoad = new Map<FleetLeases, Set<Lease>>();
   #loading = 0;
   #opening: { readonly channels: string[]; readonly done: Promise<boolean> } | undefined;
   #closed = false;
@@ -197,7 +197,7 @@ export class Leases {
         if (!this.#bus.isUp && (lease.holds > 0 || leases.isWhole) && now - lease.loadedAt >= AWAY)
           lease.schedule('away', now);
         if (lease.due !== undefined && lease.due.at <= now) this.#enqueue(leases, lease);
-        if (lease.holds === 0 && !leases.isWhole) idle.push({ leases, lease });
+        if (lease.holds === 0 && !lease.isAwaited && !leases.isWhole) idle.push({ leases, lease });
       }
       const missed = leases.sequences.check(now);
       if (missed !== undefined) this.missed({ leases, sequences: leases.sequences }, missed === 'gap' ? 'gap' : 'beat');
@@ -215,7 +215,7 @@ export class Leases {
     lease.over = true;
     leases.leases.delete(lease.key);
     this.#subjects.delete(lease.channel);
-    this.#toLoad.delete(lease);
+    this.#dequeue(leases, lease);
     this.#bus.unsubscribe([lease.channel]);
     lease.settle(unavailable());
     this.#options.onDropped(leases, lease);
@@ -242,6 +242,8 @@ export class Leases {
 
   async #open(leases: FleetLeases, lease: Lease): Promise<void> {
     await this.#subscribe(lease.channel);
+    // Given up before it was subscribed.
+    if (lease.over && !this.#subjects.has(lease.channel)) this.#bus.unsubscribe([lease.channel]);
     if (lease.over || this.#closed) return;
     if (lease.state === 'opening') lease.state = 'loading';
     this.reload(leases, lease, 'open');
@@ -278,8 +280,15 @@ export class Leases {
   #enqueue(leases: FleetLeases, lease: Lease): void {
     // It is read when its channel is open.
     if (this.#closed || lease.over || lease.state === 'opening') return;
-    this.#toLoad.set(lease, leases);
+    const cells = this.#toLoad.get(leases);
+    if (cells === undefined) this.#toLoad.set(leases, new Set([lease]));
+    else cells.add(lease);
     if (this.#loading < MAX_LOADS) void this.#load();
+  }
+
+  #dequeue(leases: FleetLeases, lease: Lease): void {
+    const cells = this.#toLoad.get(leases);
+    if (cells?.delete(lease) && cells.size === 0) this.#toLoad.delete(leases);
   }
 
   /** Reads what is to be read, the cells of one fleet together, until nothing is left. */
@@ -290,13 +299,12 @@ export class Leases {
     for (;;) {
       const [first] = this.#toLoad;
       if (first === undefined) break;
-      const [, leases] = first;
-      const cells: Lease[] = [];
-      for (const [lease, of] of this.#toLoad) {
-        if (of !== leases) continue;
-        cells.push(lease);
-        if (cells.length === MAX_CELLS) break;
-      }
+      const [leases, waiting] = first;
+      const cells = [...take(waiting, MAX_CELLS)];
+      // Behind the others.
+      this.#toLoad.delete(leases);
+      if (waiting.size > cells.length) this.#toLoad.set(leases, waiting);
+      for (const lease of cells) waiting.delete(lease);
       await this.#read(leases, cells);
     }
     this.#loading--;
@@ -306,7 +314,6 @@ export class Leases {
     const doubts = cells.map((lease) => lease.doubts);
     const reasons = cells.map(({ due }) => due?.reason ?? 'check');
     for (const [i, lease] of cells.entries()) {
-      this.#toLoad.delete(lease);
       lease.due = undefined;
       this.#stats.loads[reasons[i]]++;
     }
@@ -342,6 +349,15 @@ export class Leases {
     if (lease.loadedAt === 0 && lease.holds === 0 && !leases.isWhole) this.drop(leases, lease);
     else lease.schedule('gap', this.#now() + RETRY);
     this.#options.onFailed(error);
+  }
+}
+
+/** The first of many. */
+function* take<T>(all: Iterable<T>, count: number): Generator<T> {
+  let left = count;
+  for (const one of all) {
+    if (left-- === 0) return;
+    yield one;
   }
 }
 
