@@ -126,6 +126,10 @@ export class Cluster implements Peers, Waits, Hearer {
       random,
       load: (leases, cells) => (this.#loader as Loader).load(leases, cells),
       onFailed: (error) => this.#options.onTrouble?.('positions could not be read; it is tried again', error),
+      isEmpty: (leases, lease) => {
+        const fleet = this.#tracker?.knownFleet(leases.name)?.whole;
+        return fleet === undefined || lease.driversOf(fleet).length === 0;
+      },
       onDropped: (leases, lease) => {
         const fleet = this.#tracker?.knownFleet(leases.name)?.whole;
         if (fleet === undefined) return;

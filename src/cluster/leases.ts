@@ -49,6 +49,8 @@ export interface LeasesOptions {
   readonly load: (leases: FleetLeases, cells: readonly Lease[]) => Promise<boolean>;
   /** Cells could not be read; it is tried again. */
   readonly onFailed: (error: unknown) => void;
+  /** Whether memory knows nobody in a cell. */
+  readonly isEmpty: (leases: FleetLeases, lease: Lease) => boolean;
   /** What a lease held may be forgotten. */
   readonly onDropped: (leases: FleetLeases, lease: Lease) => void;
   /** Something may have been missed that concerns a fleet as a whole. */
@@ -338,8 +340,14 @@ export class Leases {
       lease.state = this.#bus.isUp ? 'held' : 'doubtful';
       lease.settle();
       if (isReadTwice(reasons[i]) || isEarly) lease.schedule('late', now + LATE);
+      else if (reasons[i] === 'check' && this.#isIdleOfWhole(leases, lease)) this.drop(leases, lease);
       else lease.schedule('check', now + CHECK * (1 - this.#options.random() / 5));
     }
+  }
+
+  /** Whether a cell is leased only as somebody of its fleet was there, and nobody is. Whoever comes there is told of. */
+  #isIdleOfWhole(leases: FleetLeases, lease: Lease): boolean {
+    return leases.isWhole && lease.holds === 0 && !lease.isAwaited && this.#options.isEmpty(leases, lease);
   }
 
   #failed(leases: FleetLeases, lease: Lease, error: unknown): void {
