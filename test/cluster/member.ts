@@ -2,6 +2,7 @@ import { onTestFinished } from 'vitest';
 import { type LocalBus, LocalHub } from '../../src/bus/local.ts';
 import { Cluster } from '../../src/cluster/cluster.ts';
 import { ClusterReads } from '../../src/cluster/reads.ts';
+import { cursorSeal } from '../../src/cursor-seal.ts';
 import { encodePosition } from '../../src/protocol/position.ts';
 import type { ColdPositions } from '../../src/store/cold-positions.ts';
 import { GroupCommit } from '../../src/store/group-commit.ts';
@@ -78,6 +79,7 @@ export function join({ clock, hub, store }: Shared = shared(), number = 1): Memb
     now,
     instance: `i${number}`,
     encode: encodePosition,
+    seal: cursorSeal(`i${number}`),
     ttlSeconds: 300,
     maxFutureSeconds: 30,
     peers: cluster,
