@@ -14,4 +14,9 @@ export function refuseWhileClosing(app: FastifyInstance): void {
     if (closing) done(new DomainError('unavailable', 'The server is going away; ask again.'));
     else done();
   });
+  // A connection that was to become a WebSocket is nobody's any more: unless it is ended here the server waits for it.
+  app.addHook('onResponse', (request, _reply, done) => {
+    if (closing && request.headers.upgrade !== undefined) request.raw.socket.destroySoon();
+    done();
+  });
 }

@@ -157,3 +157,19 @@ test('a store that hangs does not keep the connections of a server that closes f
   await closing;
   expect(driver.heard.map(({ type }) => type)).toEqual(['error']);
 });
+
+test('who comes while the server waits for what it owes others is refused, and cut off, so that nobody keeps it open', async () => {
+  const store = new HeldStore();
+  const server = await startServer({ store });
+  const driver = await server.connect();
+  driver.send({ ...fix, id: 1 });
+  await vi.waitUntil(() => store.batches.length === 1);
+  const closing = server.app.close();
+  await turns(5);
+  const late = await RawPeer.open(server);
+  expect(late.received.toString()).toMatch(/^HTTP\/1\.1 503 .*\r\nretry-after: 1\r\n/s);
+  const cut = once(late.socket, 'close');
+  store.release();
+  await closing;
+  await cut;
+});
