@@ -72,8 +72,12 @@ export async function openStore(options: OpenOptions): Promise<OpenedStore> {
   }
 }
 
-/** Connections that read the latest positions; none is opened before somebody asks. */
-const PRESENT_READERS = 4;
+/**
+ * Connections that read the latest positions, for what clients ask and for what an instance itself needs to go on: one more
+ * than it reads cells by at a time. None is opened before somebody asks.
+ */
+const PRESENT_READERS = 3;
+const OWN_READERS = 3;
 /** Milliseconds for a read, which somebody waits for. */
 const READ_TIMEOUT = 10_000;
 /** How often days that are past keeping are looked for, milliseconds. */
@@ -103,6 +107,7 @@ async function connect(
   const pastReaders = retentionDays > 0 ? readers(2) : undefined;
   const fixes = pastReaders && new FixReader(pastReaders, insecurity === undefined);
   const presentReaders = readers(PRESENT_READERS);
+  const ownReaders = readers(OWN_READERS);
   const partitions = new Partitions(pool, retentionDays);
   const upkeep = room && new Upkeep((statement) => pool.query(statement), { room });
   const store = new PostgisStore(pool, { partitions, upkeep, staleAfter });
@@ -117,12 +122,12 @@ async function connect(
   const tending = setInterval(tend, TEND_INTERVAL).unref();
   return {
     store,
-    positions: new PostgisPositions(presentReaders, insecurity === undefined),
+    positions: new PostgisPositions(presentReaders, insecurity === undefined, undefined, ownReaders),
     access: new PostgisAccess(pool, room),
     history: fixes && { tracks: new PostgisTracks(fixes), replays: new PostgisReplays(fixes) },
     close: async () => {
       clearInterval(tending);
-      await Promise.all([store.close(), pastReaders?.finish(), presentReaders.finish()]);
+      await Promise.all([store.close(), pastReaders?.finish(), presentReaders.finish(), ownReaders.finish()]);
     },
   };
 }

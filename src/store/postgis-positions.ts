@@ -33,22 +33,27 @@ export const PLANNING = ['SET LOCAL enable_bitmapscan = off', 'SET LOCAL jit = o
  * agree to the bit.
  */
 export class PostgisPositions implements ColdPositions {
+  /** For what clients ask. */
   readonly #reader: FleetReader;
+  /** For what the instance itself needs: cells that it opens, and drivers whose fixes wait. */
+  readonly #own: FleetReader;
   readonly #looks: number;
 
   /**
    * @param pool, asFleet as for {@link FleetReader}
    * @param looks the most drivers that are looked at for one page of a list, and of a count that has to look at each
+   * @param own whose connections are left alone by what clients ask, some of which takes seconds; absent: the same
    */
-  constructor(pool: StorePool, asFleet: boolean, looks = MAX_LOOKS) {
+  constructor(pool: StorePool, asFleet: boolean, looks = MAX_LOOKS, own = pool) {
     this.#reader = new FleetReader(pool, asFleet, PLANNING);
+    this.#own = own === pool ? this.#reader : new FleetReader(own, asFleet, PLANNING);
     this.#looks = looks;
   }
 
   async byIds(fleet: string, driverIds: readonly string[], receivedSince: number): Promise<readonly Position[]> {
     const found: Position[] = [];
     for (let from = 0; from < driverIds.length; from += MAX_IDS) {
-      const [columns] = await this.#reader.read(
+      const [columns] = await this.#own.read(
         fleet,
         sql<SomeColumns>`
         SELECT ${sql.raw(AGGREGATED)} FROM (
@@ -66,7 +71,7 @@ export class PostgisPositions implements ColdPositions {
 
   async *inCells(fleet: string, cells: readonly string[], receivedSince: number): AsyncGenerator<readonly Position[]> {
     const ranges = joined(cells.map((cell) => rangeOf(cell)));
-    const pages = scanRanges((statement) => this.#reader.read(fleet, statement), fleet, ranges, { receivedSince });
+    const pages = scanRanges((statement) => this.#own.read(fleet, statement), fleet, ranges, { receivedSince });
     for await (const { positions } of pages) if (positions.length > 0) yield positions;
   }
 
@@ -74,7 +79,7 @@ export class PostgisPositions implements ColdPositions {
   async occupied(fleet: string, resolution: number, receivedSince: number): Promise<readonly string[]> {
     const isOfFleet = sql`fleet = ${fleet} AND ${isTimely({ receivedSince })}`;
     const rest = `${ancestorBits(resolution).rest}`;
-    const rows = await this.#reader.read(
+    const rows = await this.#own.read(
       fleet,
       sql<{ name: string }>`
       WITH RECURSIVE step AS (

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { Box } from '../../src/geo/box.ts';
 import { Circle } from '../../src/geo/circle.ts';
 import { ensureFleetRole } from '../../src/store/fleet-role.ts';
@@ -142,6 +142,29 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'the latest positions on
     expect((await plainly.nearby('f', new Circle(12, 67, 1e6), 5, conditionsOf({}))).positions.length).toBe(1);
     await truth.close();
     await pool.finish();
+    await opened.close();
+  });
+
+  test('what an instance needs to go on does not wait behind what clients ask', async () => {
+    const databaseUrl = await createDatabase(postgres, 'crowd');
+    const opened = await openStore({ databaseUrl, dataDir: '/nonexistent', retentionDays: 0 });
+    const truth = await Truth.connect({ connectionString: databaseUrl });
+    const locking = await Truth.connect({ connectionString: databaseUrl });
+    // Whoever reads waits in the server from now on, and keeps its connection meanwhile.
+    await locking.sql('BEGIN');
+    await locking.sql('LOCK TABLE positions IN ACCESS EXCLUSIVE MODE');
+    const circle = new Circle(...CITY, 1_000);
+    const asked = Array.from({ length: 20 }, () => opened.positions.nearby('f', circle, 5, conditionsOf({})));
+    const load = () => opened.positions.inCells('f', ['8001fffffffffff'], FRESH)[Symbol.asyncIterator]().next();
+    const own = [load(), load(), opened.positions.byIds('f', ['a'], FRESH)];
+    // Each question begins by counting.
+    const waiting = () =>
+      truth.sql(`SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()
+        AND query !~ '^\\s*SELECT \\('`);
+    await vi.waitUntil(async () => (await waiting()).length === own.length, 3_000);
+    await locking.sql('COMMIT');
+    await Promise.all([...asked, ...own]);
+    await Promise.all([truth.close(), locking.close()]);
     await opened.close();
   });
 
