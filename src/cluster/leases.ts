@@ -324,12 +324,18 @@ export class Leases {
       isEarly = await this.#options.load(leases, cells);
     } catch (error) {
       this.#stats.failedLoads++;
-      for (const lease of cells) this.#failed(leases, lease, error);
+      for (const lease of cells) {
+        if (lease.over) this.#forget(leases, lease);
+        else this.#failed(leases, lease, error);
+      }
       return;
     }
     const now = this.#now();
     for (const [i, lease] of cells.entries()) {
-      if (lease.over) continue;
+      if (lease.over) {
+        this.#forget(leases, lease);
+        continue;
+      }
       lease.loadedAt = now;
       if (lease.doubts !== doubts[i]) {
         // Missed again while it was read.
@@ -348,6 +354,11 @@ export class Leases {
   /** Whether a cell is leased only as somebody of its fleet was there, and nobody is. Whoever comes there is told of. */
   #isIdleOfWhole(leases: FleetLeases, lease: Lease): boolean {
     return leases.isWhole && lease.holds === 0 && !lease.isAwaited && this.#options.isEmpty(leases, lease);
+  }
+
+  /** What came of a cell that was given up while it was read is given up too. */
+  #forget(leases: FleetLeases, lease: Lease): void {
+    if (!leases.leases.has(lease.key)) this.#options.onDropped(leases, lease);
   }
 
   #failed(leases: FleetLeases, lease: Lease, error: unknown): void {

@@ -27,7 +27,7 @@ const KINDS = [
 ] as const;
 
 test.each(KINDS)('all instances tell the truth, although %s', async (kind, isRough) => {
-  const counts = await campaign(seeded(kind), isRough, (episodes) => episodes < 4);
+  const counts = await campaign(seeded(kind), isRough, (episodes) => episodes < 3);
   expect(counts.get('belief checked')).toBeGreaterThan(20);
   for (const what of ['accepted', 'late', 'duplicate', 'gone', 'asked']) {
     expect(counts.get(what), what).toBeGreaterThan(0);
