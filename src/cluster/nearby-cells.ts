@@ -7,8 +7,8 @@ import { leasesOf } from './lease-cells.ts';
 
 /** Circles are taken for those around the centre of their centre's cell at this resolution, some kilometres across. */
 const RESOLUTION = 6;
-/** Then all are forgotten: some megabytes. */
-const MAX_REMEMBERED = 20_000;
+/** Then all are forgotten: a megabyte, or twenty where circles are as large as can be. */
+const MAX_REMEMBERED = 5_000;
 
 const normal = new Float64Array(3);
 const cell = new Uint32Array(2);
