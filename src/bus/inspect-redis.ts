@@ -7,6 +7,9 @@ const OLDEST = 7;
 /** All answers of a node must be there by then, milliseconds. */
 const TIMEOUT = 2_500;
 
+/** Begins to add an entry, as instances do, by a script, but under an id that is none; gives what the server has against it. */
+const ADD_NOTHING = "return redis.pcall('XADD', KEYS[1], 'no', 'a', 'b').err";
+
 /** What was found. */
 export interface RedisInspection {
   /** Such as `Redis 7.0.15` or `Valkey 8.0.1`. */
@@ -29,7 +32,7 @@ export async function inspectRedis(url: string, prefix: string, stream?: string)
   const looks = target.seeds.map(async (address) => {
     const inTime = AbortSignal.timeout(TIMEOUT);
     try {
-      return await askOnce(address, settings, inTime, (client) => look(client, address, `${prefix}/-check`, stream));
+      return await askOnce(address, settings, inTime, (client) => look(client, address, prefix, stream));
     } catch (error) {
       const why = inTime.aborted ? `there was no answer within ${TIMEOUT / 1000} s` : messageOf(error);
       throw new Error(`${nameOf(address)}: ${why}`);
@@ -45,7 +48,7 @@ export async function inspectRedis(url: string, prefix: string, stream?: string)
 async function look(
   client: RedisClient,
   address: RedisAddress,
-  channel: string,
+  prefix: string,
   stream: string | undefined,
 ): Promise<RedisInspection> {
   const lines = (await client.info()).split('\n').map((line) => line.trim());
@@ -59,11 +62,18 @@ async function look(
   if (isCluster && !String(await client.sendCommand(['CLUSTER', 'INFO'])).includes('cluster_state:ok')) {
     throw new Error(`${server} is there, and its cluster is down`);
   }
-  await unlessElsewhere(client.sPublish(channel, ''));
-  await unlessElsewhere(client.sSubscribe(channel, () => {}));
+  // Open connections are asked so whether they are.
+  await client.sendCommand(['CLIENT', 'INFO']);
+  await unlessElsewhere(client.sPublish(`${prefix}/-check`, ''));
+  // What concerns shares and revocations has the prefix alone for a name.
+  for (const channel of [prefix, `${prefix}/-check`]) {
+    await unlessElsewhere(client.sSubscribe(channel, () => {}));
+    await unlessElsewhere(client.sUnsubscribe(channel));
+  }
   if (stream !== undefined) {
-    // Entries are added by a script.
-    await unlessElsewhere(client.eval('return 1', { keys: [stream] }));
+    const fault = await unlessElsewhere(client.eval(ADD_NOTHING, { keys: [stream] }));
+    if (fault !== undefined && !/stream ID/i.test(String(fault)))
+      throw new Error(`REDIS_STREAM cannot be added to: ${fault}`);
     const type = await unlessElsewhere(client.type(stream));
     if (type !== undefined && type !== 'none' && type !== 'stream') {
       throw new Error(`the key of REDIS_STREAM is there, and is a ${type}, not a stream`);

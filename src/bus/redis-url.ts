@@ -68,17 +68,18 @@ function read(text: string): RedisTarget | string {
 
 function readUrl(text: string): RedisTarget | string {
   const url = /^rediss?:\/\//.test(text) ? URL.parse(text) : null;
-  if (url === null || url.hostname === '') return FORM;
+  if (url === null || url.port === '0') return FORM;
   if (url.search !== '' || url.hash !== '') return 'must have nothing after the host and port';
   if (!/^\/?0?$/.test(url.pathname)) return 'must name no database but 0: channels belong to none';
   // Outside brackets it would be taken for a port.
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const host = decoded(url.hostname.replace(/^\[(.*)\]$/, '$1'));
+  if (host === undefined || !/^[^\s/?#@%]+$/.test(host)) return FORM;
   const username = decoded(url.username);
   const password = decoded(url.password);
   if (username === undefined || password === undefined) return 'must have a user and password that are percent-encoded';
   if (username !== '' && password === '') return 'must have a password for its user';
   return {
-    seeds: [{ host: decodeURIComponent(host), port: url.port === '' ? DEFAULT_PORT : Number(url.port) }],
+    seeds: [{ host, port: url.port === '' ? DEFAULT_PORT : Number(url.port) }],
     isTls: url.protocol === 'rediss:',
     ...(username === '' ? {} : { username }),
     ...(password === '' ? {} : { password }),

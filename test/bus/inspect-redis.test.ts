@@ -75,6 +75,30 @@ describeWith('redis-server', findRedis(), 'what --check finds out of Redis', (bi
     }
   });
 
+  test('each right that is missing is found, whatever the others are', async () => {
+    const rights = ['info', 'client|info', 'ssubscribe', 'sunsubscribe', 'spublish', 'eval', 'xadd', 'type'];
+    for (const right of rights) {
+      await redis.command('ACL', 'SETUSER', 'less', 'reset', 'on', '>pass', '~*', '&*', '+@all', `-${right}`);
+      const found = inspectRedis(redis.urlAs('less:pass'), 'nearcast', 'fixes');
+      await expect(found, right).rejects.toThrow(
+        new RegExp(`'${right.replace('|', '\\|')}'|REDIS_STREAM cannot be added to`),
+      );
+    }
+    // What concerns access goes by the prefix alone.
+    await redis.command('ACL', 'SETUSER', 'less', 'reset', 'on', '>pass', '+@all', '&nearcast/*');
+    await expect(inspectRedis(redis.urlAs('less:pass'), 'nearcast')).rejects.toThrow(/NOPERM/);
+  });
+
+  test('a server that has no room for a stream', async () => {
+    await redis.command('CONFIG', 'SET', 'maxmemory', '1mb');
+    try {
+      await expect(inspectRedis(redis.urlAs(':hunter2'), 'nearcast', 'fixes')).rejects.toThrow(/OOM/);
+      expect(await inspectRedis(redis.urlAs(':hunter2'), 'nearcast')).toBeDefined();
+    } finally {
+      await redis.command('CONFIG', 'SET', 'maxmemory', '0');
+    }
+  });
+
   slowTest('a server that hangs is given up', async () => {
     redis.freeze();
     try {
