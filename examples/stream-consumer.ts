@@ -45,10 +45,13 @@ function apply(event: StreamEvent): void {
 const redis = createClient({ url });
 redis.on('error', (error) => console.error(`redis: ${error.message}`));
 await redis.connect();
-// From the stream's beginning; '$' would be from now on. The stream is made if it is not there yet.
-await redis.xGroupCreate(key, group, '0', { MKSTREAM: true }).catch((error: Error) => {
-  if (!error.message.startsWith('BUSYGROUP')) throw error;
-});
+
+/** From the stream's beginning; '$' would be from now on. The stream is made if it is not there yet. */
+async function join(): Promise<void> {
+  await redis.xGroupCreate(key, group, '0', { MKSTREAM: true }).catch((error: Error) => {
+    if (!error.message.startsWith('BUSYGROUP')) throw error;
+  });
+}
 
 let running = true;
 process.once('SIGINT', () => {
@@ -77,8 +80,11 @@ async function work(entries: readonly (Entry | null)[]): Promise<void> {
   console.log(`${taken.length} events, the last one ${newest.type} of ${newest.driverId}; ${latest.size} drivers`);
 }
 
+let isMember = false;
 while (running) {
   try {
+    if (!isMember) await join();
+    isMember = true;
     // What others took and never acknowledged, or this one before it was restarted.
     let from = '0-0';
     do {
@@ -89,6 +95,8 @@ while (running) {
     const read = await redis.xReadGroup(group, consumer, { key, id: '>' }, { COUNT: 500, BLOCK: 1000 });
     for (const { messages } of (read ?? []) as { messages: Entry[] }[]) await work(messages);
   } catch (error) {
+    // A server that was started again may have kept neither the stream nor its groups.
+    isMember = false;
     console.error(`goes on in a second: ${(error as Error).message}`);
     await setTimeout(1000);
   }

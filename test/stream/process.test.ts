@@ -132,6 +132,10 @@ describeWith('PostgreSQL with PostGIS, or redis-server', services, 'the stream o
     await expect.poll(output, { timeout: 10_000 }).toMatch(/; 15 drivers/);
     const [pending] = (await redis.command('XPENDING', KEY, 'workers')) as number[];
     expect(pending).toBe(0);
+    // As a server that keeps nothing does when it is started again.
+    await redis.command('FLUSHALL');
+    await add(15, 20);
+    await expect.poll(output, { timeout: 10_000 }).toMatch(/; 20 drivers/);
     child.kill('SIGINT');
     expect((await once(child, 'exit'))[0]).toBe(0);
   });
