@@ -170,11 +170,11 @@ async function run(config: Config, log: Logger): Promise<void> {
 }
 
 /** Makes this one of many, where the settings say so. Alone it need not even load what that takes. */
-async function join(config: Config, writer: GroupCommit, { positions: store }: OpenedStore, log: Logger) {
+async function join(config: Config, writer: GroupCommit, { positions: store, cutOffs }: OpenedStore, log: Logger) {
   const { redisUrl } = config;
   if (redisUrl === undefined) return undefined;
   const { joinCluster } = await import('./cluster/join.ts');
-  return joinCluster({ config, redisUrl, store, writer, log });
+  return joinCluster({ config, redisUrl, store, cutOffs, writer, log });
 }
 
 /** The stream that the settings ask for. Without one its library need not be loaded. */

@@ -8,6 +8,7 @@ import { encodePosition } from '../../src/protocol/position.ts';
 import { GroupCommit } from '../../src/store/group-commit.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { MemoryAccess } from '../../src/store/memory-access.ts';
+import { MemoryCutOffs } from '../../src/store/memory-cut-offs.ts';
 import { MemoryPositions } from '../../src/store/memory-positions.ts';
 import { type OpenedStore, openStore } from '../../src/store/open.ts';
 import { StreamedStore } from '../../src/store/streamed.ts';
@@ -68,5 +69,6 @@ async function open({ kind, url, dir = '' }: NearcastOptions['store']): Promise<
   if (kind !== 'memory') return openStore({ databaseUrl: url, dataDir: dir, retentionDays: 7 });
   const memory = new MemoryStore();
   const positions = new MemoryPositions(memory);
-  return { store: memory, positions, access: new MemoryAccess(), close: () => memory.close() };
+  const cutOffs = new MemoryCutOffs(Date.now);
+  return { store: memory, positions, access: new MemoryAccess(), cutOffs, close: () => memory.close() };
 }

@@ -3,6 +3,7 @@ import type { Bus } from '../bus/bus.ts';
 import type { Position } from '../fix.ts';
 import type { Sight } from '../sight.ts';
 import type { ColdPositions } from '../store/cold-positions.ts';
+import type { CutOffs } from '../store/cut-offs.ts';
 import { StoreUnavailable } from '../store/store.ts';
 import type { Area } from '../subscriptions/area.ts';
 import type { Driver } from '../subscriptions/driver.ts';
@@ -10,6 +11,7 @@ import type { Clock } from '../subscriptions/outbox.ts';
 import type { Subscription } from '../subscriptions/subscription.ts';
 import type { Peers, Tracker, Waits, Writer } from '../tracker.ts';
 import { BusHints } from './bus-hints.ts';
+import { CutOffWatch } from './cut-off-watch.ts';
 import type { FleetLeases } from './fleet-leases.ts';
 import { type Hearer, Incoming } from './incoming.ts';
 import { Interest } from './interest.ts';
@@ -34,6 +36,8 @@ const IDLE = 60_000;
 export interface ClusterOptions {
   readonly bus: Bus;
   readonly store: ColdPositions;
+  /** Where instances say that the bus does not reach them; absent: nobody does. */
+  readonly cutOffs?: CutOffs;
   readonly writer: Pick<Writer, 'remove' | 'whenStored'>;
   readonly clock: Clock;
   /** Names this process among all: 16 hexadecimal digits. */
@@ -83,6 +87,7 @@ export class Cluster implements Peers, Waits, Hearer {
   readonly #options: ClusterOptions;
   readonly #outgoing: Outgoing;
   readonly #meetings: Meetings;
+  readonly #cutOffs: CutOffWatch | undefined;
   #tracker: Tracker | undefined;
   #loader: Loader | undefined;
   #told: Told[] = [];
@@ -117,8 +122,10 @@ export class Cluster implements Peers, Waits, Hearer {
       missing: (fleet, driverId, askedAt, revision) =>
         this.#onMissing(this.leases.of(fleet), driverId, askedAt, revision),
     });
+    this.#cutOffs = options.cutOffs && new CutOffWatch(options.cutOffs, publisher, clock.now, () => this.#onCutOff());
     this.leases = new Leases({
       bus,
+      hearsAll: () => this.#hearsAll,
       now: clock.now,
       prefix,
       stats: this.stats,
@@ -333,10 +340,12 @@ export class Cluster implements Peers, Waits, Hearer {
 
   onUp(): void {
     this.#outgoing.mend();
+    void this.#cutOffs?.look(true);
     this.#options.onAvailability?.(true);
   }
 
   onDown(): void {
+    void this.#cutOffs?.look(false);
     this.#options.onAvailability?.(false);
   }
 
@@ -481,6 +490,20 @@ export class Cluster implements Peers, Waits, Hearer {
     if (driver.position.receivedAt < since) fleet.remove(driver, 'offline');
   }
 
+  /** Whether all instances hear each other, as far as is known. */
+  get #hearsAll(): boolean {
+    return this.#bus.isUp && this.#cutOffs?.othersAre !== true;
+  }
+
+  /** Another instance is not heard now, or all are again: what it accepted meanwhile is in the store. */
+  #onCutOff(): void {
+    if (!this.#hearsAll) {
+      this.leases.onDown();
+      return;
+    }
+    for (const leases of this.leases.fleets) this.leases.missed({ leases, sequences: leases.sequences }, 'return');
+  }
+
   /** Whether memory is to know where a driver is that it did not know. */
   #concerns(leases: FleetLeases, { driverId, lat, lng }: Position): boolean {
     return leases.isWhole || leases.follows.has(driverId) || leases.leases.has(leaseAt(lat, lng));
@@ -489,7 +512,7 @@ export class Cluster implements Peers, Waits, Hearer {
   /** Whether this instance takes a driver's fixes, and has heard of no other that does. */
   #isOwn(leases: FleetLeases, driver: Driver): boolean {
     // While others are not heard, nothing is heard of those that do.
-    return this.#bus.isUp && driver.term === leases.term;
+    return this.#hearsAll && driver.term === leases.term;
   }
 
   /** Whether memory knows a driver's last position, as far as is known. */
@@ -529,6 +552,7 @@ export class Cluster implements Peers, Waits, Hearer {
   }
 
   #tick(): void {
+    void this.#cutOffs?.look(this.#bus.isUp);
     this.leases.tick();
     this.interest.tick();
     for (const [leases, heard] of this.#heard) {

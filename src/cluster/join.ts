@@ -6,6 +6,7 @@ import type { Config } from '../config.ts';
 import { processClock } from '../delivery/clock.ts';
 import { encodePosition } from '../protocol/position.ts';
 import type { ColdPositions } from '../store/cold-positions.ts';
+import type { CutOffs } from '../store/cut-offs.ts';
 import type { Tracker } from '../tracker.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 import { ClusterReads } from './reads.ts';
@@ -15,12 +16,13 @@ export interface JoinOptions {
   /** Where the bus is. */
   readonly redisUrl: string;
   readonly store: ColdPositions;
+  readonly cutOffs: CutOffs;
   readonly writer: ClusterOptions['writer'];
   readonly log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>;
 }
 
 /** Makes this process one of those that share a database and a Redis. Where Redis is away it goes on alone until it is there. */
-export function joinCluster({ config, redisUrl, store, writer, log }: JoinOptions): {
+export function joinCluster({ config, redisUrl, store, cutOffs, writer, log }: JoinOptions): {
   readonly cluster: Cluster;
   /** Who answers, of what a tracker knows and of the rest. */
   readsOf(tracker: Tracker): ClusterReads;
@@ -31,6 +33,7 @@ export function joinCluster({ config, redisUrl, store, writer, log }: JoinOption
   const cluster = new Cluster({
     bus,
     store,
+    cutOffs,
     writer,
     clock: processClock(Date.now),
     publisher: randomBytes(8).toString('hex'),

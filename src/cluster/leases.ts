@@ -36,6 +36,8 @@ export interface Subject {
 
 export interface LeasesOptions {
   readonly bus: Bus;
+  /** Whether all that any instance accepts is heard, as far as is known. */
+  readonly hearsAll: () => boolean;
   /** The server's clock, epoch milliseconds. */
   readonly now: () => number;
   /** What channels' names begin with. */
@@ -135,7 +137,7 @@ export class Leases {
       lease.askedAt = this.#now();
       if (lease.state === 'held') continue;
       // Nobody tells what others accept: it is read each time that somebody begins to look.
-      if (lease.state === 'doubtful' && !this.#bus.isUp) this.reload(leases, lease, 'away');
+      if (lease.state === 'doubtful' && !this.#options.hearsAll()) this.reload(leases, lease, 'away');
       waiting.push(lease.ready());
     }
     return waiting.length === 0 ? undefined : Promise.all(waiting);
@@ -196,7 +198,7 @@ export class Leases {
           this.#stats.gaps++;
           this.#doubt(leases, lease, 'gap');
         } else if (missed === 'stranger') lease.schedule('beat', now);
-        if (!this.#bus.isUp && (lease.holds > 0 || leases.isWhole) && now - lease.loadedAt >= AWAY)
+        if (!this.#options.hearsAll() && (lease.holds > 0 || leases.isWhole) && now - lease.loadedAt >= AWAY)
           lease.schedule('away', now);
         if (lease.due !== undefined && lease.due.at <= now) this.#enqueue(leases, lease);
         if (lease.holds === 0 && !lease.isAwaited && !leases.isWhole) idle.push({ leases, lease });
@@ -343,7 +345,7 @@ export class Leases {
         if (lease.state === 'loading') lease.state = 'doubtful';
         continue;
       }
-      lease.state = this.#bus.isUp ? 'held' : 'doubtful';
+      lease.state = this.#options.hearsAll() ? 'held' : 'doubtful';
       lease.settle();
       if (isReadTwice(reasons[i]) || isEarly) lease.schedule('late', now + LATE);
       else if (reasons[i] === 'check' && this.#isIdleOfWhole(leases, lease)) this.drop(leases, lease);

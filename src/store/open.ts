@@ -2,6 +2,7 @@ import type { AccessStore } from '../auth/access-store.ts';
 import type { ReplaySource } from '../history/replay-source.ts';
 import type { TrackSource } from '../history/track-source.ts';
 import type { ColdPositions } from './cold-positions.ts';
+import type { CutOffs } from './cut-offs.ts';
 import type { DiskRoom } from './disk-room.ts';
 import { EmbeddedDatabase } from './embedded.ts';
 import { FixReader } from './fix-reader.ts';
@@ -11,6 +12,7 @@ import { Partitions } from './partitions.ts';
 import { type Connection, StorePool } from './pool.ts';
 import { PostgisStore } from './postgis.ts';
 import { PostgisAccess } from './postgis-access.ts';
+import { PostgisCutOffs } from './postgis-cut-offs.ts';
 import { PostgisPositions } from './postgis-positions.ts';
 import { PostgisReplays } from './postgis-replays.ts';
 import { PostgisTracks } from './postgis-tracks.ts';
@@ -39,6 +41,8 @@ export interface OpenedStore {
   readonly positions: ColdPositions;
   /** Where shares and revocations are kept. */
   readonly access: AccessStore;
+  /** Where instances say that they cannot be heard. */
+  readonly cutOffs: CutOffs;
   /** What was kept of the past; absent where nothing is kept. */
   readonly history?: { readonly tracks: TrackSource; readonly replays: ReplaySource };
   /** Closes the store, and the embedded database if there is one. */
@@ -124,6 +128,7 @@ async function connect(
     store,
     positions: new PostgisPositions(presentReaders, insecurity === undefined, undefined, ownReaders),
     access: new PostgisAccess(pool, room),
+    cutOffs: new PostgisCutOffs(ownReaders),
     history: fixes && { tracks: new PostgisTracks(fixes), replays: new PostgisReplays(fixes) },
     close: async () => {
       clearInterval(tending);

@@ -7,6 +7,7 @@ import { encodePosition } from '../../src/protocol/position.ts';
 import type { ColdPositions } from '../../src/store/cold-positions.ts';
 import { GroupCommit } from '../../src/store/group-commit.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
+import { MemoryCutOffs } from '../../src/store/memory-cut-offs.ts';
 import { MemoryPositions } from '../../src/store/memory-positions.ts';
 import { Tracker } from '../../src/tracker.ts';
 import { FakeClock } from '../subscriptions/fake-clock.ts';
@@ -45,14 +46,17 @@ export interface Shared {
   readonly clock: FakeClock;
   readonly hub: LocalHub;
   readonly store: MemoryStore;
+  readonly cutOffs: MemoryCutOffs;
 }
 
 export function shared(): Shared {
-  return { clock: new FakeClock(), hub: new LocalHub(), store: new MemoryStore(undefined, 0) };
+  const clock = new FakeClock();
+  const cutOffs = new MemoryCutOffs(() => clock.now);
+  return { clock, hub: new LocalHub(), store: new MemoryStore(undefined, 0), cutOffs };
 }
 
 /** Ended when the test is. */
-export function join({ clock, hub, store }: Shared = shared(), number = 1): Member {
+export function join({ clock, hub, store, cutOffs }: Shared = shared(), number = 1): Member {
   const cells = new Cells();
   const positions: ColdPositions = Object.assign(new MemoryPositions(store), {
     inCells: async function* (this: MemoryPositions, fleet: string, names: readonly string[], since: number) {
@@ -67,6 +71,7 @@ export function join({ clock, hub, store }: Shared = shared(), number = 1): Memb
   const cluster = new Cluster({
     bus,
     store: positions,
+    cutOffs,
     writer,
     clock: { now, after, defer: setImmediate },
     publisher: number.toString(16).padStart(16, '0'),

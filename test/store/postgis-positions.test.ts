@@ -6,6 +6,7 @@ import { migrate } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/open.ts';
 import { StorePool } from '../../src/store/pool.ts';
 import { PostgisStore } from '../../src/store/postgis.ts';
+import { PostgisCutOffs } from '../../src/store/postgis-cut-offs.ts';
 import { PLANNING, PostgisPositions } from '../../src/store/postgis-positions.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
 import { fleets } from '../spatial/fleets.ts';
@@ -14,6 +15,7 @@ import { seeded } from '../support/random.ts';
 import { describeWith } from '../support/services.ts';
 import { coldContract } from './cold-contract.ts';
 import { conditionsOf, driversAt, FRESH, NOW } from './cold-fleet.ts';
+import { cutOffsContract } from './cut-offs-contract.ts';
 import { heardPool } from './heard-pool.ts';
 import { positions, row } from './rows.ts';
 import { Truth } from './truth.ts';
@@ -35,6 +37,8 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'the latest positions on
     const pool = new StorePool({ connectionString });
     return { connectionString, truth, pool, store: new PostgisStore(pool) };
   };
+
+  cutOffsContract(async () => new PostgisCutOffs((await open('cut_offs')).pool));
 
   coldContract('PostGIS', async () => {
     const { truth, pool, store } = await open('cold');
