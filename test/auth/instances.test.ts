@@ -350,6 +350,21 @@ test('hints name what they are of, whatever it is called; what is none does no h
   expect(b.access.isRevoked(principal({ jti: 'j' }))).toBe(false);
 });
 
+test('of a flood of hints while the store takes its time no more is kept than is bounded, and what is missed is found', async () => {
+  const { store, hub, a, b, settle } = await open();
+  const release = store.hold();
+  hub.whisper(encodeHint({ kind: 'share', fleet: 'default', key: 'first' }));
+  for (let n = 0; n < 25_000; n++) hub.whisper(encodeHint({ kind: 'share', fleet: 'default', key: `no${n}` }));
+  const { token } = await a.make(principal());
+  await settle();
+  store.finds = 0;
+  release();
+  await settle();
+  expect(b.access.principalOf(token)).toBeInstanceOf(Principal);
+  // Ten thousand at each of the two instances, a thousand at a time, and what has changed.
+  expect(store.finds).toBeLessThanOrEqual(2 * 12);
+});
+
 test('nothing is asked any more once it is closed', async () => {
   const { a, b, hub, store, settle } = await open();
   for (const { access } of [a, b]) access.close();

@@ -1,6 +1,8 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { Box } from '../../src/geo/box.ts';
 import { Circle } from '../../src/geo/circle.ts';
+import { FleetReader } from '../../src/store/fleet-reader.ts';
 import { ensureFleetRole } from '../../src/store/fleet-role.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/open.ts';
@@ -170,6 +172,26 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'the latest positions on
     await Promise.all([...asked, ...own]);
     await Promise.all([truth.close(), locking.close()]);
     await opened.close();
+  });
+
+  test('a question keeps its connection for ten seconds at the most', async () => {
+    const { truth, pool, store } = await open('long');
+    const reader = new FleetReader(pool, true);
+    const read = () => sql`SELECT 1`;
+    vi.useFakeTimers({ toFake: ['performance'] });
+    try {
+      await reader.snapshot('f', async (ask) => {
+        await ask(read());
+        vi.advanceTimersByTime(9_999);
+        await ask(read());
+        vi.advanceTimersByTime(1);
+        expect(() => ask(read())).toThrow(StoreUnavailable);
+      });
+    } finally {
+      vi.useRealTimers();
+    }
+    await truth.close();
+    await store.close();
   });
 
   test('a page is of one moment, whoever moves meanwhile', async () => {
