@@ -26,6 +26,10 @@ export interface Cast {
   readonly fleet: string;
   readonly scenes: readonly Scene[];
   readonly truth: Truth;
+  /** Where somebody may watch. */
+  readonly watched: readonly Instance[];
+  /** Nobody watches all of the fleet. */
+  readonly isApart: boolean;
   /** What was answered otherwise than the protocol says. */
   readonly faults: string[];
   /** The store is away: nobody can know what it holds, so drivers do nothing but tell all that there is to tell. */

@@ -3,14 +3,14 @@ import { expect, onTestFinished } from 'vitest';
 import { bearer, Cluster, type SharedBus } from '../support/cluster.ts';
 import { Network } from '../support/network.ts';
 import { findPostgres } from '../support/postgres.ts';
-import { seeded } from '../support/random.ts';
+import { type Random, seeded } from '../support/random.ts';
 import { findRedis, startRedis, startRedisCluster } from '../support/redis.ts';
 import { describeWith } from '../support/services.ts';
 import { slowTest } from '../support/slow.ts';
 import { Run, type Size } from './run.ts';
 import { both, instanceTroubles, redisClusterTroubles, redisTroubles, type Trouble } from './trouble.ts';
 
-const SIZE: Size = { drivers: 40, watchers: 15, questions: 10, pace: [30, 120] };
+const SIZE: Size = { drivers: 24, watchers: 10, questions: 8, pace: [30, 120] };
 /** Milliseconds in which all must be right on a busy machine, while nothing is wrong, and after something was. */
 const SOON = 5_000;
 const HEALED = 20_000;
@@ -31,8 +31,7 @@ describeWith('PostgreSQL with PostGIS, or redis-server,', found, 'three instance
     const random = seeded('cluster, one Redis');
     const ofBus = redisTroubles(bus, way);
     const ofInstances = instanceTroubles(cluster, random);
-    const run = new Run(cluster, 'fuzz', random, SIZE);
-    await expectTruth(cluster, run, [
+    await expectTruth(cluster, runs(cluster, random), [
       ...ofBus,
       ...ofInstances,
       both(random.pick(ofBus), random.pick(ofInstances)),
@@ -44,7 +43,7 @@ describeWith('PostgreSQL with PostGIS, or redis-server,', found, 'three instance
     const bus = await startRedisCluster(redis);
     const cluster = await start(bus);
     const random = seeded('cluster, Redis Cluster');
-    await expectTruth(cluster, new Run(cluster, 'fuzz', random, SIZE), [
+    await expectTruth(cluster, runs(cluster, random), [
       ...redisClusterTroubles(bus, random),
       ...instanceTroubles(cluster, random).slice(0, 1),
     ]);
@@ -60,12 +59,30 @@ describeWith('PostgreSQL with PostGIS, or redis-server,', found, 'three instance
   }
 });
 
-async function expectTruth(cluster: Cluster, run: Run, troubles: readonly Trouble[]): Promise<void> {
-  onTestFinished(() => run.end());
+/** One fleet of which somebody everywhere looks at everything, and one of which each instance knows a part. */
+function runs(cluster: Cluster, random: Random): Run[] {
+  return [false, true].map((isApart) => {
+    const run = new Run(cluster, isApart ? 'apart' : 'whole', random, { ...SIZE, isApart });
+    onTestFinished(() => run.end());
+    return run;
+  });
+}
+
+async function expectTruth(cluster: Cluster, runs: readonly Run[], troubles: readonly Trouble[]): Promise<void> {
   const only = process.env.TROUBLE;
   let slowest = 0;
   const round = async (trouble: Trouble, within: number) => {
-    const { name, faults, settled, slowest: answered } = await run.round(trouble, within);
+    let happening: Promise<unknown> | undefined;
+    const happen = () => {
+      // To all of them at once.
+      happening ??= trouble.happen();
+      return happening;
+    };
+    const rounds = await Promise.all(runs.map((run) => run.round({ ...trouble, happen }, within)));
+    const faults = rounds.flatMap((round) => round.faults);
+    const settled = Math.max(...rounds.map((round) => round.settled));
+    const answered = Math.max(...rounds.map((round) => round.slowest));
+    const { name } = trouble;
     console.log(`${name}: right after ${settled} ms, acknowledged within ${answered} ms`);
     expect.soft(faults).toEqual([]);
     if (faults.length > 0) console.log(await statesOf(cluster));
@@ -78,10 +95,11 @@ async function expectTruth(cluster: Cluster, run: Run, troubles: readonly Troubl
     expect(cluster.up.length).toBe(cluster.instances.length);
   }
   await round({ name: 'calm again', happen: () => delay(CALM) }, SOON);
-  expect.soft(await run.observe(AFTERMATH)).toEqual([]);
-  expect.soft(await run.lost()).toEqual([]);
-  expect(run.acknowledged).toBeGreaterThan(1_000);
-  console.log(`right after ${slowest} ms at the latest; ${run.acknowledged} fixes acknowledged`);
+  expect.soft((await Promise.all(runs.map((run) => run.observe(AFTERMATH)))).flat()).toEqual([]);
+  expect.soft((await Promise.all(runs.map((run) => run.lost()))).flat()).toEqual([]);
+  const acknowledged = runs.reduce((sum, run) => sum + run.acknowledged, 0);
+  expect(acknowledged).toBeGreaterThan(1_000);
+  console.log(`right after ${slowest} ms at the latest; ${acknowledged} fixes acknowledged`);
 }
 
 /** What instances say of what they do together, for whoever looks for the reason of a failure. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Cluster } from '../support/cluster.ts';
+import type { Cluster, Instance } from '../support/cluster.ts';
 import { Random } from '../support/random.ts';
 import { type Cast, Driver, type Way } from './driver.ts';
 import { type Question, question } from './question.ts';
@@ -16,6 +16,11 @@ export interface Size {
   readonly questions: number;
   /** Milliseconds between two steps of a driver, at the least and the most. */
   readonly pace: readonly [number, number];
+  /**
+   * Nobody watches all of the fleet, and none at the instance that is asked: so each holds the cells alone that are looked at
+   * there.
+   */
+  readonly isApart?: boolean;
 }
 
 /** What came of a round. */
@@ -69,6 +74,20 @@ export class Run implements Cast {
       (_, i) => new Watcher(`w${i}`, this, own(), TRANSPORTS[i % TRANSPORTS.length], this.#ids),
     );
     for (const watcher of this.#watchers) watcher.start();
+  }
+
+  /** Where somebody may watch. */
+  get watched(): readonly Instance[] {
+    return this.#size.isApart ? this.cluster.instances.slice(0, -1) : this.cluster.instances;
+  }
+
+  /** Where something may be asked. */
+  get asked(): readonly Instance[] {
+    return this.#size.isApart ? this.cluster.instances.slice(-1) : this.cluster.instances;
+  }
+
+  get isApart(): boolean {
+    return this.#size.isApart ?? false;
   }
 
   get #ids(): string[] {
@@ -168,8 +187,8 @@ export class Run implements Cast {
       if (this.#random.below(3) === 0) watcher.reconnect();
       else watcher.move();
       const { path } = this.#question();
-      const instance = this.#random.pick(this.cluster.up);
-      const answer = await instance.get(this.fleet, path).catch(() => undefined);
+      const instance = this.#random.pick(this.asked.filter(({ isUp }) => isUp));
+      const answer = await instance?.get(this.fleet, path).catch(() => undefined);
       if (answer !== undefined && ![200, 404, 503].includes(answer.status)) {
         this.faults.push(`${path} is answered ${answer.status} by ${instance.name}: ${answer.text}`);
       }
@@ -190,12 +209,14 @@ export class Run implements Cast {
 
   async #wrongAnswers(questions: readonly Question[]): Promise<string[]> {
     const wrong = await Promise.all(
-      this.cluster.up.flatMap((instance) =>
-        questions.map(async ({ path, ask }) => {
-          const fault = await ask(instance).catch(String);
-          return fault === undefined ? [] : [`${path} at ${instance.name}: ${fault}`];
-        }),
-      ),
+      this.asked
+        .filter(({ isUp }) => isUp)
+        .flatMap((instance) =>
+          questions.map(async ({ path, ask }) => {
+            const fault = await ask(instance).catch(String);
+            return fault === undefined ? [] : [`${path} at ${instance.name}: ${fault}`];
+          }),
+        ),
     );
     return wrong.flat();
   }

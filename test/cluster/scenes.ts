@@ -50,13 +50,18 @@ export function near(place: Place, random: Random): Place {
   return [lat, named(lng)];
 }
 
-/** An area through which drivers of a scene come and go. @param driverIds who may be followed */
-export function areaIn({ centre, name }: Scene, random: Random, driverIds: readonly string[]): AskedArea {
+/** An area through which drivers of a scene come and go. @param driverIds who may be followed @param isApart not everywhere */
+export function areaIn(
+  { centre, name }: Scene,
+  random: Random,
+  driverIds: readonly string[],
+  isApart = false,
+): AskedArea {
   const [lat, lng] = near(centre, random);
   const degrees = random.between(0.05, 0.4);
   // Boxes and polygons are of degrees, which are small there.
   const round = name === 'a pole' || random.below(2) === 0;
-  if (random.below(8) === 0) return everywhere;
+  if (random.below(8) === 0 && !isApart) return everywhere;
   if (random.below(4) === 0) return around(random.pick(driverIds), random.between(2_000, 40_000));
   if (round) return circle(lat, lng, random.pick([2_000, 15_000, 60_000]) * random.between(0.5, 1));
   if (random.below(2) === 0) return frame(lat, lng, degrees);

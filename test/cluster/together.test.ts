@@ -43,7 +43,7 @@ describeWith('PostgreSQL with PostGIS, or redis-server,', found, 'three instance
   queryTests(onStage);
 
   test('tell whoever watches or asks what is so, wherever drivers send and go', async () => {
-    const size = { drivers: 24, watchers: 10, questions: 8, pace: [20, 80] } as const;
+    const size = { drivers: 24, watchers: 10, questions: 8, pace: [20, 80], isApart: true } as const;
     const run = new Run(stage.cluster, newFleet(), seeded('cluster'), size);
     onTestFinished(() => run.end());
     const round = await run.round({ name: 'calm', happen: () => delay(1_200) }, SOON);

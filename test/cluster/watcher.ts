@@ -47,7 +47,7 @@ export class Watcher {
     this.#cast = cast;
     this.#random = random;
     this.#driverIds = driverIds;
-    this.#instance = random.pick(cast.cluster.instances);
+    this.#instance = random.pick(cast.watched);
     this.area = this.#areaOfChoice();
     this.filters = {
       where: random.below(3) === 0 ? ['status', ['free']] : random.below(6) === 0 ? ['seats', [2, 3]] : undefined,
@@ -84,7 +84,7 @@ export class Watcher {
 
   /** Comes back, at any instance. */
   reconnect(): void {
-    this.#instance = this.#random.pick(this.#cast.cluster.instances);
+    this.#instance = this.#random.pick(this.#cast.watched);
     this.#end();
   }
 
@@ -116,7 +116,7 @@ export class Watcher {
 
   #areaOfChoice(): AskedArea {
     const scene = this.#random.pick(this.#cast.scenes);
-    return areaIn(scene, this.#random, this.#driverIds);
+    return areaIn(scene, this.#random, this.#driverIds, this.#cast.isApart);
   }
 
   /** What is asked anew, with no cursor, begins with a belief of nothing. */
@@ -131,7 +131,7 @@ export class Watcher {
         await this.#connect();
       } catch (error) {
         // An instance that is gone is not there to connect to.
-        if (!this.#cast.cluster.up.includes(this.#instance)) this.#instance = this.#random.pick(this.#cast.cluster.up);
+        if (!this.#instance.isUp) this.#instance = this.#random.pick(this.#cast.watched);
         if (!this.#stopped && !isPassing(error)) this.#cast.faults.push(`${this.name}: ${error}`);
       }
       if (!this.#stopped) await delay(AGAIN);
