@@ -143,7 +143,7 @@ export class Driver {
 
   #next(isWhole: boolean): Known & { readonly isWhole: boolean } {
     const random = this.#random;
-    if (random.below(15) === 0) {
+    if (random.below(10) === 0) {
       this.#scene = random.pick(this.#cast.scenes);
       this.#place = placeIn(this.#scene, random);
     } else if (random.below(6) === 0) this.#place = placeIn(this.#scene, random);

@@ -12,7 +12,7 @@ import { both, instanceTroubles, redisClusterTroubles, redisTroubles, type Troub
 
 const SIZE: Size = { drivers: 24, watchers: 10, questions: 8, pace: [30, 120] };
 /** Milliseconds in which all must be right on a busy machine, while nothing is wrong, and after something was. */
-const SOON = 5_000;
+const SOON = 3_000;
 const HEALED = 20_000;
 /** Milliseconds of a round in which nothing is wrong. */
 const CALM = 1_500;

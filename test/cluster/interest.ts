@@ -1,13 +1,15 @@
 import { cellToLatLng, gridDisk, latLngToCell } from 'h3-js';
 import { expect, test } from 'vitest';
 import { SHARED_RESOLUTION } from './scenes.ts';
-import { newFleet, type OnStage, until, watching } from './stage.ts';
+import { exitsOf, newFleet, type OnStage, until, watching } from './stage.ts';
 
 const REGIONS = 100;
 const WATCHED = 5;
 const ROUNDS = 10;
 /** Metres: far from the border of a cell when it is in the middle. */
 const RADIUS = 2_000;
+/** Milliseconds in which something is told over the bus: before anything is read anew. */
+const TOLD = 900;
 
 /** Tests of what an instance is told of: what its clients look at. */
 export function interestTests(stage: OnStage): void {
@@ -63,6 +65,24 @@ export function interestTests(stage: OnStage): void {
     // It says so itself; what it says of the fleet as a whole comes now and then.
     await until(async () => expect((await own()) - before.own).toBe(all() - before.all));
     expect(all() - before.all).toBeLessThan(2 * WATCHED * ROUNDS);
+  });
+
+  test('who goes where an instance does not look has left, and is there again when it is back', async () => {
+    const { cluster } = stage();
+    const [a, b, c] = cluster.instances;
+    const fleet = newFleet();
+    const here = { latitude: 52.5, longitude: 13.4 };
+    const away = { latitude: -33.9, longitude: 18.4 };
+    await a.send(fleet, { driverId: 'd', ...here });
+    const { client } = await watching(b, fleet, { ...here, radius: RADIUS });
+    for (let i = 0; i < 5; i++) {
+      const at = i % 2 === 0 ? away : here;
+      // By another instance than before, now and then.
+      await [a, a, c][i % 3].send(fleet, { driverId: 'd', ...at });
+      await until(() => expect(client.inside()).toEqual(i % 2 === 0 ? [] : ['d']), TOLD);
+    }
+    expect(exitsOf(client)).toEqual(['d left', 'd left', 'd left']);
+    expect(client.contradictions).toEqual([]);
   });
 
   test('who looks elsewhere hears of there', async () => {

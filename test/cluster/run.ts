@@ -63,7 +63,8 @@ export class Run implements Cast {
     this.fleet = fleet;
     this.#random = random;
     this.#size = size;
-    this.scenes = scenes(random);
+    // So many that no instance comes to know all of them.
+    this.scenes = Array.from({ length: size.isApart ? 4 : 1 }, () => scenes(random)).flat();
     const own = () => new Random(random.below(2 ** 32));
     this.#drivers = Array.from(
       { length: size.drivers },

@@ -12,8 +12,12 @@ import { queryTests } from './queries.ts';
 import { resumeTests } from './resume.ts';
 import { revocationTests } from './revocation.ts';
 import { Run } from './run.ts';
-import { newFleet, SOON, type Stage } from './stage.ts';
+import { newFleet, type Stage } from './stage.ts';
 import { Tap } from './tap.ts';
+import { toAndFroTests } from './to-and-fro.ts';
+
+/** Milliseconds in which all is right on a busy machine where nothing is wrong. */
+const CALM = 3_000;
 
 const postgres = findPostgres();
 const redis = findRedis();
@@ -38,6 +42,7 @@ describeWith('PostgreSQL with PostGIS, or redis-server,', found, 'three instance
   const onStage = () => stage;
   interestTests(onStage);
   offDutyTests(onStage);
+  toAndFroTests(onStage);
   resumeTests(onStage);
   revocationTests(onStage);
   queryTests(onStage);
@@ -46,7 +51,7 @@ describeWith('PostgreSQL with PostGIS, or redis-server,', found, 'three instance
     const size = { drivers: 24, watchers: 10, questions: 8, pace: [20, 80], isApart: true } as const;
     const run = new Run(stage.cluster, newFleet(), seeded('cluster'), size);
     onTestFinished(() => run.end());
-    const round = await run.round({ name: 'calm', happen: () => delay(1_200) }, SOON);
+    const round = await run.round({ name: 'calm', happen: () => delay(1_200) }, CALM);
     expect.soft(round.faults).toEqual([]);
     expect.soft(await run.lost()).toEqual([]);
     expect(run.acknowledged).toBeGreaterThan(100);
