@@ -17,6 +17,8 @@ export type Way = 'phone' | 'wanderer' | 'poster';
 const ANSWERED = 30_000;
 /** Milliseconds before what failed is tried again. */
 const AGAIN = 50;
+/** Milliseconds in which one instance knows what another one has acknowledged, on a busy machine. */
+const KNOWN = 3_000;
 /** Dates far back, but for `maxAge` alone they are like others. Milliseconds. */
 const LONG_AGO = 7_200_000;
 
@@ -52,6 +54,8 @@ export class Driver {
   readonly #random: Random;
   readonly #way: Way;
   readonly #connections = new Map<string, Connection>();
+  /** Who heard of it last. */
+  #last: Instance | undefined;
   #instance: Instance;
   #scene: Scene;
   #place: Place;
@@ -161,6 +165,7 @@ export class Driver {
 
   async #send(fixes: readonly (Known & { readonly isWhole: boolean })[]): Promise<void> {
     const wasUnsure = this.#unsure;
+    await this.#choose();
     this.#unsure = true;
     const words = await this.#tell(
       fixes.map(({ isWhole, attributes, ...fix }) => (isWhole ? { ...fix, attributes } : fix)),
@@ -190,6 +195,7 @@ export class Driver {
       this.#used.add(timestamp);
       fix = { ...known, timestamp, latitude: 0, longitude: 0 };
     }
+    await this.#choose();
     const [word] = await this.#tell([fix]);
     if (word === undefined) {
       this.#unsure = true;
@@ -203,6 +209,7 @@ export class Driver {
   async #offDuty(): Promise<void> {
     const known = this.#cast.truth.drivers.get(this.id);
     const at = this.isLoyal ? this.#instance : this.#any();
+    await this.#introduce(at);
     const status = await at.delete(this.#cast.fleet, `/v1/drivers/${this.id}`).then(
       (answer) => answer.status,
       () => undefined,
@@ -222,6 +229,12 @@ export class Driver {
     }
   }
 
+  /** To whom it sends next. */
+  async #choose(): Promise<void> {
+    if (this.#way === 'poster') this.#instance = this.#any();
+    await this.#introduce(this.#instance);
+  }
+
   /** The verdicts; nothing for those of which none came. */
   async #tell(fixes: readonly object[]): Promise<(string | undefined)[]> {
     const since = performance.now();
@@ -235,7 +248,6 @@ export class Driver {
   }
 
   async #byPost(positions: readonly object[]): Promise<(string | undefined)[]> {
-    this.#instance = this.#any();
     const { status, body } = await this.#instance.post(this.#cast.fleet, '/v1/positions', { positions });
     if (status === 200) return (body.results as Answer[]).map(read);
     if (status !== 503) this.#fault(`POST /v1/positions is answered ${status}: ${JSON.stringify(body)}`);
@@ -250,6 +262,28 @@ export class Driver {
     this.#fault(`a fix was not answered within ${ANSWERED / 1000} s`);
     connection.close();
     return [undefined];
+  }
+
+  /**
+   * Before it goes to another instance than the last it waits until that has heard of what was acknowledged: what is told comes a
+   * moment later than the acknowledgement.
+   */
+  async #introduce(to: Instance): Promise<void> {
+    const isOther = this.#last !== undefined && this.#last !== to;
+    this.#last = to;
+    if (!isOther || this.#unsure || this.isConfused || this.#cast.isCautious) return;
+    const known = this.#cast.truth.drivers.get(this.id);
+    const deadline = performance.now() + KNOWN;
+    for (;;) {
+      const answer = await to.get(this.#cast.fleet, `/v1/drivers/${this.id}`).catch(() => undefined);
+      // One that is away, or has no store, will be told another time.
+      if (answer === undefined || answer.status === 503) return;
+      if (answer.status === 404 ? known === undefined : answer.body.timestamp === known?.timestamp) return;
+      if (performance.now() > deadline) {
+        this.#fault(`${to.name} answers ${answer.status} ${answer.text} ${KNOWN} ms after ${JSON.stringify(known)}`);
+        return;
+      }
+    }
   }
 
   /** Its connection to the instance that it speaks to, as that is now. */
