@@ -5,6 +5,7 @@ import * as fixes from '../../migrations/002-fixes.ts';
 import * as rowSecurity from '../../migrations/003-row-security.ts';
 import * as access from '../../migrations/004-access.ts';
 import * as accessChanges from '../../migrations/005-access-changes.ts';
+import * as cutOffs from '../../migrations/006-cut-offs.ts';
 import { type Connection, StorePool } from './pool.ts';
 import { toStoreError } from './store-error.ts';
 
@@ -15,6 +16,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '003-row-security': rowSecurity,
   '004-access': access,
   '005-access-changes': accessChanges,
+  '006-cut-offs': cutOffs,
 };
 
 /** Milliseconds for a migration, or to wait for another instance that is at it. */

@@ -53,6 +53,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'on a PostgreSQL server'
         { name: '003-row-security' },
         { name: '004-access' },
         { name: '005-access-changes' },
+        { name: '006-cut-offs' },
       ]);
       await truth.close();
     });
