@@ -170,7 +170,7 @@ describe('a start that cannot be', () => {
     expect(server.stdout).toEqual([]);
   });
 
-  test('on a port in use says so in a line, exits 1, and leaves nothing', async () => {
+  slowTest('on a port in use says so in a line, exits 1, and leaves nothing', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     onTestFinished(() => void taken.close());
@@ -283,36 +283,39 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'with a PostgreSQL serve
     expect(socket.heard).toEqual([]);
   });
 
-  test('a start that is stopped while it restores ends in order; one whose database goes away meanwhile says so and exits 1', async () => {
-    const own = await startPostgres(bin);
-    onTestFinished(() => own.stop());
-    const DATABASE_URL = await createDatabase(own, 'restore');
-    await migrate({ connectionString: DATABASE_URL });
-    const client = new pg.Client({ connectionString: DATABASE_URL });
-    client.on('error', () => {});
-    await client.connect();
-    // Whoever reads the table waits.
-    await client.query('BEGIN; LOCK TABLE positions IN ACCESS EXCLUSIVE MODE');
-    const startAndWait = async () => {
-      const server = new ServerProcess({ DATABASE_URL, JWT_SECRET: SECRET });
-      const waits = "SELECT 1 FROM pg_locks WHERE relation = 'positions'::regclass AND NOT granted";
-      await vi.waitUntil(async () => (await client.query(waits)).rowCount === 1, { timeout: 20_000 });
-      return server;
-    };
-    const stopped = await startAndWait();
-    const from = performance.now();
-    expect(await stopped.kill('SIGTERM')).toBe(0);
-    expect(performance.now() - from).toBeLessThan(5_000);
-    expect(stopped.stdout).toEqual([]);
-    expect(stopped.stderr).toBe('');
+  slowTest(
+    'a start that is stopped while it restores ends in order; one whose database goes away meanwhile says so and exits 1',
+    async () => {
+      const own = await startPostgres(bin);
+      onTestFinished(() => own.stop());
+      const DATABASE_URL = await createDatabase(own, 'restore');
+      await migrate({ connectionString: DATABASE_URL });
+      const client = new pg.Client({ connectionString: DATABASE_URL });
+      client.on('error', () => {});
+      await client.connect();
+      // Whoever reads the table waits.
+      await client.query('BEGIN; LOCK TABLE positions IN ACCESS EXCLUSIVE MODE');
+      const startAndWait = async () => {
+        const server = new ServerProcess({ DATABASE_URL, JWT_SECRET: SECRET });
+        const waits = "SELECT 1 FROM pg_locks WHERE relation = 'positions'::regclass AND NOT granted";
+        await vi.waitUntil(async () => (await client.query(waits)).rowCount === 1, { timeout: 20_000 });
+        return server;
+      };
+      const stopped = await startAndWait();
+      const from = performance.now();
+      expect(await stopped.kill('SIGTERM')).toBe(0);
+      expect(performance.now() - from).toBeLessThan(5_000);
+      expect(stopped.stdout).toEqual([]);
+      expect(stopped.stderr).toBe('');
 
-    await client.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'nearcast'");
-    const lonely = await startAndWait();
-    await own.crash();
-    expect(await lonely.ended).toBe(1);
-    expect(lonely.stdout).toEqual([]);
-    expect(lonely.stderr).toMatch(/^The database of DATABASE_URL cannot be used: .+\n$/);
-  });
+      await client.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'nearcast'");
+      const lonely = await startAndWait();
+      await own.crash();
+      expect(await lonely.ended).toBe(1);
+      expect(lonely.stdout).toEqual([]);
+      expect(lonely.stderr).toMatch(/^The database of DATABASE_URL cannot be used: .+\n$/);
+    },
+  );
 
   slowTest(
     'stopped while the database is away answers what waits as unavailable, and still ends in order and in time',

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { VERSION } from '../../src/version.ts';
 import { startServer, token } from '../support/server.ts';
 import { place } from './support.ts';
@@ -14,6 +14,7 @@ const ROOT = join(import.meta.dirname, '../..');
 /** What an application might write, with the package by the name that it has there. */
 const application = (name: string) => `
 import { type Changes, Nearcast, NearcastError, type Position } from '${name}';
+import { slowTest } from '../support/slow.ts';
 
 declare const process: { argv: string[] };
 const nearcast = new Nearcast({ url: process.argv[2], token: () => process.argv[3] });
@@ -98,9 +99,12 @@ async function judgeAlone({ directory, tarball }: Packed): Promise<void> {
   await judge(directory, '@nearcast/client');
 }
 
-test('packed and installed, alone or with the server, it runs in Node without anything else, and its types hold in Node and in a browser', async () => {
-  // This builds what the other is packed of.
-  const whole = await packed('.');
-  const client = await packed('./dist/client');
-  await Promise.all([judgeBesideServer(whole), judgeAlone(client)]);
-});
+slowTest(
+  'packed and installed, alone or with the server, it runs in Node without anything else, and its types hold in Node and in a browser',
+  async () => {
+    // This builds what the other is packed of.
+    const whole = await packed('.');
+    const client = await packed('./dist/client');
+    await Promise.all([judgeBesideServer(whole), judgeAlone(client)]);
+  },
+);

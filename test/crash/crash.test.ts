@@ -35,7 +35,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'kill -9 under load, wit
     expectNothingLost('postgres', kills, bin),
   );
 
-  test('is judged by tables in which every change made by hand is seen', async () => {
+  slowTest('is judged by tables in which every change made by hand is seen', async () => {
     const postgres = await startPostgres(bin);
     onTestFinished(() => postgres.stop());
     const place = await postgresPlace(postgres, 'by_hand');

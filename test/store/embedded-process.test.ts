@@ -74,13 +74,17 @@ describe('a first start', () => {
     60_000,
   );
 
-  it('gives a store that is ready, and so does a later one', async () => {
-    const dataDir = join(scratch, 'opened');
-    const first = await openStore({ dataDir });
-    await first.store.write(positions([row('a')]));
-    await first.close();
-    const later = await openStore({ dataDir });
-    for await (const batch of later.store.loadPositions(0)) expect(batch).toEqual([row('a')]);
-    await later.close();
-  }, 60_000);
+  slowTest(
+    'gives a store that is ready, and so does a later one',
+    async () => {
+      const dataDir = join(scratch, 'opened');
+      const first = await openStore({ dataDir });
+      await first.store.write(positions([row('a')]));
+      await first.close();
+      const later = await openStore({ dataDir });
+      for await (const batch of later.store.loadPositions(0)) expect(batch).toEqual([row('a')]);
+      await later.close();
+    },
+    60_000,
+  );
 });
