@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { expect, onTestFinished } from 'vitest';
 import { VERSION } from '../../src/version.ts';
 import { startServer, token } from '../support/server.ts';
+import { slowTest } from '../support/slow.ts';
 import { place } from './support.ts';
 
 const run = promisify(execFile);
