@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Bus } from '../bus/bus.ts';
 import type { Position } from '../fix.ts';
 import type { Sight } from '../sight.ts';
@@ -15,7 +14,8 @@ import { CutOffWatch } from './cut-off-watch.ts';
 import type { FleetLeases } from './fleet-leases.ts';
 import { type Hearer, Incoming } from './incoming.ts';
 import { Interest } from './interest.ts';
-import { leaseAt, leaseOf } from './lease-cells.ts';
+import { Knowledge } from './knowledge.ts';
+import { leaseOf } from './lease-cells.ts';
 import { LATE, Leases, unavailable } from './leases.ts';
 import { FRESH, Loader } from './loader.ts';
 import { Meetings } from './meetings.ts';
@@ -69,8 +69,8 @@ interface Told {
 
 /**
  * Makes this process one of many. What it accepts is told to the others, on the channel of the cell that it is in; of what they
- * accept it hears and takes in what its own clients look at. (A long file: whatever this instance tells, and whatever it is told,
- * is weighed against the same knowledge of who knows a driver best.)
+ * accept it hears and takes in what its own clients look at. (A long file: every way in which something is told or
+ * heard ends here, and most are a few lines.)
  */
 export class Cluster implements Peers, Waits, Hearer {
   readonly stats = new ClusterStats();
@@ -87,19 +87,13 @@ export class Cluster implements Peers, Waits, Hearer {
   readonly #options: ClusterOptions;
   readonly #outgoing: Outgoing;
   readonly #meetings: Meetings;
+  readonly #knowledge: Knowledge;
   readonly #cutOffs: CutOffWatch | undefined;
   #tracker: Tracker | undefined;
   #loader: Loader | undefined;
   #told: Told[] = [];
   /** Of whom something was received that moved nothing, since the last tick. */
   readonly #heard = new Map<FleetLeases, Map<string, number>>();
-  /**
-   * Of whom the store may know better than what was told. One that went off duty may have come back, with an older timestamp, and
-   * that have been heard first, as it was told on another channel; of two fixes with the same timestamp the one that is stored
-   * first holds. By the tick in which it was told.
-   */
-  #doubted = new Map<FleetLeases, Set<string>>();
-  #doubtedBefore = new Map<FleetLeases, Set<string>>();
   #beatAt = Number.NEGATIVE_INFINITY;
   #cancel: (() => void) | undefined;
 
@@ -113,14 +107,23 @@ export class Cluster implements Peers, Waits, Hearer {
     this.#writer = options.writer;
     this.#ttl = options.ttlSeconds * 1000;
     this.#outgoing = new Outgoing(bus, publisher, clock.now, this.stats, () => this.#mind());
+    this.#knowledge = new Knowledge({
+      tracker: () => this.tracker,
+      now: clock.now,
+      ttl: this.#ttl,
+      hearsAll: () => this.#hearsAll,
+      isHeld: (leases, key) => this.leases.isHeld(leases, key),
+      onMoved: (leases, driver, key) => this.#noteMove(leases, driver, key),
+    });
     this.#meetings = new Meetings(store, this.stats, clock, {
       asked: (fleet) => this.tracker.knownFleet(fleet)?.whole.revision ?? 0,
       found: (fleet, position, revision) => {
         const leases = this.leases.of(fleet);
-        if (this.#learnStored(leases, position, 0, revision)) this.#doubt(leases, position.driverId);
+        if (this.#knowledge.learnStored(leases, position, 0, revision))
+          this.#knowledge.doubt(leases, position.driverId);
       },
       missing: (fleet, driverId, askedAt, revision) =>
-        this.#onMissing(this.leases.of(fleet), driverId, askedAt, revision),
+        this.#knowledge.missing(this.leases.of(fleet), driverId, askedAt, revision),
     });
     this.#cutOffs = options.cutOffs && new CutOffWatch(options.cutOffs, publisher, clock.now, () => this.#onCutOff());
     this.leases = new Leases({
@@ -152,10 +155,10 @@ export class Cluster implements Peers, Waits, Hearer {
       tracker: () => this.tracker,
       find: (fleet, driverId) => this.#find(this.leases.of(fleet), [driverId]),
       lookFor: (leases, driverId) => {
-        this.#doubt(leases, driverId);
+        this.#knowledge.doubt(leases, driverId);
         void this.#settle(leases, new Set([driverId]));
       },
-      isCurrent: (leases, driver) => this.#isCurrent(leases, driver),
+      isCurrent: (leases, driver) => this.#knowledge.isCurrent(leases, driver),
       occupied: (fleet, resolution) => store.occupied(fleet, resolution, this.staleBefore),
       now: clock.now,
     });
@@ -167,8 +170,8 @@ export class Cluster implements Peers, Waits, Hearer {
   start(tracker: Tracker): void {
     this.#tracker = tracker;
     const learn = (leases: FleetLeases, position: Position, revision: number) =>
-      this.#learnStored(leases, position, FRESH, revision);
-    const isOwn = (leases: FleetLeases, driver: Driver) => this.#isOwn(leases, driver);
+      this.#knowledge.learnStored(leases, position, FRESH, revision);
+    const isOwn = (leases: FleetLeases, driver: Driver) => this.#knowledge.isOwn(leases, driver);
     this.#loader = new Loader(
       this.#options.store,
       tracker,
@@ -197,7 +200,7 @@ export class Cluster implements Peers, Waits, Hearer {
   /** Whether memory knows where a driver is now, as far as is known. */
   isKnown(fleet: string, driverId: string): boolean {
     const driver = this.tracker.knownFleet(fleet)?.whole.drivers.get(driverId);
-    return driver !== undefined && this.#isCurrent(this.leases.of(fleet), driver);
+    return driver !== undefined && this.#knowledge.isCurrent(this.leases.of(fleet), driver);
   }
 
   /** Who was last received before is stale, epoch milliseconds. */
@@ -222,7 +225,7 @@ export class Cluster implements Peers, Waits, Hearer {
     let strangers: Set<string> | undefined;
     for (const driverId of driverIds) {
       const driver = known?.get(driverId);
-      if (driver !== undefined && this.#isOwn(leases, driver)) continue;
+      if (driver !== undefined && this.#knowledge.isOwn(leases, driver)) continue;
       strangers ??= new Set();
       strangers.add(driverId);
     }
@@ -288,7 +291,8 @@ export class Cluster implements Peers, Waits, Hearer {
   }
 
   onPosition(leases: FleetLeases, position: Position): void {
-    const isOut = this.#learnNews(leases, position) === undefined && !this.#concerns(leases, position);
+    const isOut =
+      this.#knowledge.learnNews(leases, position) === undefined && !this.#knowledge.concerns(leases, position);
     // What is being read of the cell that it left may be of before.
     if (isOut) leases.leave(position, this.#now());
   }
@@ -297,8 +301,8 @@ export class Cluster implements Peers, Waits, Hearer {
     const fleet = this.tracker.knownFleet(leases.name)?.whole;
     const driver = fleet?.drivers.get(position.driverId);
     const last = fleet === undefined || driver === undefined ? -1 : leaseOf(fleet.cellHigh(driver));
-    const wasOwn = driver !== undefined && this.#isOwn(leases, driver);
-    const now = this.#learnNews(leases, position);
+    const wasOwn = driver !== undefined && this.#knowledge.isOwn(leases, driver);
+    const now = this.#knowledge.learnNews(leases, position);
     if (now === undefined && driver !== undefined && driver.term > 0) {
       // Its new owner could not know what this instance accepted, or what of it the store will hold.
       if (driver.position.timestamp > position.timestamp) this.#outgoing.adopted(leases, driver.position, last);
@@ -323,7 +327,7 @@ export class Cluster implements Peers, Waits, Hearer {
     const driver = fleet?.drivers.get(driverId);
     if (fleet === undefined || driver === undefined || driver.position.receivedAt > at) return;
     fleet.remove(driver, 'offline');
-    this.#doubt(leases, driverId);
+    this.#knowledge.doubt(leases, driverId);
   }
 
   onStrange(leases: FleetLeases, key: number): void {
@@ -350,9 +354,9 @@ export class Cluster implements Peers, Waits, Hearer {
   }
 
   /** Whoever cannot be looked up now is judged by what is known, and looked up as soon as that can be. */
-  async #meet(leases: FleetLeases, driverIds: Set<string>): Promise<void> {
+  async #meet(leases: FleetLeases, driverIds: ReadonlySet<string>): Promise<void> {
     if (await this.#meetings.meetSoon(leases.name, driverIds, this.#written(leases, driverIds))) return;
-    for (const driverId of driverIds) this.#doubt(leases, driverId);
+    for (const driverId of driverIds) this.#knowledge.doubt(leases, driverId);
   }
 
   /** Looks drivers up in the store. @throws {StoreUnavailable} */
@@ -369,11 +373,11 @@ export class Cluster implements Peers, Waits, Hearer {
   }
 
   /** Looks up those of whom the store may know better, and forgets those who are nobody's concern here. */
-  async #settle(leases: FleetLeases, driverIds: Set<string>): Promise<void> {
+  async #settle(leases: FleetLeases, driverIds: ReadonlySet<string>): Promise<void> {
     try {
       await this.#find(leases, driverIds);
     } catch {
-      for (const driverId of driverIds) this.#doubt(leases, driverId);
+      for (const driverId of driverIds) this.#knowledge.doubt(leases, driverId);
       return;
     }
     // Fixes that waited for the same answer are judged first.
@@ -381,7 +385,7 @@ export class Cluster implements Peers, Waits, Hearer {
     const fleet = this.tracker.knownFleet(leases.name)?.whole;
     for (const driverId of driverIds) {
       const driver = fleet?.drivers.get(driverId);
-      if (driver?.term === 0 && !this.#concerns(leases, driver.position)) fleet?.remove(driver, 'left');
+      if (driver?.term === 0 && !this.#knowledge.concerns(leases, driver.position)) fleet?.remove(driver, 'left');
     }
   }
 
@@ -390,16 +394,6 @@ export class Cluster implements Peers, Waits, Hearer {
     return new Promise((resolve, reject) => {
       this.#writer.whenStored((error) => (error === undefined ? resolve() : reject(error)));
     });
-  }
-
-  /** What is known of a driver is to be compared with what the store holds, once it holds what was told just now. */
-  #doubt(leases: FleetLeases, driverId: string): void {
-    let doubted = this.#doubted.get(leases);
-    if (doubted === undefined) {
-      doubted = new Set();
-      this.#doubted.set(leases, doubted);
-    }
-    doubted.add(driverId);
   }
 
   /** What is waited for, unless it takes too long. */
@@ -411,83 +405,6 @@ export class Cluster implements Peers, Waits, Hearer {
     } finally {
       cancel();
     }
-  }
-
-  /**
-   * Takes in a position that another instance accepted, unless what is known is newer or the driver is off duty.
-   *
-   * @returns the cell that the driver is in now; `undefined`: nothing was taken in
-   */
-  #learnNews(leases: FleetLeases, position: Position): number | undefined {
-    if (leases.isRemoved(position.driverId, position.receivedAt)) return undefined;
-    const known = this.tracker.knownFleet(leases.name)?.whole.drivers.get(position.driverId);
-    if (known !== undefined && !isNewer(position, known.position, this.#ttl)) {
-      if (known.position.timestamp === position.timestamp) {
-        this.tracker.fleet(leases.name).whole.heard(known, this.#now());
-        if (!isSame(known.position, position)) this.#doubt(leases, known.id);
-      }
-      return undefined;
-    }
-    // Who is nobody's concern here.
-    if (known === undefined && !this.#concerns(leases, position)) return undefined;
-    const driver = this.#take(leases, position, this.#now());
-    const { whole } = this.tracker.fleet(leases.name);
-    const key = leaseOf(whole.cellHigh(driver));
-    if (!leases.leases.has(key) && !leases.follows.has(driver.id)) {
-      whole.remove(driver, 'left');
-      leases.leave(position, this.#now());
-    }
-    return key;
-  }
-
-  /**
-   * Takes in a position that the store holds, unless what is known is newer.
-   *
-   * @param fresh milliseconds for which the store may not have what another instance accepted
-   * @param revision that of the fleet when the store was asked
-   * @returns whether what is known is so fresh, so that it is not certain which of the two holds
-   */
-  #learnStored(leases: FleetLeases, position: Position, fresh: number, revision: number): boolean {
-    const { driverId, receivedAt } = position;
-    if (receivedAt < this.staleBefore || leases.isRemoved(driverId, receivedAt) || leases.hasLeft(position))
-      return false;
-    const known = this.tracker.knownFleet(leases.name)?.whole.drivers.get(driverId);
-    if (known !== undefined && !isNewer(position, known.position, this.#ttl)) {
-      if (known.position.timestamp !== position.timestamp) {
-        // An older one was accepted after a newer one: in between the driver went off duty.
-        if (receivedAt <= known.position.receivedAt || this.#isOwn(leases, known)) return false;
-        // What this instance accepted may not be stored yet; that is waited for before it is asked again.
-        if (fresh > 0 && known.term > 0) {
-          this.#doubt(leases, driverId);
-          return false;
-        }
-        // Of two answers the one that was asked for first may be the last to come.
-        if (known.revision > revision || known.position.receivedAt > this.#now() - fresh) return true;
-      } else if (isSame(known.position, position)) return false;
-      // Of two with the same timestamp, which two instances accepted, the one that the store took holds.
-    }
-    this.#take(leases, position, receivedAt);
-    return false;
-  }
-
-  #take(leases: FleetLeases, position: Position, heardAt: number): Driver {
-    const aspects = this.tracker.fleet(leases.name);
-    const driver = aspects.learn(position, heardAt);
-    driver.term = 0;
-    driver.stamped = false;
-    this.#noteMove(leases, driver, leaseOf(aspects.whole.cellHigh(driver)));
-    return driver;
-  }
-
-  /** The store holds nothing of a driver. */
-  #onMissing(leases: FleetLeases, driverId: string, askedAt: number, revision: number): void {
-    const fleet = this.tracker.knownFleet(leases.name)?.whole;
-    const driver = fleet?.drivers.get(driverId);
-    if (fleet === undefined || driver === undefined || this.#isOwn(leases, driver)) return;
-    if (driver.revision > revision) return;
-    // What this instance accepted was stored before it was asked; what others did may not be yet.
-    const since = driver.term > 0 ? askedAt : askedAt - FRESH;
-    if (driver.position.receivedAt < since) fleet.remove(driver, 'offline');
   }
 
   /** Whether all instances hear each other, as far as is known. */
@@ -502,24 +419,6 @@ export class Cluster implements Peers, Waits, Hearer {
       return;
     }
     for (const leases of this.leases.fleets) this.leases.missed({ leases, sequences: leases.sequences }, 'return');
-  }
-
-  /** Whether memory is to know where a driver is that it did not know. */
-  #concerns(leases: FleetLeases, { driverId, lat, lng }: Position): boolean {
-    return leases.isWhole || leases.follows.has(driverId) || leases.leases.has(leaseAt(lat, lng));
-  }
-
-  /** Whether this instance takes a driver's fixes, and has heard of no other that does. */
-  #isOwn(leases: FleetLeases, driver: Driver): boolean {
-    // While others are not heard, nothing is heard of those that do.
-    return this.#hearsAll && driver.term === leases.term;
-  }
-
-  /** Whether memory knows a driver's last position, as far as is known. */
-  #isCurrent(leases: FleetLeases, driver: Driver): boolean {
-    if (this.#isOwn(leases, driver)) return true;
-    const fleet = this.tracker.fleet(leases.name).whole;
-    return this.leases.isHeld(leases, leaseOf(fleet.cellHigh(driver)));
   }
 
   /** A driver is in a cell now. */
@@ -543,7 +442,7 @@ export class Cluster implements Peers, Waits, Hearer {
         // Where it is now, also to those who would still have it in a cell that it left.
         const { position } = driver;
         // Another instance may have taken the driver over meanwhile, and could not be heard.
-        if (isAdopted || !this.#isOwn(leases, driver)) this.#outgoing.adopted(leases, position, from);
+        if (isAdopted || !this.#knowledge.isOwn(leases, driver)) this.#outgoing.adopted(leases, position, from);
         for (const cell of new Set([key, from, leaseOf(known.cellHigh(driver))])) {
           if (cell >= 0) this.#outgoing.position(leases, cell, position);
         }
@@ -564,10 +463,7 @@ export class Cluster implements Peers, Waits, Hearer {
       }
     }
     this.#heard.clear();
-    const doubted = this.#doubtedBefore;
-    this.#doubtedBefore = this.#doubted;
-    this.#doubted = new Map();
-    for (const [leases, driverIds] of doubted) void this.#settle(leases, driverIds);
+    for (const [leases, driverIds] of this.#knowledge.takeDoubted()) void this.#settle(leases, driverIds);
     this.#outgoing.mend();
     const now = this.#now();
     if (now - this.#beatAt >= BEAT) {
@@ -579,16 +475,4 @@ export class Cluster implements Peers, Waits, Hearer {
       if (leases.usedAt < now - IDLE && this.tracker.knownFleet(leases.name) === undefined) this.leases.leave(leases);
     }
   }
-}
-
-/** Whether a position goes before another of the same driver: by its timestamp, unless the driver had gone stale in between. */
-function isNewer(position: Position, known: Position, ttl: number): boolean {
-  return position.timestamp > known.timestamp || known.receivedAt < position.receivedAt - ttl;
-}
-
-/** Whether two positions of a driver with the same timestamp are of one fix, that one instance accepted. */
-function isSame(a: Position, b: Position): boolean {
-  if (a.receivedAt !== b.receivedAt || a.lat !== b.lat || a.lng !== b.lng) return false;
-  // The database puts keys in an order of its own.
-  return a.attributes === b.attributes || isDeepStrictEqual(a.attributes ?? {}, b.attributes ?? {});
 }

@@ -28,7 +28,6 @@ export class FleetLeases {
    * takes one; where that may have been missed, a new term begins, and nothing is taken for granted.
    */
   term = 1;
-  isOpen = false;
   /** Whoever needs all of it; with none it is given up once it is idle. */
   wholeHolds = 0;
   wholeAskedAt = Number.NEGATIVE_INFINITY;

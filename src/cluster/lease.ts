@@ -27,8 +27,6 @@ export class Lease {
   askedAt = 0;
   /** When it was last read as a whole, epoch milliseconds; 0: never. */
   loadedAt = 0;
-  /** Its channel is subscribed, so what is published from then on is heard. */
-  isOpen = false;
   /** How often something may have been missed. */
   doubts = 0;
   /** Why it is to be read again, and when at the earliest; epoch milliseconds. */

@@ -138,6 +138,8 @@ export class Leases {
       if (lease.state === 'held') continue;
       // Nobody tells what others accept: it is read each time that somebody begins to look.
       if (lease.state === 'doubtful' && !this.#options.hearsAll()) this.reload(leases, lease, 'away');
+      // Whatever left it so: who waits is not to wait for the next comparison.
+      else if (lease.state === 'doubtful') lease.schedule('gap', this.#now() + RETRY);
       waiting.push(lease.ready());
     }
     return waiting.length === 0 ? undefined : Promise.all(waiting);
