@@ -400,12 +400,14 @@ export class Connection implements Socket, Patient, Peer {
     if (!this.#session.authenticated) throw new DomainError('unauthorized', 'Authenticate first.');
     switch (type) {
       case undefined:
-      case 'position': {
-        const meeting = this.#isMet ? undefined : this.#deps.ingest.meet(this.#session.writer, [message]);
+      case 'position':
         // Whether it was rubbish shows in its verdict.
-        this.#once(meeting, () => this.#position(message, about), about);
+        if (this.#deps.waits === undefined || this.#isMet) this.#position(message, about);
+        else {
+          const meeting = this.#deps.ingest.meet(this.#session.writer, [message]);
+          this.#once(meeting, () => this.#position(message, about), about);
+        }
         return;
-      }
       case 'positions': {
         const fields = parse(positionsMessageSchema, message);
         const meeting = this.#isMet ? undefined : this.#deps.ingest.meet(this.#session.writer, fields.positions);
