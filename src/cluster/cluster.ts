@@ -92,6 +92,8 @@ export class Cluster implements Peers, Waits, Hearer {
   #tracker: Tracker | undefined;
   #loader: Loader | undefined;
   #told: Told[] = [];
+  /** Who went off duty in this turn, of which the same is so. */
+  #toldRemoved: { readonly leases: FleetLeases; readonly driverId: string; readonly at: number }[] = [];
   /** Of whom something was received that moved nothing, since the last tick. */
   readonly #heard = new Map<FleetLeases, Map<string, number>>();
   #beatAt = Number.NEGATIVE_INFINITY;
@@ -280,6 +282,7 @@ export class Cluster implements Peers, Waits, Hearer {
     const leases = this.leases.of(fleet);
     leases.remove(driverId, at);
     this.#outgoing.removed(leases, driverId, at);
+    this.#toldRemoved.push({ leases, driverId, at });
   }
 
   hold(subscription: Subscription, area: Area, sight?: Sight): void {
@@ -429,12 +432,15 @@ export class Cluster implements Peers, Waits, Hearer {
 
   /** Minds what was told in this turn, to tell it again if it takes long until it is stored. */
   #mind(): void {
-    if (this.#told.length === 0) return;
+    if (this.#told.length === 0 && this.#toldRemoved.length === 0) return;
     const told = this.#told;
+    const removed = this.#toldRemoved;
     this.#told = [];
+    this.#toldRemoved = [];
     const since = this.#steady();
     this.#writer.whenStored((error) => {
       if (error !== undefined || this.#steady() - since < SLOW_COMMIT) return;
+      for (const { leases, driverId, at } of removed) this.#outgoing.removed(leases, driverId, at);
       for (const { leases, driver, key, from, isAdopted } of told) {
         const known = this.tracker.knownFleet(leases.name)?.whole;
         // Of one that was taken over another instance tells. The bus may have been away, so that this one is not sure of it.

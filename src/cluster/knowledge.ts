@@ -131,7 +131,8 @@ export class Knowledge {
     const fleet = this.#options.tracker().knownFleet(leases.name)?.whole;
     const driver = fleet?.drivers.get(driverId);
     if (fleet === undefined || driver === undefined || this.isOwn(leases, driver)) return;
-    if (driver.revision > revision) return;
+    // Heard of since.
+    if (driver.revision > revision || driver.heardAt >= askedAt) return;
     // What this instance accepted was stored before it was asked; what others did may not be yet.
     const since = driver.term > 0 ? askedAt : askedAt - FRESH;
     if (driver.position.receivedAt < since) fleet.remove(driver, 'offline');

@@ -50,7 +50,8 @@ export class Loader {
    * @throws {StoreUnavailable}
    */
   async load(leases: FleetLeases, cells: readonly Lease[]): Promise<boolean> {
-    const since = this.#now() - this.#ttl;
+    const began = this.#now();
+    const since = began - this.#ttl;
     const before = this.#tracker.knownFleet(leases.name)?.whole;
     const revision = before?.revision ?? 0;
     const found = new Set<string>();
@@ -77,19 +78,27 @@ export class Loader {
         if (found.has(driver.id) || this.#learner.isOwn(leases, driver)) continue;
         // Heard of since this began.
         if (driver.revision > revision) continue;
-        if (driver.position.receivedAt > fresh) isEarly = true;
+        // Told of again meanwhile, as what it sent took long to be stored; or not stored yet.
+        if (driver.heardAt >= began || driver.position.receivedAt > fresh) isEarly = true;
         else missing.push(driver.id);
         if (driver.term > 0) isWritten = true;
       }
     }
     // Accepted here, and perhaps not stored yet.
     if (isWritten) await this.#learner.stored();
-    if (missing.length > 0) await this.#find(leases, missing, since, revision);
+    if (missing.length > 0 && (await this.#find(leases, missing, began, revision))) isEarly = true;
     return isEarly;
   }
 
-  /** Finds out what became of drivers that are not where memory has them. */
-  async #find(leases: FleetLeases, missing: readonly string[], since: number, revision: number): Promise<void> {
+  /**
+   * Finds out what became of drivers that are not where memory has them.
+   *
+   * @param began when the cells were asked for, epoch milliseconds
+   * @returns whether one was heard of meanwhile
+   */
+  async #find(leases: FleetLeases, missing: readonly string[], began: number, revision: number): Promise<boolean> {
+    const since = began - this.#ttl;
+    let isEarly = false;
     const held = new Map<string, Position>();
     for (let i = 0; i < missing.length; i += STEP) {
       const some = missing.slice(i, i + STEP);
@@ -102,10 +111,12 @@ export class Loader {
       const driver = fleet?.drivers.get(driverId);
       if (fleet === undefined || driver === undefined || driver.revision > revision) continue;
       const position = held.get(driverId);
-      if (position === undefined) fleet.remove(driver, 'offline');
+      if (driver.heardAt >= began) isEarly = true;
+      else if (position === undefined) fleet.remove(driver, 'offline');
       else if (position.receivedAt >= since) this.#learner.learn(leases, position, revision);
       // Of one that only sends what is late, the store has the time of its position alone.
       else if (driver.heardAt < since) fleet.remove(driver, 'stale');
     }
+    return isEarly;
   }
 }

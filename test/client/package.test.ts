@@ -15,7 +15,6 @@ const ROOT = join(import.meta.dirname, '../..');
 /** What an application might write, with the package by the name that it has there. */
 const application = (name: string) => `
 import { type Changes, Nearcast, NearcastError, type Position } from '${name}';
-import { slowTest } from '../support/slow.ts';
 
 declare const process: { argv: string[] };
 const nearcast = new Nearcast({ url: process.argv[2], token: () => process.argv[3] });

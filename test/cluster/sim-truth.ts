@@ -95,7 +95,8 @@ export function isSame(a: Position, b: Position): boolean {
     a.lng === b.lng &&
     a.timestamp === b.timestamp &&
     a.heading === b.heading &&
-    JSON.stringify(a.attributes) === JSON.stringify(b.attributes)
+    // None, and none that has a key, are one and the same.
+    JSON.stringify(a.attributes ?? {}) === JSON.stringify(b.attributes ?? {})
   );
 }
 
