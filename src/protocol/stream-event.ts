@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Entry } from '../store/store.ts';
 import { driverIdSchema } from './fix.ts';
-import { positionSchema } from './position.ts';
+import { encodePosition, positionSchema } from './position.ts';
 
 const fleet = z.string().meta({ description: 'The tenant.' });
 
@@ -28,21 +28,8 @@ export function encodeStreamEvent(entry: Entry): string {
     const { fleet, driverId } = entry.driver;
     return JSON.stringify({ type: 'offline', fleet, driverId, at: entry.at });
   }
-  const { fleet, driverId, lat, lng, timestamp, accuracy, altitude, heading, speed, attributes, receivedAt } =
-    entry.fix;
-  // As in encodePosition, in one go: each fix that is stored comes through here, and there is nobody to share it with.
-  return JSON.stringify({
-    type: entry.kind === 'late' ? 'late' : 'accepted',
-    fleet,
-    driverId,
-    latitude: lat,
-    longitude: lng,
-    timestamp,
-    accuracy,
-    altitude,
-    heading,
-    speed,
-    attributes,
-    receivedAt,
-  });
+  const { kind, fix } = entry;
+  const type = kind === 'late' ? 'late' : 'accepted';
+  // A position's fields follow, and the brace that closes them.
+  return `{"type":"${type}","fleet":${JSON.stringify(fix.fleet)},${encodePosition(fix).slice(1)}}`;
 }
