@@ -1,5 +1,7 @@
 import type { Attributes, Position } from '../fix.ts';
 
+// A long file: what writes a frame and what reads it stand side by side, as each must know the other's layout.
+
 /** The first byte of every frame. Another layout gets another number, so that instances of two versions tell them apart. */
 const VERSION = 1;
 /** Version, publisher, sequence. */

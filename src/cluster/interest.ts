@@ -3,6 +3,7 @@ import { EVERYWHERE, NOWHERE } from '../geo/everywhere.ts';
 import { overlap } from '../geo/overlap.ts';
 import type { Region } from '../geo/region.ts';
 import type { Sight } from '../sight.ts';
+import { splitCell } from '../spatial/cell.ts';
 import { coarseReach } from '../spatial/coarse.ts';
 import { StoreUnavailable } from '../store/store.ts';
 import { type Area, Around } from '../subscriptions/area.ts';
@@ -54,7 +55,10 @@ export interface InterestOptions {
 /** Where somebody looks: some cells, or `undefined` for all of a fleet. */
 type Cells = readonly number[] | undefined;
 
-/** Which cells are leased for whom: those that subscriptions cover, and those that were lately asked about. */
+/**
+ * Which cells are leased for whom: those that subscriptions cover, and those that were lately asked about. (A long file: areas,
+ * what goes around a driver, and whole fleets are each asked about, held and let go of.)
+ */
 export class Interest {
   readonly #options: InterestOptions;
   readonly #leases: Leases;
@@ -287,8 +291,10 @@ export class Interest {
     // Before it is asked, so that nobody comes to be in another cell unnoticed.
     leases.isWhole = true;
     try {
+      const halves = new Uint32Array(2);
       for (const cell of await this.#options.occupied(leases.name, LEASE_RESOLUTION)) {
-        this.#leases.take(leases, leaseOf(Number.parseInt(cell.slice(0, -8), 16)));
+        splitCell(cell, halves);
+        this.#leases.take(leases, leaseOf(halves[0]));
       }
     } catch (error) {
       leases.isWhole = false;

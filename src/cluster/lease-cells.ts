@@ -10,9 +10,6 @@ export const LEASE_RESOLUTION = 4;
 /** Leases that one area may take; a larger one takes the whole fleet. */
 export const MAX_LEASES = 500;
 
-/** What is not used of an index at resolution 4: from the fifth digit on. */
-const UNUSED_LOW = 0xffffffff;
-
 /**
  * The cell at {@link LEASE_RESOLUTION} that an index descends from, as a number below 2^19: seven bits of base cell, and three
  * for each of four digits. @param high the upper half of an index at that resolution or a finer one
@@ -41,12 +38,12 @@ export function highOf(lease: number): number {
   return (1 << 27) | (LEASE_RESOLUTION << 20) | (lease << 1) | 1;
 }
 
-/** The lower half of any cell's index. */
-export const LOW = UNUSED_LOW;
+/** The lower half of any cell's index: digits that are not used. */
+export const LOW = 0xffffffff;
 
 /** A cell's index, as h3-js writes it. */
 export function nameOf(lease: number): string {
-  return cellName(highOf(lease), UNUSED_LOW);
+  return cellName(highOf(lease), LOW);
 }
 
 /**
