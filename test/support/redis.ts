@@ -283,6 +283,28 @@ export class TestRedisCluster {
     if (this.nodes.length > this.#masters) await this.#until(() => this.#isReplicated());
   }
 
+  /**
+   * Resolves once all masters say the same of who has which slots, and since when. Where one is told of a move before it has
+   * heard of the one before, both claims may be of the same epoch, and the masters may differ about them for good.
+   */
+  #agreed(): Promise<void> {
+    return this.#until(async () => {
+      const masters = this.nodes.slice(0, this.#masters);
+      const views = await Promise.all(masters.map(async (node) => String(await node.command('CLUSTER', 'NODES'))));
+      // id, address, flags, master, ping, pong, epoch, state, slots
+      const claims = views.map((view) =>
+        view
+          .trim()
+          .split('\n')
+          .map((line) => line.split(' '))
+          .map(([id, , , , , , epoch, , ...slots]) => [id, epoch, ...slots].join(' '))
+          .sort()
+          .join('\n'),
+      );
+      return claims.every((claim) => claim === claims[0]);
+    });
+  }
+
   /** Resolves once every node knows all others, and serves. */
   settled(): Promise<void> {
     return this.#until(async () => {
@@ -316,8 +338,9 @@ export class TestRedisCluster {
     const toId = this.#ids[this.nodes.indexOf(to)];
     await to.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId);
     await from.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId);
-    await to.command('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
-    await from.command('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
+    const others = this.nodes.slice(0, this.#masters).filter((node) => node !== to && node !== from);
+    for (const node of [to, from, ...others]) await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', toId);
+    await this.#agreed();
   }
 
   /** Makes the replica of a master the master, though that one be well; needs `replicas`. @returns the new master */
