@@ -6,11 +6,11 @@ import { codecTable } from './bus-codec.ts';
 import { busTable, timesTable, workTable } from './cluster-report.ts';
 import { ClusterStage, type Line } from './cluster-stage.ts';
 import { sum } from './fanout-crowd.ts';
-import { unlessStopped } from './interrupt.ts';
+import { endingAll } from './interrupt.ts';
 import { profileOf, sideBySide } from './profiles.ts';
 import { count, machine } from './table.ts';
 
-const HELP = `The same load on one instance, and on several that share it: what each carries, what they tell each other,
+export const HELP = `The same load on one instance, and on several that share it: what each carries, what they tell each other,
 and how much longer a fix takes to whoever watches on another instance.
 
   npm run bench -- cluster [options]
@@ -49,19 +49,12 @@ const QUICK_PACE = { seconds: 0.1, rounds: 3 };
 
 /** Runs the bench. */
 export async function run(argv: readonly string[]): Promise<number> {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(HELP);
-    return 0;
-  }
   const options = readOptions(argv);
-  const atEnd: (() => unknown)[] = [];
   try {
-    return (await unlessStopped(measure(options, atEnd))) ? 0 : 1;
+    return (await endingAll((atEnd) => measure(options, atEnd))) ? 0 : 1;
   } catch (error) {
     console.error((error as Error).message);
     return 1;
-  } finally {
-    for (const end of atEnd.reverse()) await end();
   }
 }
 

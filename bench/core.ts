@@ -12,7 +12,7 @@ import { PostgisGeography } from './rivals/postgis.ts';
 import { findRedis, RedisGeo } from './rivals/redis.ts';
 import { count, machine } from './table.ts';
 
-const HELP = `The index alone, in this process and on one thread: how many queries and updates a second,
+export const HELP = `The index alone, in this process and on one thread: how many queries and updates a second,
 against what one would take instead, doing the same work by turns in the same run?
 
   npm run bench -- core [options]
@@ -37,10 +37,6 @@ const DRIVERS_OF_SERVERS = 100_000;
 
 /** Runs the bench. */
 export async function run(argv: readonly string[]): Promise<number> {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(HELP);
-    return 0;
-  }
   const options = readOptions(argv);
   const { pace, seed } = options;
   const startedAt = performance.now();

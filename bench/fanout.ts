@@ -5,12 +5,12 @@ import type { FanoutPlanSettings } from './fanout-plan.ts';
 import { fanoutTable, type Line, SLOW, saturationTable } from './fanout-report.ts';
 import { type FanoutTurn, Stage } from './fanout-stage.ts';
 import type { TargetKind } from './fanout-targets.ts';
-import { stopped, unlessStopped } from './interrupt.ts';
+import { endingAll, stopped } from './interrupt.ts';
 import { issue491 } from './issue-491.ts';
 import { profileOf, sideBySide } from './profiles.ts';
 import { count, machine, milliseconds } from './table.ts';
 
-const HELP = `Positions from drivers to whoever watches their place, next to a bare ws server that is told whom to send
+export const HELP = `Positions from drivers to whoever watches their place, next to a bare ws server that is told whom to send
 the same bytes, and to Socket.IO with a room for each H3 cell.
 
   npm run bench -- fanout [CASE …] [options]
@@ -58,29 +58,20 @@ const KINDS: readonly TargetKind[] = ['broadcast', 'nearcast', 'rooms'];
 
 /** Runs the bench. */
 export async function run(argv: readonly string[]): Promise<number> {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(HELP);
-    return 0;
-  }
   const options = readOptions(argv);
   const busy = loadavg()[0].toFixed(1);
   console.log(`Fan-out: ${machine()}, load average before: ${busy}`);
   let wrong = 0;
   for (const name of options.cases) {
-    const atEnd: (() => unknown)[] = [];
     try {
       console.error(`${name} …`);
-      const work =
-        name === 'issue-491'
-          ? issue491(options, atEnd).then((within) => Number(!within))
-          : measure(name, options, atEnd);
-      wrong += await unlessStopped(work);
+      wrong += await endingAll(async (atEnd) =>
+        name === 'issue-491' ? Number(!(await issue491(options, atEnd))) : measure(name, options, atEnd),
+      );
     } catch (error) {
       console.error((error as Error).message);
       wrong++;
       if (stopped()) break;
-    } finally {
-      for (const end of atEnd.reverse()) await end();
     }
   }
   return wrong === 0 ? 0 : 1;

@@ -15,7 +15,7 @@ import type { NearcastOptions } from './servers/nearcast.ts';
 import type { Listening, ServerRequest, ServerWeight } from './servers/serve.ts';
 import { count, machine } from './table.ts';
 
-const HELP = `Connections that are open and say nothing, each with a subscription: what does one hold of the server's
+export const HELP = `Connections that are open and say nothing, each with a subscription: what does one hold of the server's
 memory, next to one of a bare ws server and one of @fastify/websocket?
 
   npm run bench -- idle [options]
@@ -49,10 +49,6 @@ interface Line {
 
 /** Runs the bench. */
 export async function run(argv: readonly string[]): Promise<number> {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(HELP);
-    return 0;
-  }
   const { flags, number } = readArguments(argv, { values: ['sockets', 'seed'], flags: ['quick', 'heap'] });
   const sockets = number('sockets', flags.has('quick') ? 2000 : 10_000, { min: 1, max: 25_000, whole: true });
   const seed = number('seed', 1, { whole: true });

@@ -9,7 +9,7 @@ import { Child } from './child.ts';
 import { columns } from './columns.ts';
 import { Histogram } from './histogram.ts';
 import { IngestLoad } from './ingest-load.ts';
-import { unlessStopped } from './interrupt.ts';
+import { endingAll } from './interrupt.ts';
 import { usageOf } from './process-usage.ts';
 import { profileOf, sideBySide } from './profiles.ts';
 import { pin } from './rest-process.ts';
@@ -18,7 +18,7 @@ import type { NearcastOptions } from './servers/nearcast.ts';
 import type { Listening, ServerRequest, ServerUsage } from './servers/serve.ts';
 import { count, machine, milliseconds } from './table.ts';
 
-const HELP = `Fixes over sockets, each acknowledged once it is stored, next to a bare ws server that parses each as
+export const HELP = `Fixes over sockets, each acknowledged once it is stored, next to a bare ws server that parses each as
 JSON and answers with the same bytes: what is left of its speed?
 
   npm run bench -- ingest [options]
@@ -58,21 +58,14 @@ interface Line {
 
 /** Runs the bench. */
 export async function run(argv: readonly string[]): Promise<number> {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(HELP);
-    return 0;
-  }
   const options = readOptions(argv);
-  const atEnd: (() => unknown)[] = [];
   try {
     if (options.pin) pin(process.pid, 'first');
-    await unlessStopped(measure(options, atEnd));
+    await endingAll((atEnd) => measure(options, atEnd));
     return 0;
   } catch (error) {
     console.error((error as Error).message);
     return 1;
-  } finally {
-    for (const end of atEnd.reverse()) await end();
   }
 }
 

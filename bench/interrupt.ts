@@ -22,3 +22,13 @@ export function unlessStopped<T>(work: Promise<T>): Promise<T> {
   work.catch(() => undefined);
   return Promise.race([work, signalled]);
 }
+
+/** Resolves as the work does, or rejects when the bench is told to stop; what it leaves to be ended is then, the last first. */
+export async function endingAll<T>(work: (atEnd: (() => unknown)[]) => Promise<T>): Promise<T> {
+  const atEnd: (() => unknown)[] = [];
+  try {
+    return await unlessStopped(work(atEnd));
+  } finally {
+    for (const end of atEnd.reverse()) await end();
+  }
+}

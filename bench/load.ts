@@ -11,13 +11,14 @@ import { City, MANHATTAN } from '../src/sim/city.ts';
 import { Fleet, type SentFix } from '../src/sim/fleet.ts';
 import { memberSeed, pick, seededRandom } from '../src/sim/random.ts';
 import { startServer } from '../src/sim/server-process.ts';
+import { unlessStopped } from './interrupt.ts';
 import { descendants, type Usage, usageOf } from './process-usage.ts';
 import { Samples } from './samples.ts';
 import { count, machine, milliseconds, table } from './table.ts';
 import { verify } from './verify.ts';
 import { type Circle, Watcher } from './watcher.ts';
 
-const HELP = `Drivers move on a street grid and watchers watch circles, all over sockets to a real server
+export const HELP = `Drivers move on a street grid and watchers watch circles, all over sockets to a real server
 in a process of its own: how long does a fix take to a watcher?
 
   npm run bench -- load [options]
@@ -48,10 +49,6 @@ const SHOWN = 10;
 
 /** Runs the bench. */
 export async function run(argv: readonly string[]): Promise<number> {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(HELP);
-    return 0;
-  }
   const options = readOptions(argv);
   const secret = randomBytes(32).toString('hex');
   const dataDir = await mkdtemp(join(tmpdir(), 'nearcast-load-'));
@@ -70,18 +67,14 @@ export async function run(argv: readonly string[]): Promise<number> {
     },
     () => undefined,
   );
-  const interrupted = new Promise<never>((_, reject) => {
-    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => reject(new Error(`stopped by ${signal}`)));
-  });
-  interrupted.catch(() => undefined);
   const ended = server.ended.then((code) => {
     throw new Error(`the server ended by itself, with exit code ${code}`);
   });
   ended.catch(() => undefined);
   const clients: Clients = { watchers: [], fleet: undefined };
   try {
-    const url = await Promise.race([server.ready, interrupted]);
-    return await Promise.race([measure(options, url, secret, server.pid, clients), ended, interrupted]);
+    const url = await unlessStopped(server.ready);
+    return await unlessStopped(Promise.race([measure(options, url, secret, server.pid, clients), ended]));
   } catch (error) {
     console.error((error as Error).message);
     return 1;

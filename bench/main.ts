@@ -1,9 +1,9 @@
-import { UsageError } from '../src/command-line.ts';
+import { runCommand } from '../src/command-line.ts';
 
 /** A bench: prints a table, and resolves to an exit code. */
 interface Bench {
   readonly about: string;
-  readonly load: () => Promise<{ run(argv: readonly string[]): Promise<number> }>;
+  readonly load: () => Promise<{ readonly HELP: string; run(argv: readonly string[]): Promise<number> }>;
 }
 
 const BENCHES: Readonly<Record<string, Bench>> = {
@@ -67,11 +67,6 @@ if (name === undefined || name === '--help' || name === '-h') {
   console.error(`There is no bench '${name}'.\n\n${HELP}`);
   process.exitCode = 64;
 } else {
-  try {
-    process.exitCode = await (await BENCHES[name].load()).run(argv);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(`${error.message}\nTry: npm run bench -- ${name} --help`);
-    process.exitCode = 64;
-  }
+  const { HELP: help, run } = await BENCHES[name].load();
+  await runCommand(help, argv, run);
 }

@@ -8,12 +8,12 @@ import { databaseOf, embeddedPlace, type Place, postgresPlace } from '../test/cr
 import { readTables } from '../test/crash/tables.ts';
 import { findPostgres, startPostgres, type TestPostgres } from '../test/support/postgres.ts';
 import { columns } from './columns.ts';
-import { unlessStopped } from './interrupt.ts';
+import { endingAll } from './interrupt.ts';
 import { OutageLoad, type Seen } from './outage-load.ts';
 import { usageOf } from './process-usage.ts';
 import { count, machine, milliseconds } from './table.ts';
 
-const HELP = `What those who drive, watch and ask notice when the database is away: drivers send at a steady rate, each fix
+export const HELP = `What those who drive, watch and ask notice when the database is away: drivers send at a steady rate, each fix
 to be acknowledged, watchers watch, nearby is asked, before, while the database is away, and after.
 
   npm run bench -- outage [options]
@@ -75,21 +75,14 @@ interface Run {
 
 /** Runs the bench. */
 export async function run(argv: readonly string[]): Promise<number> {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(HELP);
-    return 0;
-  }
   const options = readOptions(argv);
   let faults = 0;
   for (const away of options.away) {
-    const atEnd: (() => unknown)[] = [];
     try {
-      faults += await unlessStopped(measure(away, options, atEnd));
+      faults += await endingAll((atEnd) => measure(away, options, atEnd));
     } catch (error) {
       console.error(`${away}: ${(error as Error).message}`);
       return 1;
-    } finally {
-      for (const end of atEnd.reverse()) await end();
     }
   }
   return faults === 0 ? 0 : 1;

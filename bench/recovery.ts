@@ -7,7 +7,7 @@ import { EmbeddedDatabase } from '../src/store/embedded.ts';
 import { createDatabase, findPostgres, startPostgres } from '../test/support/postgres.ts';
 import { Child } from './child.ts';
 import { columns } from './columns.ts';
-import { unlessStopped } from './interrupt.ts';
+import { endingAll } from './interrupt.ts';
 import { descendants, usageOf } from './process-usage.ts';
 import { fill } from './recovery-fill.ts';
 import type { Placing, Reading, RecoveryPart, RecoveryPartsOptions } from './recovery-parts.ts';
@@ -15,7 +15,7 @@ import { type Start, timeStart } from './recovery-start.ts';
 import { median } from './rounds.ts';
 import { count, machine } from './table.ts';
 
-const HELP = `Starting with many drivers in the database: how long until the server is ready, and what takes the time?
+export const HELP = `Starting with many drivers in the database: how long until the server is ready, and what takes the time?
 
   npm run bench -- recovery [options]
 
@@ -48,20 +48,13 @@ interface Run extends Start, Reading, Placing {
 
 /** Runs the bench. */
 export async function run(argv: readonly string[]): Promise<number> {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(HELP);
-    return 0;
-  }
   const options = readOptions(argv);
-  const atEnd: (() => unknown)[] = [];
   try {
-    await unlessStopped(measure(options, atEnd));
+    await endingAll((atEnd) => measure(options, atEnd));
     return 0;
   } catch (error) {
     console.error((error as Error).message);
     return 1;
-  } finally {
-    for (const end of atEnd.reverse()) await end();
   }
 }
 

@@ -12,7 +12,7 @@ import type { RestServerOptions } from './rest-server.ts';
 import { Samples } from './samples.ts';
 import { count, machine } from './table.ts';
 
-const HELP = `GET /v1/drivers/nearby over HTTP, next to a bare Fastify route that sends bodies of the same bytes:
+export const HELP = `GET /v1/drivers/nearby over HTTP, next to a bare Fastify route that sends bodies of the same bytes:
 what is left of Fastify's speed?
 
   npm run bench -- rest [options]
@@ -37,10 +37,6 @@ const PROFILE = 3;
 
 /** Runs the bench. */
 export async function run(argv: readonly string[]): Promise<number> {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(HELP);
-    return 0;
-  }
   const options = readOptions(argv);
   const servers: RestServer[] = [];
   const start = async (serverOptions: RestServerOptions) => {

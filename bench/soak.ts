@@ -16,7 +16,7 @@ import { LINE_HEADS, lineOf, report, type Sample } from './soak-report.ts';
 import { SoakSampler } from './soak-sampler.ts';
 import { Watcher } from './watcher.ts';
 
-const HELP = `Everything that clients do, at a steady rate and for long, to a real server in a process of its own: does
+export const HELP = `Everything that clients do, at a steady rate and for long, to a real server in a process of its own: does
 anything grow that should not?
 
   npm run bench -- soak [options]
@@ -43,10 +43,6 @@ const CIRCLE_RADII = [250, 500, 1000, 2000];
 
 /** Runs the bench. */
 export async function run(argv: readonly string[]): Promise<number> {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(HELP);
-    return 0;
-  }
   const { values, number } = readArguments(argv, {
     values: ['minutes', 'drivers', 'watchers', 'every', 'seed', 'database-url'],
   });

@@ -3,8 +3,6 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { Box } from '../../src/geo/box.ts';
 import { Circle } from '../../src/geo/circle.ts';
 import { FleetReader } from '../../src/store/fleet-reader.ts';
-import { ensureFleetRole } from '../../src/store/fleet-role.ts';
-import { migrate } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/open.ts';
 import { StorePool } from '../../src/store/pool.ts';
 import { PostgisStore } from '../../src/store/postgis.ts';
@@ -18,6 +16,7 @@ import { describeWith } from '../support/services.ts';
 import { coldContract } from './cold-contract.ts';
 import { conditionsOf, driversAt, FRESH, NOW } from './cold-fleet.ts';
 import { cutOffsContract } from './cut-offs-contract.ts';
+import { fleetDatabase } from './fleet-database.ts';
 import { heardPool } from './heard-pool.ts';
 import { positions, row } from './rows.ts';
 import { Truth } from './truth.ts';
@@ -32,10 +31,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'the latest positions on
   afterAll(() => postgres?.stop(), 30_000);
 
   const open = async (name: string) => {
-    const connectionString = await createDatabase(postgres, name);
-    await migrate({ connectionString });
-    expect(await ensureFleetRole({ connectionString })).toBeUndefined();
-    const truth = await Truth.connect({ connectionString });
+    const { connectionString, truth } = await fleetDatabase(postgres, name);
     const pool = new StorePool({ connectionString });
     return { connectionString, truth, pool, store: new PostgisStore(pool) };
   };

@@ -1,17 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FixReader } from '../../src/store/fix-reader.ts';
-import { ensureFleetRole } from '../../src/store/fleet-role.ts';
-import { migrate } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/open.ts';
 import { StorePool } from '../../src/store/pool.ts';
 import { PostgisTracks } from '../../src/store/postgis-tracks.ts';
 import { createDatabase, findPostgres, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { startServer } from '../support/server.ts';
 import { describeWith } from '../support/services.ts';
+import { fleetDatabase } from './fleet-database.ts';
 import { heardPool } from './heard-pool.ts';
 import { keepBySql, makePartitions } from './kept-in-sql.ts';
 import { MIDNIGHT, tracksContract } from './tracks-contract.ts';
-import { Truth } from './truth.ts';
 
 const DAY = 86_400_000;
 
@@ -23,10 +21,7 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'tracks on a PostgreSQL 
   afterAll(() => postgres?.stop(), 30_000);
 
   const open = async (name: string) => {
-    const connectionString = await createDatabase(postgres, name);
-    await migrate({ connectionString });
-    expect(await ensureFleetRole({ connectionString })).toBeUndefined();
-    const truth = await Truth.connect({ connectionString });
+    const { connectionString, truth } = await fleetDatabase(postgres, name);
     await makePartitions(truth);
     return { connectionString, truth, pool: new StorePool({ connectionString }, { connectTimeout: 2_000 }) };
   };
