@@ -159,7 +159,12 @@ describeWith('redis-server', findRedis(), 'on a Redis server', (bin) => {
     await drained(stream);
     // What it had been given before, and the newest of the rest.
     expect(timesOf(await told(), 'a')).toEqual([0, ...Array.from({ length: 30 }, (_, n) => 270 + n)]);
-    expect(said).toEqual(['dropping', 'back without 810']);
+    // It is back once it is quick, which on a busy machine may not be with what waited.
+    const back = async () => {
+      if (said.length < 2) await store.write(positions([row('last')]));
+      return said;
+    };
+    await expect.poll(back, { timeout: 10_000 }).toEqual(['dropping', 'back without 810']);
   });
 
   test('what the server refuses is told in its words, and is there when it does no longer', async () => {

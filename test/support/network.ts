@@ -12,6 +12,8 @@ interface Link {
 
 /** A network between clients and a server, with real connections on both sides, that can be made bad. */
 export class Network {
+  /** Connections so far. */
+  joined = 0;
   readonly port: number;
   readonly #server: Server;
   readonly #links = new Set<Link>();
@@ -75,6 +77,7 @@ export class Network {
   #join(link: Link): void {
     const { down, up } = link;
     this.#links.add(link);
+    this.joined++;
     down.setNoDelay();
     up.setNoDelay();
     this.#forward(up, down, this.#rate);
