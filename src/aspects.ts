@@ -1,6 +1,6 @@
 import type { Position } from './fix.ts';
 import type { Fleet, OnRemoved } from './fleet.ts';
-import { type Sight, told } from './sight.ts';
+import { isPlain, type Sight, told } from './sight.ts';
 import type { Driver } from './subscriptions/driver.ts';
 
 /** An aspect that nobody watches or asks about for so long is let go of, milliseconds. */
@@ -81,7 +81,7 @@ export class Aspects {
 
   /** The fleet as it shows itself to a sight, but for the sight's bounds. */
   seenBy(sight: Sight): Fleet {
-    if (sight.precision === undefined && sight.driverId === undefined) return this.whole;
+    if (isPlain(sight)) return this.whole;
     const aspect = this.#ask(sight);
     for (const _ of rest(aspect));
     return aspect.fleet;
@@ -93,7 +93,7 @@ export class Aspects {
    * @returns what is to be gone through; nothing must be asked before its end. `undefined` when there is nothing to do
    */
   prepare(sight: Sight): Iterable<void> | undefined {
-    if (sight.precision === undefined && sight.driverId === undefined) return undefined;
+    if (isPlain(sight)) return undefined;
     const aspect = this.#ask(sight);
     return aspect.beginning && rest(aspect);
   }

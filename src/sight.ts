@@ -13,6 +13,11 @@ export interface Sight {
   readonly driverId?: string;
 }
 
+/** Whether a sight shows everybody of its fleet where they are, as far as its bounds go. */
+export function isPlain({ precision, driverId }: Sight): boolean {
+  return precision === undefined && driverId === undefined;
+}
+
 /** Whether two sights show the same. */
 export function isSameSight(a: Sight, b: Sight): boolean {
   return (

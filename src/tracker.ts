@@ -42,7 +42,7 @@ export interface Peers {
    */
   accepted(fleet: string, driver: Driver, before: number): void;
   /** A fix was received that moves nothing. */
-  heard(fleet: string, driver: Driver, at: number): void;
+  heard(fleet: string, driver: Driver): void;
   /** When a fix that comes now is received: later than its driver went off duty. @param now epoch milliseconds */
   receivedAt(fleet: string, driverId: string, now: number): number;
   /** A driver went off duty. @param at epoch milliseconds; nothing of it that was received until then counts */
@@ -183,7 +183,7 @@ export class Tracker implements Reads {
     const timestamp = fix.timestamp ?? stamp(now, known);
     if (known !== undefined && timestamp < known.position.timestamp) {
       fleet.whole.heard(known, now);
-      this.#peers?.heard(fleetName, known, now);
+      this.#peers?.heard(fleetName, known);
       // What it did not say of itself then is not known; that it is as now is likelier than that there was nothing to say.
       const attributes = fix.attributes ?? known.position.attributes;
       this.#writer.writeLate({ ...fix, timestamp, attributes, receivedAt: now, fleet: fleetName }, onStored);
@@ -192,7 +192,7 @@ export class Tracker implements Reads {
     // Of one that the store rejected there is nothing yet to be a duplicate of.
     if (known !== undefined && timestamp === known.position.timestamp && !known.rejected) {
       fleet.whole.heard(known, now);
-      this.#peers?.heard(fleetName, known, now);
+      this.#peers?.heard(fleetName, known);
       if (this.#peers !== undefined && known.term === 0) {
         // Another instance accepted it, which may be gone before it is stored there: from now on this one answers for it.
         this.#peers.accepted(fleetName, known, fleet.whole.cellHigh(known));
@@ -245,9 +245,9 @@ export class Tracker implements Reads {
     return this.#fleet(name);
   }
 
-  /** The same; `undefined` when nothing is known of it. */
-  knownFleet(name: string): Aspects | undefined {
-    return this.#fleets.get(name);
+  /** The whole of a fleet; `undefined` when nothing is known of it. */
+  knownFleet(name: string): Fleet | undefined {
+    return this.#fleets.get(name)?.whole;
   }
 
   /** The cursor of an answer that was not given from memory: it leads to a full snapshot. */

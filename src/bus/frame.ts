@@ -46,11 +46,11 @@ export interface FrameSink {
   position(position: Position): void;
   /** The first of a new owner. @param before the lease key of the driver's last cell; −1: there was none */
   adopted(position: Position, before: number): void;
-  /** Something was received of a driver that moved nothing. @param at epoch milliseconds */
-  heard(driverId: string, at: number): void;
+  /** Something was received of a driver that moved nothing. */
+  heard(driverId: string): void;
   /** A driver went off duty. @param at epoch milliseconds */
   removed(driverId: string, at: number): void;
-  /** How far a publisher's sequence is on the channel of a cell. @param cell lease key; −1: on the fleet's own channel */
+  /** How far a publisher's sequence is on the channel of a cell. @param cell lease key */
   beat(cell: number, seq: number): void;
   /** Something on this channel may have reached nobody. */
   lost(): void;
@@ -74,10 +74,6 @@ export class FrameWriter {
     return this.#end;
   }
 
-  get isEmpty(): boolean {
-    return this.#end === HEADER;
-  }
-
   position(position: Position): void {
     this.#position(POSITION, position);
   }
@@ -88,12 +84,18 @@ export class FrameWriter {
     this.#end += 4;
   }
 
-  heard(driverId: string, at: number): void {
-    this.#moment(HEARD, driverId, at);
+  heard(driverId: string): void {
+    this.#reserve(MOST + 3 * driverId.length);
+    this.#view.setUint8(this.#end++, HEARD);
+    this.#text(driverId);
   }
 
   removed(driverId: string, at: number): void {
-    this.#moment(REMOVED, driverId, at);
+    this.#reserve(MOST + 3 * driverId.length);
+    this.#view.setUint8(this.#end, REMOVED);
+    this.#view.setFloat64(this.#end + 1, at, true);
+    this.#end += 9;
+    this.#text(driverId);
   }
 
   beat(cell: number, seq: number): void {
@@ -164,14 +166,6 @@ export class FrameWriter {
     return field | (field << WIDE);
   }
 
-  #moment(kind: number, driverId: string, at: number): void {
-    this.#reserve(MOST + 3 * driverId.length);
-    this.#view.setUint8(this.#end, kind);
-    this.#view.setFloat64(this.#end + 1, at, true);
-    this.#end += 9;
-    this.#text(driverId);
-  }
-
   #text(text: string): void {
     const start = this.#end + 2;
     const length = this.#buffer.write(text, start);
@@ -236,20 +230,18 @@ class FrameReader {
         sink.adopted(position, before);
         return;
       }
-      case HEARD: {
-        const at = this.#moment();
-        sink.heard(this.#driverId(), at);
+      case HEARD:
+        sink.heard(this.#driverId());
         return;
-      }
       case REMOVED: {
-        const at = this.#moment();
+        const at = whole(this.#view.getFloat64(this.#skip(8), true));
         sink.removed(this.#driverId(), at);
         return;
       }
       case BEAT: {
         const start = this.#skip(12);
         const cell = this.#view.getInt32(start, true);
-        if (cell < -1) throw new FrameError('A frame has a cell that is none');
+        if (cell < 0) throw new FrameError('A frame has a cell that is none');
         sink.beat(cell, whole(this.#view.getFloat64(start + 4, true)));
         return;
       }
@@ -287,10 +279,6 @@ class FrameReader {
     const value = isWide ? this.#view.getFloat64(start, true) : this.#view.getFloat32(start, true);
     if (!Number.isFinite(value)) throw new FrameError('A frame has a number that is none');
     return value;
-  }
-
-  #moment(): number {
-    return whole(this.#view.getFloat64(this.#skip(8), true));
   }
 
   #driverId(): string {

@@ -27,17 +27,10 @@ export class RedisNode {
     this.address = address;
     const onMoved = (client: RedisClient) => listener.onMoved(client, address);
     this.publisher = new RedisPublisher(address, settings, isCluster ? checkCluster : checkSingle, {
-      onChange: () => listener.onChange(),
-      onUnsent: (channel) => listener.onUnsent(channel),
+      ...listener,
       onMoved,
     });
-    this.subscriber = new RedisSubscriber(address, settings, isCluster ? slotOf : inOneGroup, {
-      onMessage: (channel, data) => listener.onMessage(channel, data),
-      onOpened: (channels) => listener.onOpened(channels),
-      onLost: (channels) => listener.onLost(channels),
-      onChange: () => listener.onChange(),
-      onMoved,
-    });
+    this.subscriber = new RedisSubscriber(address, settings, isCluster ? slotOf : inOneGroup, { ...listener, onMoved });
   }
 
   /** Whether it takes messages, and all that is wanted of it is subscribed. */

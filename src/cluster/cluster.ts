@@ -90,12 +90,11 @@ export class Cluster implements Peers, Waits, Hearer {
   readonly #knowledge: Knowledge;
   readonly #cutOffs: CutOffWatch | undefined;
   #tracker: Tracker | undefined;
-  #loader: Loader | undefined;
   #told: Told[] = [];
   /** Who went off duty in this turn, of which the same is so. */
   #toldRemoved: { readonly leases: FleetLeases; readonly driverId: string; readonly at: number }[] = [];
   /** Of whom something was received that moved nothing, since the last tick. */
-  readonly #heard = new Map<FleetLeases, Map<string, number>>();
+  readonly #heard = new Map<FleetLeases, Set<string>>();
   #beatAt = Number.NEGATIVE_INFINITY;
   #cancel: (() => void) | undefined;
 
@@ -118,7 +117,7 @@ export class Cluster implements Peers, Waits, Hearer {
       onMoved: (leases, driver, key) => this.#noteMove(leases, driver, key),
     });
     this.#meetings = new Meetings(store, this.stats, clock, {
-      asked: (fleet) => this.tracker.knownFleet(fleet)?.whole.revision ?? 0,
+      asked: (fleet) => this.tracker.knownFleet(fleet)?.revision ?? 0,
       found: (fleet, position, revision) => {
         const leases = this.leases.of(fleet);
         if (this.#knowledge.learnStored(leases, position, 0, revision))
@@ -128,6 +127,13 @@ export class Cluster implements Peers, Waits, Hearer {
         this.#knowledge.missing(this.leases.of(fleet), driverId, askedAt, revision),
     });
     this.#cutOffs = options.cutOffs && new CutOffWatch(options.cutOffs, publisher, clock.now, () => this.#onCutOff());
+    const learner = {
+      learn: (leases: FleetLeases, position: Position, revision: number) =>
+        this.#knowledge.learnStored(leases, position, FRESH, revision),
+      isOwn: (leases: FleetLeases, driver: Driver) => this.#knowledge.isOwn(leases, driver),
+      stored: () => this.#stored(),
+    };
+    const loader = new Loader(store, () => this.tracker, learner, clock.now, this.#ttl);
     this.leases = new Leases({
       bus,
       hearsAll: () => this.#hearsAll,
@@ -136,14 +142,14 @@ export class Cluster implements Peers, Waits, Hearer {
       stats: this.stats,
       idleTime,
       random,
-      load: (leases, cells) => (this.#loader as Loader).load(leases, cells),
+      load: (leases, cells) => loader.load(leases, cells),
       onFailed: (error) => this.#options.onTrouble?.('positions could not be read; it is tried again', error),
       isEmpty: (leases, lease) => {
-        const fleet = this.#tracker?.knownFleet(leases.name)?.whole;
+        const fleet = this.#tracker?.knownFleet(leases.name);
         return fleet === undefined || lease.driversOf(fleet).length === 0;
       },
       onDropped: (leases, lease) => {
-        const fleet = this.#tracker?.knownFleet(leases.name)?.whole;
+        const fleet = this.#tracker?.knownFleet(leases.name);
         if (fleet === undefined) return;
         for (const driver of lease.driversOf(fleet)) {
           // What this instance accepted may not be stored yet, and then nobody else knows it.
@@ -171,16 +177,6 @@ export class Cluster implements Peers, Waits, Hearer {
   /** Begins to look after things. @param tracker is kept up to date */
   start(tracker: Tracker): void {
     this.#tracker = tracker;
-    const learn = (leases: FleetLeases, position: Position, revision: number) =>
-      this.#knowledge.learnStored(leases, position, FRESH, revision);
-    const isOwn = (leases: FleetLeases, driver: Driver) => this.#knowledge.isOwn(leases, driver);
-    this.#loader = new Loader(
-      this.#options.store,
-      tracker,
-      { learn, isOwn, stored: () => this.#stored() },
-      this.#now,
-      this.#ttl,
-    );
     const tick = () => {
       this.#cancel = this.#clock.after(TICK, tick);
       this.#tick();
@@ -201,7 +197,7 @@ export class Cluster implements Peers, Waits, Hearer {
 
   /** Whether memory knows where a driver is now, as far as is known. */
   isKnown(fleet: string, driverId: string): boolean {
-    const driver = this.tracker.knownFleet(fleet)?.whole.drivers.get(driverId);
+    const driver = this.tracker.knownFleet(fleet)?.drivers.get(driverId);
     return driver !== undefined && this.#knowledge.isCurrent(this.leases.of(fleet), driver);
   }
 
@@ -223,7 +219,7 @@ export class Cluster implements Peers, Waits, Hearer {
    */
   meet(fleet: string, driverIds: Iterable<string>): Promise<void> | undefined {
     const leases = this.leases.of(fleet);
-    const known = this.tracker.knownFleet(fleet)?.whole.drivers;
+    const known = this.tracker.knownFleet(fleet)?.drivers;
     let strangers: Set<string> | undefined;
     for (const driverId of driverIds) {
       const driver = known?.get(driverId);
@@ -263,14 +259,14 @@ export class Cluster implements Peers, Waits, Hearer {
     this.#noteMove(leases, driver, key);
   }
 
-  heard(fleet: string, driver: Driver, at: number): void {
+  heard(fleet: string, driver: Driver): void {
     const leases = this.leases.of(fleet);
     let heard = this.#heard.get(leases);
     if (heard === undefined) {
-      heard = new Map();
+      heard = new Set();
       this.#heard.set(leases, heard);
     }
-    heard.set(driver.id, at);
+    heard.add(driver.id);
   }
 
   receivedAt(fleet: string, driverId: string, now: number): number {
@@ -301,7 +297,7 @@ export class Cluster implements Peers, Waits, Hearer {
   }
 
   onAdopted(leases: FleetLeases, position: Position, before: number): void {
-    const fleet = this.tracker.knownFleet(leases.name)?.whole;
+    const fleet = this.tracker.knownFleet(leases.name);
     const driver = fleet?.drivers.get(position.driverId);
     const last = fleet === undefined || driver === undefined ? -1 : leaseOf(fleet.cellHigh(driver));
     const wasOwn = driver !== undefined && this.#knowledge.isOwn(leases, driver);
@@ -317,7 +313,7 @@ export class Cluster implements Peers, Waits, Hearer {
   }
 
   onHeard(leases: FleetLeases, driverId: string): void {
-    const fleet = this.tracker.knownFleet(leases.name)?.whole;
+    const fleet = this.tracker.knownFleet(leases.name);
     const driver = fleet?.drivers.get(driverId);
     if (driver !== undefined) fleet?.heard(driver, this.#now());
   }
@@ -326,7 +322,7 @@ export class Cluster implements Peers, Waits, Hearer {
     if (!leases.remove(driverId, at)) return;
     // What this instance accepted of it may still be on its way to the store; and who told this may be gone before it is stored.
     this.#writer.remove({ fleet: leases.name, driverId }, at);
-    const fleet = this.tracker.knownFleet(leases.name)?.whole;
+    const fleet = this.tracker.knownFleet(leases.name);
     const driver = fleet?.drivers.get(driverId);
     if (fleet === undefined || driver === undefined || driver.position.receivedAt > at) return;
     fleet.remove(driver, 'offline');
@@ -370,7 +366,7 @@ export class Cluster implements Peers, Waits, Hearer {
 
   /** What this instance accepted of a driver has to be stored, if it is to mean something that the store has nothing. */
   #written(leases: FleetLeases, driverIds: Iterable<string>): Promise<void> | undefined {
-    const drivers = this.tracker.knownFleet(leases.name)?.whole.drivers;
+    const drivers = this.tracker.knownFleet(leases.name)?.drivers;
     for (const driverId of driverIds) if ((drivers?.get(driverId)?.term ?? 0) > 0) return this.#stored();
     return undefined;
   }
@@ -385,7 +381,7 @@ export class Cluster implements Peers, Waits, Hearer {
     }
     // Fixes that waited for the same answer are judged first.
     await new Promise(setImmediate);
-    const fleet = this.tracker.knownFleet(leases.name)?.whole;
+    const fleet = this.tracker.knownFleet(leases.name);
     for (const driverId of driverIds) {
       const driver = fleet?.drivers.get(driverId);
       if (driver?.term === 0 && !this.#knowledge.concerns(leases, driver.position)) fleet?.remove(driver, 'left');
@@ -421,7 +417,7 @@ export class Cluster implements Peers, Waits, Hearer {
       this.leases.onDown();
       return;
     }
-    for (const leases of this.leases.fleets) this.leases.missed({ leases, sequences: leases.sequences }, 'return');
+    for (const leases of this.leases.fleets) this.leases.missed({ leases }, 'return');
   }
 
   /** A driver is in a cell now. */
@@ -442,7 +438,7 @@ export class Cluster implements Peers, Waits, Hearer {
       if (error !== undefined || this.#steady() - since < SLOW_COMMIT) return;
       for (const { leases, driverId, at } of removed) this.#outgoing.removed(leases, driverId, at);
       for (const { leases, driver, key, from, isAdopted } of told) {
-        const known = this.tracker.knownFleet(leases.name)?.whole;
+        const known = this.tracker.knownFleet(leases.name);
         // Of one that was taken over another instance tells. The bus may have been away, so that this one is not sure of it.
         if (known?.drivers.get(driver.id) !== driver || driver.term === 0) continue;
         // Where it is now, also to those who would still have it in a cell that it left.
@@ -461,11 +457,11 @@ export class Cluster implements Peers, Waits, Hearer {
     this.leases.tick();
     this.interest.tick();
     for (const [leases, heard] of this.#heard) {
-      const fleet = this.tracker.knownFleet(leases.name)?.whole;
-      for (const [driverId, at] of heard) {
+      const fleet = this.tracker.knownFleet(leases.name);
+      for (const driverId of heard) {
         const driver = fleet?.drivers.get(driverId);
         if (fleet === undefined || driver === undefined) continue;
-        this.#outgoing.heard(leases, leaseOf(fleet.cellHigh(driver)), driverId, at);
+        this.#outgoing.heard(leases, leaseOf(fleet.cellHigh(driver)), driverId);
       }
     }
     this.#heard.clear();

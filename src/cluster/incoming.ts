@@ -102,8 +102,8 @@ export class Incoming implements BusListener, FrameSink {
   begin(publisher: string, seq: number): boolean {
     if (publisher === this.#publisher) return false;
     this.#from = publisher;
-    const subject = this.#subject as Subject;
-    if (!subject.sequences.heard(publisher, seq)) this.lost();
+    const { leases, lease } = this.#subject as Subject;
+    if (!(lease ?? leases).sequences.heard(publisher, seq)) this.lost();
     return true;
   }
 
@@ -128,7 +128,7 @@ export class Incoming implements BusListener, FrameSink {
     if (!isLease(key)) return;
     const lease = leases.leases.get(key);
     if (lease === undefined) this.#hearer.onStrange(leases, key);
-    else this.#leases.subject(lease.channel)?.sequences.claimed(this.#from, seq, this.#now());
+    else lease.sequences.claimed(this.#from, seq, this.#now());
   }
 
   lost(): void {

@@ -159,7 +159,7 @@ export class Interest {
 
   /** Something may have been missed of a fleet: where those are who are followed, and in which cells anybody is. */
   lookAgain(leases: FleetLeases): void {
-    for (const driverId of leases.follows.keys()) this.#lookFor(leases, driverId);
+    for (const driverId of leases.follows.keys()) this.#options.lookFor(leases, driverId);
     if (leases.isWhole) void this.#survey(leases).catch(() => {});
   }
 
@@ -194,7 +194,7 @@ export class Interest {
       const driver = this.#driver(leases, followed);
       if (driver !== undefined) this.#goAfter(leases, follow, driver);
       // It may have gone to where nobody looked until now.
-      else this.#lookFor(leases, followed);
+      else this.#options.lookFor(leases, followed);
       if (isWhole) this.#takeWhole(leases);
       return { sight, leases, cells: [], follow, isWhole };
     }
@@ -247,10 +247,6 @@ export class Interest {
     this.#give(before);
   }
 
-  #lookFor(leases: FleetLeases, driverId: string): void {
-    this.#options.lookFor(leases, driverId);
-  }
-
   #readyCells(leases: FleetLeases, cells: Cells): Promise<unknown> | undefined {
     if (cells !== undefined) return this.#leases.ready(leases, cells);
     leases.wholeAskedAt = this.#options.now();
@@ -300,7 +296,7 @@ export class Interest {
       leases.isWhole = false;
       throw error;
     }
-    const fleet = this.#options.tracker().knownFleet(leases.name)?.whole;
+    const fleet = this.#options.tracker().knownFleet(leases.name);
     if (fleet === undefined) return;
     // Those of whom the store does not know yet.
     for (const driver of fleet.drivers.values()) this.#leases.take(leases, leaseOf(fleet.cellHigh(driver)));
@@ -313,7 +309,7 @@ export class Interest {
   }
 
   #driver(leases: FleetLeases, driverId: string): Driver | undefined {
-    return this.#options.tracker().knownFleet(leases.name)?.whole.drivers.get(driverId);
+    return this.#options.tracker().knownFleet(leases.name)?.drivers.get(driverId);
   }
 
   #around(sight: Sight, area: Area, { position: { lat, lng } }: Driver): Cells {

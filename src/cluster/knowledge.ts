@@ -63,7 +63,7 @@ export class Knowledge {
    */
   learnNews(leases: FleetLeases, position: Position): number | undefined {
     if (leases.isRemoved(position.driverId, position.receivedAt)) return undefined;
-    const known = this.#options.tracker().knownFleet(leases.name)?.whole.drivers.get(position.driverId);
+    const known = this.#options.tracker().knownFleet(leases.name)?.drivers.get(position.driverId);
     if (known !== undefined && !isNewer(position, known.position, this.#options.ttl)) {
       if (known.position.timestamp === position.timestamp) {
         this.#options.tracker().fleet(leases.name).whole.heard(known, this.#options.now());
@@ -98,7 +98,7 @@ export class Knowledge {
       leases.hasLeft(position)
     )
       return false;
-    const known = this.#options.tracker().knownFleet(leases.name)?.whole.drivers.get(driverId);
+    const known = this.#options.tracker().knownFleet(leases.name)?.drivers.get(driverId);
     if (known !== undefined && !isNewer(position, known.position, this.#options.ttl)) {
       if (known.position.timestamp !== position.timestamp) {
         // An older one was accepted after a newer one: in between the driver went off duty.
@@ -128,7 +128,7 @@ export class Knowledge {
 
   /** The store holds nothing of a driver. */
   missing(leases: FleetLeases, driverId: string, askedAt: number, revision: number): void {
-    const fleet = this.#options.tracker().knownFleet(leases.name)?.whole;
+    const fleet = this.#options.tracker().knownFleet(leases.name);
     const driver = fleet?.drivers.get(driverId);
     if (fleet === undefined || driver === undefined || this.isOwn(leases, driver)) return;
     // Heard of since.

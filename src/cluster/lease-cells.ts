@@ -1,8 +1,7 @@
-import { toNormal } from '../geo/ecef.ts';
 import type { Region } from '../geo/region.ts';
-import { BASE_CELLS, cellName, childCell, isPentagon } from '../spatial/cell.ts';
+import { BASE_CELLS, cellName, eachDescendant } from '../spatial/cell.ts';
 import { cover } from '../spatial/cover.ts';
-import { indexOf } from '../spatial/point-index.ts';
+import { cellAt } from '../spatial/point-index.ts';
 
 /** H3 resolution of what is leased: cells of about 1,770 km², a city or a part of one. */
 export const LEASE_RESOLUTION = 4;
@@ -18,13 +17,11 @@ export function leaseOf(high: number): number {
   return (high & 0xfffff) >>> 1;
 }
 
-const normal = new Float64Array(3);
 const index = new Uint32Array(2);
 
 /** The lease of a place: degrees. */
 export function leaseAt(lat: number, lng: number): number {
-  toNormal(lat, lng, normal, 0);
-  indexOf(normal[0], normal[1], normal[2], index, 0);
+  cellAt(lat, lng, LEASE_RESOLUTION, index);
   return leaseOf(index[0]);
 }
 
@@ -53,21 +50,12 @@ export function nameOf(lease: number): string {
 export function leasesOf(region: Pick<Region, 'side'>): number[] | undefined {
   const { high, low, resolution } = cover(region, MAX_LEASES, LEASE_RESOLUTION);
   const leases: number[] = [];
-  for (let i = 0; i < high.length; i++) if (!descend(high[i], low[i], resolution[i], leases)) return undefined;
-  return leases;
-}
-
-/** Takes in the cells below a coarser one. @returns false: there are too many now */
-function descend(high: number, low: number, resolution: number, leases: number[]): boolean {
-  if (resolution === LEASE_RESOLUTION) return leases.push(leaseOf(high)) <= MAX_LEASES;
-  // Of the coarsest there are thousands.
-  if (7 ** (LEASE_RESOLUTION - resolution) > 2 * MAX_LEASES) return false;
-  const pentagon = isPentagon(high, low, resolution);
-  const child = new Uint32Array(2);
-  for (let digit = 0; digit < 7; digit++) {
-    if (pentagon && digit === 1) continue;
-    childCell(high, low, resolution + 1, digit, child);
-    if (!descend(child[0], child[1], resolution + 1, leases)) return false;
+  const add = (high: number) => void leases.push(leaseOf(high));
+  for (let i = 0; i < high.length; i++) {
+    // Of the coarsest there are thousands.
+    if (7 ** (LEASE_RESOLUTION - resolution[i]) > 2 * MAX_LEASES) return undefined;
+    eachDescendant(high[i], low[i], resolution[i], LEASE_RESOLUTION, add);
+    if (leases.length > MAX_LEASES) return undefined;
   }
-  return true;
+  return leases;
 }

@@ -1,4 +1,5 @@
 import { highOf, LEASE_RESOLUTION, LOW, nameOf } from './lease-cells.ts';
+import { Sequences } from './sequences.ts';
 
 /**
  * How well memory knows a cell: `opening` and `loading` until what is there was read once; `held` while it is told of all that
@@ -20,6 +21,7 @@ export class Lease {
   readonly channel: string;
   /** The cell's index, as h3-js writes it. */
   readonly cell: string;
+  readonly sequences = new Sequences();
   state: LeaseState = 'opening';
   /** How many need it; with none it goes once it is idle. */
   holds = 0;

@@ -3,7 +3,6 @@ import { DomainError } from '../errors.ts';
 import { FleetLeases } from './fleet-leases.ts';
 import { isReadTwice, Lease, type LoadReason } from './lease.ts';
 import { channelOf } from './outgoing.ts';
-import { Sequences } from './sequences.ts';
 import type { ClusterStats } from './stats.ts';
 
 /**
@@ -31,7 +30,6 @@ export interface Subject {
   readonly leases: FleetLeases;
   /** Absent: it is the fleet's own channel. */
   readonly lease?: Lease;
-  readonly sequences: Sequences;
 }
 
 export interface LeasesOptions {
@@ -96,7 +94,7 @@ export class Leases {
       const channel = `${this.#options.prefix}/${encodeURIComponent(fleet)}`;
       leases = new FleetLeases(fleet, channel, this.#now());
       this.#fleets.set(fleet, leases);
-      this.#subjects.set(channel, { leases, sequences: leases.sequences });
+      this.#subjects.set(channel, { leases });
       void this.#listen(leases);
     }
     leases.usedAt = this.#now();
@@ -114,7 +112,7 @@ export class Leases {
     if (lease === undefined) {
       lease = new Lease(key, channelOf(leases, key), this.#now());
       leases.leases.set(key, lease);
-      this.#subjects.set(lease.channel, { leases, lease, sequences: new Sequences() });
+      this.#subjects.set(lease.channel, { leases, lease });
       void this.#open(leases, lease);
     }
     return lease;
@@ -194,8 +192,7 @@ export class Leases {
     for (const leases of this.#fleets.values()) {
       leases.prune(now);
       for (const lease of leases.leases.values()) {
-        const subject = this.#subjects.get(lease.channel);
-        const missed = subject?.sequences.check(now);
+        const missed = lease.sequences.check(now);
         if (missed === 'gap') {
           this.#stats.gaps++;
           this.#doubt(leases, lease, 'gap');
@@ -206,7 +203,7 @@ export class Leases {
         if (lease.holds === 0 && !lease.isAwaited && !leases.isWhole) idle.push({ leases, lease });
       }
       const missed = leases.sequences.check(now);
-      if (missed !== undefined) this.missed({ leases, sequences: leases.sequences }, missed === 'gap' ? 'gap' : 'beat');
+      if (missed !== undefined) this.missed({ leases }, missed === 'gap' ? 'gap' : 'beat');
     }
     const idleTime = this.#options.idleTime ?? IDLE;
     let spare = MAX_IDLE;
@@ -306,7 +303,7 @@ export class Leases {
       const [first] = this.#toLoad;
       if (first === undefined) break;
       const [leases, waiting] = first;
-      const cells = [...take(waiting, MAX_CELLS)];
+      const cells = [...waiting.values().take(MAX_CELLS)];
       // Behind the others.
       this.#toLoad.delete(leases);
       if (waiting.size > cells.length) this.#toLoad.set(leases, waiting);
@@ -372,15 +369,6 @@ export class Leases {
     if (lease.loadedAt === 0 && lease.holds === 0 && !leases.isWhole) this.drop(leases, lease);
     else lease.schedule('gap', this.#now() + RETRY);
     this.#options.onFailed(error);
-  }
-}
-
-/** The first of many. */
-function* take<T>(all: Iterable<T>, count: number): Generator<T> {
-  let left = count;
-  for (const one of all) {
-    if (left-- === 0) return;
-    yield one;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Position } from '../fix.ts';
 import type { ColdPositions } from '../store/cold-positions.ts';
+import type { Driver } from '../subscriptions/driver.ts';
 import type { Tracker } from '../tracker.ts';
 import type { FleetLeases } from './fleet-leases.ts';
 import type { Lease } from './lease.ts';
@@ -20,7 +21,7 @@ export interface Learner {
    */
   learn(leases: FleetLeases, position: Position, revision: number): boolean;
   /** Whether this instance alone has been taking a driver's fixes. */
-  isOwn(leases: FleetLeases, driver: { readonly term: number }): boolean;
+  isOwn(leases: FleetLeases, driver: Driver): boolean;
   /** Resolves once all that this instance has accepted is stored. @throws {StoreUnavailable} */
   stored(): Promise<void>;
 }
@@ -28,13 +29,13 @@ export interface Learner {
 /** Brings memory up to date with what the store holds of some cells. */
 export class Loader {
   readonly #store: ColdPositions;
-  readonly #tracker: Tracker;
+  readonly #tracker: () => Tracker;
   readonly #learner: Learner;
   readonly #now: () => number;
   readonly #ttl: number;
 
   /** @param ttl milliseconds */
-  constructor(store: ColdPositions, tracker: Tracker, learner: Learner, now: () => number, ttl: number) {
+  constructor(store: ColdPositions, tracker: () => Tracker, learner: Learner, now: () => number, ttl: number) {
     this.#store = store;
     this.#tracker = tracker;
     this.#learner = learner;
@@ -52,7 +53,7 @@ export class Loader {
   async load(leases: FleetLeases, cells: readonly Lease[]): Promise<boolean> {
     const began = this.#now();
     const since = began - this.#ttl;
-    const before = this.#tracker.knownFleet(leases.name)?.whole;
+    const before = this.#tracker().knownFleet(leases.name);
     const revision = before?.revision ?? 0;
     const found = new Set<string>();
     const names = cells.map(({ cell }) => cell);
@@ -67,7 +68,7 @@ export class Loader {
         await new Promise(setImmediate);
       }
     }
-    const fleet = this.#tracker.knownFleet(leases.name)?.whole;
+    const fleet = this.#tracker().knownFleet(leases.name);
     // Nothing was known, so nobody can be there who is not.
     if (fleet === undefined || fleet !== before) return isEarly;
     const missing: string[] = [];
@@ -106,7 +107,7 @@ export class Loader {
         held.set(position.driverId, position);
       }
     }
-    const fleet = this.#tracker.knownFleet(leases.name)?.whole;
+    const fleet = this.#tracker().knownFleet(leases.name);
     for (const driverId of missing) {
       const driver = fleet?.drivers.get(driverId);
       if (fleet === undefined || driver === undefined || driver.revision > revision) continue;

@@ -1,8 +1,7 @@
 import { cellToLatLng } from 'h3-js';
 import { Circle } from '../geo/circle.ts';
-import { toNormal } from '../geo/ecef.ts';
-import { ancestor, cellBounds, cellName } from '../spatial/cell.ts';
-import { indexOf } from '../spatial/point-index.ts';
+import { cellBounds, cellName } from '../spatial/cell.ts';
+import { cellAt } from '../spatial/point-index.ts';
 import { leasesOf } from './lease-cells.ts';
 
 /** Circles are taken for those around the centre of their centre's cell at this resolution, some kilometres across. */
@@ -10,8 +9,6 @@ const RESOLUTION = 6;
 /** Then all are forgotten: a megabyte, or twenty where circles are as large as can be. */
 const MAX_REMEMBERED = 5_000;
 
-const normal = new Float64Array(3);
-const cell = new Uint32Array(2);
 const coarse = new Uint32Array(2);
 
 /**
@@ -24,9 +21,7 @@ export class NearbyCells {
   /** See {@link leasesOf}. */
   cellsOf({ lat, lng, radius }: Circle): readonly number[] | undefined {
     const size = Math.max(8, Math.ceil(Math.log2(radius + 1)));
-    toNormal(lat, lng, normal, 0);
-    indexOf(normal[0], normal[1], normal[2], cell, 0);
-    ancestor(cell[0], cell[1], RESOLUTION, coarse);
+    cellAt(lat, lng, RESOLUTION, coarse);
     const key = `${coarse[0]} ${coarse[1]} ${size}`;
     let cells = this.#known.get(key);
     if (cells === undefined && !this.#known.has(key)) {

@@ -61,9 +61,9 @@ export class Outgoing {
     this.#writer(this.#channel(leases, OF_FLEET))?.adopted(position, before);
   }
 
-  /** A fix that moves nothing was received of a driver that is in a cell. @param at epoch milliseconds */
-  heard(leases: FleetLeases, key: number, driverId: string, at: number): void {
-    this.#writer(this.#channel(leases, key))?.heard(driverId, at);
+  /** A fix that moves nothing was received of a driver that is in a cell. */
+  heard(leases: FleetLeases, key: number, driverId: string): void {
+    this.#writer(this.#channel(leases, key))?.heard(driverId);
   }
 
   /** A driver went off duty. @param at epoch milliseconds */

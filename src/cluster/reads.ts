@@ -5,7 +5,7 @@ import { distance } from '../geo/distance.ts';
 import { EVERYWHERE } from '../geo/everywhere.ts';
 import type { Region } from '../geo/region.ts';
 import type { CellPage } from '../pages.ts';
-import type { Sight } from '../sight.ts';
+import { isPlain, type Sight } from '../sight.ts';
 import type { ColdConditions, ColdPositions } from '../store/cold-positions.ts';
 import { StoreUnavailable } from '../store/store.ts';
 import { type Area, Around } from '../subscriptions/area.ts';
@@ -182,11 +182,6 @@ export class ClusterReads implements Reads {
   #driverAt(position: Position): Driver {
     return new Driver(NO_SLOT, position, this.#encode);
   }
-}
-
-/** Whether a sight shows everybody where they are. */
-function isPlain({ precision, driverId }: Sight): boolean {
-  return precision === undefined && driverId === undefined;
 }
 
 /** What a page is asked for: everywhere is no region. */

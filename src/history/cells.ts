@@ -1,11 +1,9 @@
-import { toNormal } from '../geo/ecef.ts';
 import type { Region } from '../geo/region.ts';
-import { ancestor, cellName, childCell, isPentagon } from '../spatial/cell.ts';
+import { cellName, eachDescendant } from '../spatial/cell.ts';
 import { cover } from '../spatial/cover.ts';
-import { indexOf } from '../spatial/point-index.ts';
+import { cellAt } from '../spatial/point-index.ts';
 import { HISTORY_RESOLUTION } from './replay-source.ts';
 
-const normal = new Float64Array(3);
 const halves = new Uint32Array(2);
 
 /**
@@ -13,9 +11,7 @@ const halves = new Uint32Array(2);
  * descends from. That is not always the cell that H3 finds for the place: near an edge its cells overlap.
  */
 export function historyCell(lat: number, lng: number): string {
-  toNormal(lat, lng, normal, 0);
-  indexOf(normal[0], normal[1], normal[2], halves, 0);
-  ancestor(halves[0], halves[1], HISTORY_RESOLUTION, halves);
+  cellAt(lat, lng, HISTORY_RESOLUTION, halves);
   return cellName(halves[0], halves[1]);
 }
 
@@ -35,20 +31,7 @@ export function historyCells(region: Region, max: number, leeway = 0): string[] 
   const count = resolution.reduce((sum, own) => sum + 7 ** (HISTORY_RESOLUTION - own), 0);
   if (count > max) return undefined;
   const cells: string[] = [];
-  for (let i = 0; i < high.length; i++) descend(high[i], low[i], resolution[i], cells);
+  const add = (high: number, low: number) => void cells.push(cellName(high, low));
+  for (let i = 0; i < high.length; i++) eachDescendant(high[i], low[i], resolution[i], HISTORY_RESOLUTION, add);
   return cells;
-}
-
-/** Adds what descends from a cell. */
-function descend(high: number, low: number, resolution: number, cells: string[]): void {
-  if (resolution === HISTORY_RESOLUTION) {
-    cells.push(cellName(high, low));
-    return;
-  }
-  const pentagon = isPentagon(high, low, resolution);
-  for (let digit = 0; digit < 7; digit++) {
-    if (pentagon && digit === 1) continue;
-    childCell(high, low, resolution + 1, digit, halves);
-    descend(halves[0], halves[1], resolution + 1, cells);
-  }
 }

@@ -103,6 +103,28 @@ export function isPentagon(high: number, low: number, resolution: number): boole
   return true;
 }
 
+/** Gives the cells of a resolution that descend from a cell of the same or a coarser one, in the order of their digits. */
+export function eachDescendant(
+  high: number,
+  low: number,
+  resolution: number,
+  finest: number,
+  visit: (high: number, low: number) => void,
+): void {
+  if (resolution === finest) {
+    visit(high, low);
+    return;
+  }
+  const pentagon = isPentagon(high, low, resolution);
+  for (let digit = 0; digit < 7; digit++) {
+    if (pentagon && digit === 1) continue;
+    childCell(high, low, resolution + 1, digit, child);
+    eachDescendant(child[0], child[1], resolution + 1, finest, visit);
+  }
+}
+
+const child = new Uint32Array(2);
+
 /** H3's distance between neighbouring cell centres at resolution 0, on the plane that touches the unit sphere. */
 export const UNIT = 0.381966011250105;
 

@@ -1,5 +1,6 @@
 import { cellToLatLng, getPentagons, latLngToCell } from 'h3-js';
-import { baseCell, MAX_RESOLUTION, splitCell, UNIT } from './cell.ts';
+import { toNormal } from '../geo/ecef.ts';
+import { ancestor, baseCell, MAX_RESOLUTION, splitCell, UNIT } from './cell.ts';
 
 // H3's index of a point at resolution 15, worked out here, since every update needs one: h3-js takes more than a
 // microsecond for it, most of it for a string. The method is H3's own (F. Sahr, *Geodesic Discrete Global Grid Systems*,
@@ -216,4 +217,16 @@ function askH3(
       return;
     }
   }
+}
+
+const normal = new Float64Array(3);
+
+/**
+ * The cell of a resolution that the index of a place (degrees) at resolution 15 descends from, in two halves. That is not always
+ * the cell that H3 finds for the place: near an edge its cells overlap.
+ */
+export function cellAt(lat: number, lng: number, resolution: number, out: Uint32Array): void {
+  toNormal(lat, lng, normal, 0);
+  indexOf(normal[0], normal[1], normal[2], out, 0);
+  ancestor(out[0], out[1], resolution, out);
 }

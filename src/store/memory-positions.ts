@@ -2,11 +2,11 @@ import { compareIds } from '../compare-ids.ts';
 import type { Position } from '../fix.ts';
 import type { Circle } from '../geo/circle.ts';
 import { distance } from '../geo/distance.ts';
-import { toEcef, toNormal } from '../geo/ecef.ts';
+import { toEcef } from '../geo/ecef.ts';
 import type { Region } from '../geo/region.ts';
 import type { CellPage } from '../pages.ts';
-import { ancestor, cellName, MAX_RESOLUTION } from '../spatial/cell.ts';
-import { indexOf } from '../spatial/point-index.ts';
+import { cellName, MAX_RESOLUTION } from '../spatial/cell.ts';
+import { cellAt } from '../spatial/point-index.ts';
 import { rangeOf } from './cell-ranges.ts';
 import type { ColdConditions, ColdNearby, ColdPage, ColdPositions } from './cold-positions.ts';
 import { toPosition } from './memory-tracks.ts';
@@ -120,8 +120,6 @@ function isIn(region: Region, { lat, lng }: Position): boolean {
 
 /** The cell of a resolution that a position's index at resolution 15 descends from. */
 function cellOf({ lat, lng }: Position, resolution: number): string {
-  toNormal(lat, lng, place, 0);
-  indexOf(place[0], place[1], place[2], halves, 0);
-  ancestor(halves[0], halves[1], resolution, halves);
+  cellAt(lat, lng, resolution, halves);
   return cellName(halves[0], halves[1]);
 }

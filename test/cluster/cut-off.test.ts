@@ -23,7 +23,7 @@ function accept({ tracker, clock }: Member, lng: number): void {
 
 /** Where memory has the driver, which is what those who watch were told. */
 function seenBy({ tracker }: Member): number | undefined {
-  return tracker.knownFleet(FLEET)?.whole.drivers.get('d')?.position.lng;
+  return tracker.knownFleet(FLEET)?.drivers.get('d')?.position.lng;
 }
 
 async function setUp() {

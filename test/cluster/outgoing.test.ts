@@ -34,7 +34,7 @@ class Wire {
       },
       position: ({ driverId }) => records.push(['position', driverId]),
       adopted: ({ driverId }, before) => records.push(['adopted', driverId, before]),
-      heard: (driverId, at) => records.push(['heard', driverId, at]),
+      heard: (driverId) => records.push(['heard', driverId]),
       removed: (driverId, at) => records.push(['removed', driverId, at]),
       beat: (cell, count) => records.push(['beat', cell, count]),
       lost: () => records.push(['lost']),
@@ -63,13 +63,13 @@ const cellChannel = (cell: number) => `p/f/${nameOf(cell)}`;
 test('what is told in a turn leaves at its end, as one message for each channel, counted one by one', async () => {
   const { wire, outgoing, leases } = scene();
   outgoing.position(leases, CELL, POSITION);
-  outgoing.heard(leases, CELL, 'e', 5);
+  outgoing.heard(leases, CELL, 'e');
   outgoing.removed(leases, 'g', 6);
   expect(wire.sent).toEqual([]);
   await turn();
   const records = [
     ['position', 'd'],
-    ['heard', 'e', 5],
+    ['heard', 'e'],
   ];
   expect(wire.sent).toEqual([
     { channel: cellChannel(CELL), seq: 1, records },

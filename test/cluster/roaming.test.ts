@@ -25,7 +25,7 @@ function leased({ cluster }: Member): number {
 }
 
 function drivers({ tracker }: Member): string[] {
-  return [...(tracker.knownFleet(FLEET)?.whole.drivers.keys() ?? [])].sort();
+  return [...(tracker.knownFleet(FLEET)?.drivers.keys() ?? [])].sort();
 }
 
 function accept({ tracker, clock }: Member, driverId: string, lng: number): void {

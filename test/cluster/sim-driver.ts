@@ -118,7 +118,7 @@ export class SimDriver {
     });
     this.#count(outcome);
     this.#truth.heard(this.id, now);
-    const driver = instance.tracker.knownFleet(FLEET)?.whole.drivers.get(this.id);
+    const driver = instance.tracker.knownFleet(FLEET)?.drivers.get(this.id);
     const position = outcome === 'accepted' ? driver?.position : undefined;
     if (position !== undefined) this.#truth.accepted(position);
     if (this.isCertain) this.#judge(fix, outcome, position, now);
@@ -157,7 +157,7 @@ export class SimDriver {
       return;
     }
     const { instance } = sent;
-    const driver = instance.tracker.knownFleet(FLEET)?.whole.drivers.get(this.id);
+    const driver = instance.tracker.knownFleet(FLEET)?.drivers.get(this.id);
     const at = Math.max(this.#now(), driver?.position.receivedAt ?? 0);
     const outcome = instance.tracker.goOffDuty(FLEET, this.id, (error) => {
       if (error === undefined) this.unacknowledged.delete(sent);

@@ -233,7 +233,7 @@ class Sim {
       for (const fleet of leases.fleets) {
         if (fleet.leases.size > 0 || fleet.follows.size > 0) fail(`${fleet.leases.size} leases are left at ${number}`);
       }
-      for (const driver of tracker.knownFleet(FLEET)?.whole.drivers.values() ?? []) {
+      for (const driver of tracker.knownFleet(FLEET)?.drivers.values() ?? []) {
         const { spokenTo } = this.drivers.find(({ id }) => id === driver.id) as SimDriver;
         // Where things failed some may stay until they are stale.
         if (!this.#options.isRough && !spokenTo.has(number)) fail(`${driver.id} is left at ${number}, and another's`);
