@@ -2,7 +2,6 @@ import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fetchKeys } from './auth/fetch-keys.ts';
-import { inspectRedis } from './bus/inspect-redis.ts';
 import { readArguments, UsageError } from './command-line.ts';
 import { type Config, carelessTrust, loadConfig } from './config.ts';
 import { explain } from './explain.ts';
@@ -59,6 +58,7 @@ async function checkDatabase({ databaseUrl }: Config): Promise<string> {
 
 /** A start goes on without it; but then instances do not hear of each other. */
 async function checkRedis({ redisUrl, redisPrefix, redisStream }: Config): Promise<string> {
+  const { inspectRedis } = await import('./bus/inspect-redis.ts');
   const { server, masters } = await inspectRedis(redisUrl as string, redisPrefix, redisStream).catch((error: Error) => {
     const then = 'A start goes on, and tries again; until then /readyz says degraded';
     throw new Error(`${error.message}. See that this machine reaches it, and its user may do it. ${then}.`);

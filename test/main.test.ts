@@ -54,6 +54,24 @@ const offDuty = async (url: string, driverId: string) =>
 const find = async (url: string, driverId = 'd') =>
   (await fetch(`${url}/v1/drivers/${driverId}`, { headers: authorization })).json();
 
+/** Prints what of Redis is loaded by the modules that a server without it runs. */
+const LOADS = `import { registerHooks } from 'node:module';
+registerHooks({
+  load(url, context, next) {
+    if (url.includes('@redis/')) console.log(url);
+    return next(url, context);
+  },
+});
+await import('./src/app.ts');
+await import('./src/main.ts');`;
+
+test('alone it does not load the Redis library: it is a fifth of the memory', () => {
+  const args = ['--input-type=module', '-e', LOADS, 'main', '--help'];
+  const told = execFileSync(process.execPath, args, { encoding: 'utf8' });
+  expect(told).toContain('REDIS_URL');
+  expect(told.match(/^file:.*/gm)).toBeNull();
+});
+
 describe('with the embedded database', () => {
   test('the first start serves, says so last, and prints a link and a token that work', async () => {
     const dataDir = join(temporary(), 'new', 'data');
