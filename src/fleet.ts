@@ -5,7 +5,6 @@ import { NOWHERE } from './geo/everywhere.ts';
 import { overlap } from './geo/overlap.ts';
 import type { Region } from './geo/region.ts';
 import { type CellPage, type Page, Pages } from './pages.ts';
-
 import { Roster } from './roster.ts';
 import { CellTree } from './spatial/cell-tree.ts';
 import type { Accept, Nearest } from './spatial/nearest.ts';
@@ -274,7 +273,7 @@ export class Fleet implements Subject {
   /** Some drivers of a region, or of everywhere, by id; see {@link Pages.drivers}. */
   page(region: Region | undefined, conditions: Conditions, limit: number, after?: string): Page {
     const accept = this.#accept(conditions, true);
-    return this.#pages.drivers(within(region, conditions), accept, limit, after, conditions.bounds);
+    return this.#pages.drivers(overlap(region, conditions.bounds), accept, limit, after, conditions.bounds);
   }
 
   /** How many are in each cell of a region, or of everywhere; see {@link Pages.cells}. */
@@ -285,7 +284,13 @@ export class Fleet implements Subject {
     limit: number,
     after?: string,
   ): CellPage {
-    return this.#pages.cells(within(region, conditions), this.#accept(conditions, true), resolution, limit, after);
+    return this.#pages.cells(
+      overlap(region, conditions.bounds),
+      this.#accept(conditions, true),
+      resolution,
+      limit,
+      after,
+    );
   }
 
   /** The driver in a slot that {@link nearest} gave. */
@@ -373,9 +378,4 @@ export class Fleet implements Subject {
     if (driver.newerHeard !== undefined) driver.newerHeard.olderHeard = driver.olderHeard;
     else this.#newest = driver.olderHeard;
   }
-}
-
-/** What of a region, or of everywhere, is within bounds. */
-function within(region: Region | undefined, { bounds }: Conditions): Region | undefined {
-  return region === undefined ? bounds : overlap(region, bounds);
 }

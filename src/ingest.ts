@@ -1,7 +1,7 @@
 import type { Principal } from './auth/principal.ts';
 import { DomainError, type Fault } from './errors.ts';
 import type { RefusalCode, Verdict } from './fix.ts';
-import { driverIdSchema, type FixMessage, toFix } from './protocol/fix.ts';
+import { driverIdSchema, type FixMessage, MAX_ID, toFix } from './protocol/fix.ts';
 import { parseFix } from './protocol/plain-fix.ts';
 import type { OnStored } from './store/group-commit.ts';
 import type { Tracker, Waits } from './tracker.ts';
@@ -26,9 +26,6 @@ export interface Judged {
   readonly verdicts: Readonly<Record<Exclude<Verdict, 'refused'>, number>>;
   readonly refusals: Readonly<Record<RefusalCode, number>>;
 }
-
-/** Characters of a driverId, at the most. */
-const MAX_ID = 128;
 
 const BEHIND = 'The store is behind; send it again later.';
 const NOT_STORED: Result = { verdict: 'refused', code: 'unavailable', message: 'It could not be stored.' };

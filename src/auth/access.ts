@@ -46,9 +46,9 @@ export class Access {
       this.catchUp = new CatchUp({ store, ...others, take, takeAll: () => this.#takeAll() }, mark);
       this.#strangers = new Strangers({ store, now, take: (shares) => this.#take([], { shares, revocations: [] }) });
     }
-    const tell = this.catchUp && ((change: AccessChange) => this.catchUp?.tell(change));
-    this.shares = new Shares({ store, doors: this.doors, now, maxPerSubject, others: this.catchUp }, kept.shares);
-    this.revocations = new Revocations({ store, doors: this.doors, shares: this.shares, now, tell }, kept.revocations);
+    const { doors, catchUp } = this;
+    this.shares = new Shares({ store, doors, now, maxPerSubject, others: catchUp }, kept.shares);
+    this.revocations = new Revocations({ store, doors, shares: this.shares, now, others: catchUp }, kept.revocations);
     // Such as were stored behind the back of their token's revocation.
     for (const { fleet, tokenId } of kept.revocations) this.shares.forgetMadeWith(fleet, tokenId);
   }

@@ -1,3 +1,4 @@
+import { isStorable } from '../protocol/fix.ts';
 import type { AccessChange } from './access-store.ts';
 
 /**
@@ -35,12 +36,7 @@ export function decodeHint(hint: Buffer): AccessChange | undefined {
   } catch {
     return undefined;
   }
-  if (!Array.isArray(parts) || !parts.every((part) => isStorable(part))) return undefined;
+  if (!Array.isArray(parts) || !parts.every((part) => typeof part === 'string' && isStorable(part))) return undefined;
   const [kind, fleet, key] = parts as string[];
   return parts.length === 3 && (kind === 'share' || kind === 'token') ? { kind, fleet, key } : undefined;
-}
-
-/** Whether the database can be asked for it. */
-function isStorable(part: unknown): boolean {
-  return typeof part === 'string' && part.isWellFormed() && !part.includes('\0');
 }

@@ -17,8 +17,11 @@ export interface RevocationsDeps {
   readonly doors: OpenDoors;
   readonly shares: Pick<Shares, 'madeWith' | 'dropMadeWith' | 'forgetMadeWith'>;
   readonly now: () => number;
-  /** Tells other instances; absent: there are none. */
-  readonly tell?: (change: AccessChange) => void;
+  /** What there is of other instances; absent: there are none. */
+  readonly others?: {
+    /** Tells them of a change that is stored. */
+    tell(change: AccessChange): void;
+  };
 }
 
 /** The tokens that are no longer taken, by fleet and `jti`. They are all in memory, and there only once they are stored. */
@@ -45,7 +48,7 @@ export class Revocations {
    * @throws {DomainError} `limit`, `unavailable`
    */
   async revoke(fleet: string, tokenId: string, expiresAt: number): Promise<void> {
-    const { store, shares, now, tell } = this.#deps;
+    const { store, shares, now, others } = this.#deps;
     if (this.#byFleet.get(fleet, tokenId) === undefined && this.#byFleet.count(fleet) >= MAX_PER_FLEET) {
       throw new DomainError('limit', `A fleet may have at most ${MAX_PER_FLEET} revocations at a time.`);
     }
@@ -53,7 +56,7 @@ export class Revocations {
     const made = shares.madeWith(fleet, tokenId);
     await stored(store.revoke(revocation));
     this.#add(revocation);
-    tell?.({ kind: 'token', fleet, key: tokenId });
+    others?.tell({ kind: 'token', fleet, key: tokenId });
     const dropped = shares.dropMadeWith(fleet, tokenId, made);
     this.#deps.doors.closeToken(fleet, tokenId);
     await dropped;

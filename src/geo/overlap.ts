@@ -34,8 +34,10 @@ class Overlap implements Region {
   }
 }
 
-/** The part of a region that is within bounds. @param bounds absent: there are none */
-export function overlap(region: Region, bounds: Region | undefined): Region {
+/** The part of a region that is within bounds. @param region absent: everywhere @param bounds absent: there are none */
+export function overlap(region: Region, bounds: Region | undefined): Region;
+export function overlap(region: Region | undefined, bounds: Region | undefined): Region | undefined;
+export function overlap(region: Region | undefined, bounds: Region | undefined): Region | undefined {
   if (bounds === undefined || region === NOWHERE) return region;
-  return region === EVERYWHERE ? bounds : new Overlap(region, bounds);
+  return region === undefined || region === EVERYWHERE ? bounds : new Overlap(region, bounds);
 }

@@ -1,3 +1,5 @@
+import { toEcef } from './ecef.ts';
+
 /** No point of the ball is in the region. */
 export const OUTSIDE = 0;
 /** Every point of the ball is in the region. */
@@ -23,4 +25,12 @@ export interface Region {
    * until now (a few nanoseconds each). See {@link BoundedRegion} in bounded.ts.
    */
   readonly work?: number;
+}
+
+const place = new Float64Array(3);
+
+/** Whether a place, in degrees, is in a region. */
+export function holds(region: Region, lat: number, lng: number): boolean {
+  toEcef(lat, lng, place, 0);
+  return region.contains(place[0], place[1], place[2], lat, lng);
 }

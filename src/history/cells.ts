@@ -1,18 +1,15 @@
 import type { Region } from '../geo/region.ts';
 import { cellName, eachDescendant } from '../spatial/cell.ts';
 import { cover } from '../spatial/cover.ts';
-import { cellAt } from '../spatial/point-index.ts';
+import { cellNameAt } from '../spatial/point-index.ts';
 import { HISTORY_RESOLUTION } from './replay-source.ts';
-
-const halves = new Uint32Array(2);
 
 /**
  * The cell of {@link HISTORY_RESOLUTION} under which a fix at a place is kept: the one that its index at resolution 15
  * descends from. That is not always the cell that H3 finds for the place: near an edge its cells overlap.
  */
 export function historyCell(lat: number, lng: number): string {
-  cellAt(lat, lng, HISTORY_RESOLUTION, halves);
-  return cellName(halves[0], halves[1]);
+  return cellNameAt(lat, lng, HISTORY_RESOLUTION);
 }
 
 /**

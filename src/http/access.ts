@@ -61,12 +61,7 @@ export function allow(
 }
 
 /** Says why a request is not let in: to an EventSource so that it comes back, if it may. */
-export function turnDown(
-  error: Error,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  done: (error: Error) => void,
-): void {
+function turnDown(error: Error, request: FastifyRequest, reply: FastifyReply, done: Done): void {
   const isLater = error instanceof DomainError && error.code === 'unavailable';
   // An EventSource would not come back after 503.
   if (isLater && request.routeOptions.config.overload === 'stream' && readsEvents(request)) {

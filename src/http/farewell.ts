@@ -1,4 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { retryAfter } from '../delivery/retry.ts';
+import { DomainError } from '../errors.ts';
 import { encodeEvent, encodeRetry } from '../protocol/event-stream.ts';
 import { setApiHeaders } from './headers.ts';
 
@@ -21,4 +23,15 @@ export function sendFarewell(reply: FastifyReply, code: number, reason: string, 
   return reply
     .type(`${EVENT_STREAM}; charset=utf-8`)
     .send(encodeRetry(seconds) + encodeEvent('close', JSON.stringify(why)));
+}
+
+/**
+ * Says that there is nothing for now: to an EventSource so that it comes back.
+ *
+ * @param code that it is told
+ * @throws what is to be said by a problem
+ */
+export function refuse(request: FastifyRequest, reply: FastifyReply, error: unknown, code: number): FastifyReply {
+  if (!(error instanceof DomainError) || error.code !== 'unavailable' || !readsEvents(request)) throw error;
+  return sendFarewell(reply, code, error.message, retryAfter());
 }

@@ -1,10 +1,9 @@
-import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import type { onRequestAsyncHookHandler } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type OpenDoors, revoked } from '../auth/open-doors.ts';
 import type { Authenticate } from '../auth/tokens.ts';
 import type { Quota } from '../delivery/quota.ts';
-import { retryAfter } from '../delivery/retry.ts';
 import type { Traffic } from '../delivery/traffic.ts';
 import { Visit } from '../delivery/visit.ts';
 import { DomainError } from '../errors.ts';
@@ -21,7 +20,7 @@ import { periodLeft, replayInQuery } from '../protocol/replay.ts';
 import { viewOfQuery, viewQuerySchema } from '../protocol/view.ts';
 import { allow, principalOf } from './access.ts';
 import { EventStream, type EventStreamDeps } from './event-stream.ts';
-import { readsEvents, sendFarewell } from './farewell.ts';
+import { refuse } from './farewell.ts';
 import { noContent, responses } from './responses.ts';
 import { takeSeat } from './seat.ts';
 import { AREAS } from './stream.ts';
@@ -103,7 +102,7 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
       if (period === undefined) return reply.code(204).send();
       if (playing.size >= maxReplays) {
         const full = new DomainError('unavailable', `${maxReplays} replays are played already, no more; ask again.`);
-        return refuse(request, reply, full);
+        return refuse(request, reply, full, REPLAY_CLOSE.unavailable);
       }
       const principal = principalOf(request);
       const { sight } = principal;
@@ -148,7 +147,7 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
         // Kept for another request, the connection would hold up a server that goes.
         reply.header('connection', 'close');
         free();
-        return refuse(request, reply, error);
+        return refuse(request, reply, error, REPLAY_CLOSE.unavailable);
       }
       // From now on it is the stream that is sent away.
       away.promise.catch(() => {});
@@ -190,10 +189,4 @@ export const replayRoutes: FastifyPluginAsyncZod<ReplayDeps> = async (app, optio
 /** Why an error ends a replay. */
 function codeOf({ code }: DomainError): number {
   return code === 'limit' ? REPLAY_CLOSE.limit : REPLAY_CLOSE.unavailable;
-}
-
-/** Says that there is no replay now: by a problem, or so that an EventSource comes back. @throws what it cannot say */
-function refuse(request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
-  if (!(error instanceof DomainError) || error.code !== 'unavailable' || !readsEvents(request)) throw error;
-  return sendFarewell(reply, REPLAY_CLOSE.unavailable, error.message, retryAfter());
 }

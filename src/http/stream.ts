@@ -13,8 +13,9 @@ import { eventEncoder } from '../protocol/event-stream.ts';
 import { FILTERS } from '../protocol/query.ts';
 import { viewOfQuery, viewQuerySchema } from '../protocol/view.ts';
 import type { Tracker, Waits } from '../tracker.ts';
-import { afterWait, allow, principalOf, turnDown } from './access.ts';
+import { afterWait, allow, principalOf } from './access.ts';
 import { EventStream, type EventStreamDeps } from './event-stream.ts';
+import { refuse } from './farewell.ts';
 import { responses } from './responses.ts';
 import { takeSeat } from './seat.ts';
 
@@ -130,10 +131,7 @@ export const streamRoutes: FastifyPluginAsyncZod<DeliveryDeps> = async (app, opt
       };
       return Promise.resolve(afterWait(request, ready, beginIfThere)).catch((error) => {
         if (closing) reply.header('connection', 'close');
-        turnDown(error, request, reply, (reason) => {
-          throw reason;
-        });
-        return reply;
+        return refuse(request, reply, error, CLOSE.unavailable);
       });
     },
   );

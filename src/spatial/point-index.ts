@@ -1,6 +1,6 @@
 import { cellToLatLng, getPentagons, latLngToCell } from 'h3-js';
 import { toNormal } from '../geo/ecef.ts';
-import { ancestor, baseCell, MAX_RESOLUTION, splitCell, UNIT } from './cell.ts';
+import { ancestor, baseCell, cellName, MAX_RESOLUTION, splitCell, UNIT } from './cell.ts';
 
 // H3's index of a point at resolution 15, worked out here, since every update needs one: h3-js takes more than a
 // microsecond for it, most of it for a string. The method is H3's own (F. Sahr, *Geodesic Discrete Global Grid Systems*,
@@ -229,4 +229,12 @@ export function cellAt(lat: number, lng: number, resolution: number, out: Uint32
   toNormal(lat, lng, normal, 0);
   indexOf(normal[0], normal[1], normal[2], out, 0);
   ancestor(out[0], out[1], resolution, out);
+}
+
+const named = new Uint32Array(2);
+
+/** The same, as h3-js writes it. */
+export function cellNameAt(lat: number, lng: number, resolution: number): string {
+  cellAt(lat, lng, resolution, named);
+  return cellName(named[0], named[1]);
 }

@@ -1,5 +1,4 @@
-import { toEcef } from '../geo/ecef.ts';
-import type { Region } from '../geo/region.ts';
+import { holds, type Region } from '../geo/region.ts';
 import type { CellPage } from '../pages.ts';
 import { ALL_CELLS, from, rangeOf, rangesOf } from './cell-ranges.ts';
 import type { ColdConditions } from './cold-positions.ts';
@@ -38,7 +37,6 @@ export async function countCells(read: Read, what: Count, after?: string): Promi
   const ranges = where === undefined ? left : left.map((range) => ({ ...range, inside: false }));
   const counts = new Map<string, number>();
   const count = (cell: string, number: number) => void counts.set(cell, (counts.get(cell) ?? 0) + number);
-  const place = new Float64Array(3);
   let tested = 0;
   let seen = 0;
   let last: string | undefined;
@@ -48,8 +46,7 @@ export async function countCells(read: Read, what: Count, after?: string): Promi
     for (const [cell, number] of page.counts) count(cell, number);
     for (const [i, { lat, lng, attributes }] of page.positions.entries()) {
       if (where !== undefined && !where(attributes)) continue;
-      toEcef(lat, lng, place, 0);
-      if (area === undefined || area.contains(place[0], place[1], place[2], lat, lng)) count(page.cells[i], 1);
+      if (area === undefined || holds(area, lat, lng)) count(page.cells[i], 1);
     }
     // The cell that was looked at last may go on.
     const whole = [...counts.keys()].filter((cell) => cell !== page.last).sort();

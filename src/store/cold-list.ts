@@ -2,8 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import { compareIds } from '../compare-ids.ts';
 import type { Position } from '../fix.ts';
 import { BoundedRegion, TOO_MUCH_WORK } from '../geo/bounded.ts';
-import { toEcef } from '../geo/ecef.ts';
-import type { Region } from '../geo/region.ts';
+import { holds, type Region } from '../geo/region.ts';
 import { type CellRange, rangesOf } from './cell-ranges.ts';
 import type { ColdConditions, ColdPage } from './cold-positions.ts';
 import type { Read } from './fleet-reader.ts';
@@ -81,7 +80,6 @@ class List {
   readonly #what: Listed;
   /** Ranges that are within the bounds, if there are any. */
   readonly #surely: readonly CellRange[];
-  readonly #place = new Float64Array(3);
 
   constructor(read: Read, what: Listed) {
     this.#read = read;
@@ -127,7 +125,7 @@ class List {
     for (;;) {
       const [row] = await this.#read(this.#page(source, isWanted, from, isFrom, size));
       for (const position of positionsOf(row).sort((a, b) => compareIds(a.driverId, b.driverId))) {
-        if (bounds !== undefined && !this.#isIn(bounds, position)) continue;
+        if (bounds !== undefined && !holds(bounds, position.lat, position.lng)) continue;
         try {
           if (this.#accepts(area, position)) {
             // One more than asked for tells whether there are more.
@@ -150,15 +148,9 @@ class List {
     }
   }
 
-  #accepts(area: Region | undefined, position: Position): boolean {
+  #accepts(area: Region | undefined, { lat, lng, attributes }: Position): boolean {
     const { where } = this.#what.conditions;
-    return (where === undefined || where(position.attributes)) && (area === undefined || this.#isIn(area, position));
-  }
-
-  #isIn(region: Region, { lat, lng }: Position): boolean {
-    toEcef(lat, lng, this.#place, 0);
-    const [x, y, z] = this.#place;
-    return region.contains(x, y, z, lat, lng);
+    return (where === undefined || where(attributes)) && (area === undefined || holds(area, lat, lng));
   }
 
   #page(

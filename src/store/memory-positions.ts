@@ -2,11 +2,10 @@ import { compareIds } from '../compare-ids.ts';
 import type { Position } from '../fix.ts';
 import type { Circle } from '../geo/circle.ts';
 import { distance } from '../geo/distance.ts';
-import { toEcef } from '../geo/ecef.ts';
-import type { Region } from '../geo/region.ts';
+import { holds, type Region } from '../geo/region.ts';
 import type { CellPage } from '../pages.ts';
-import { cellName, MAX_RESOLUTION } from '../spatial/cell.ts';
-import { cellAt } from '../spatial/point-index.ts';
+import { MAX_RESOLUTION } from '../spatial/cell.ts';
+import { cellNameAt } from '../spatial/point-index.ts';
 import { rangeOf } from './cell-ranges.ts';
 import type { ColdConditions, ColdNearby, ColdPage, ColdPositions } from './cold-positions.ts';
 import { toPosition } from './memory-tracks.ts';
@@ -35,14 +34,14 @@ export class MemoryPositions implements ColdPositions {
   async *inCells(fleet: string, cells: readonly string[], receivedSince: number): AsyncGenerator<readonly Position[]> {
     const ranges = cells.map((cell) => rangeOf(cell));
     const found = this.#of(fleet, { receivedSince }).filter((position) => {
-      const index = BigInt(`0x${cellOf(position, MAX_RESOLUTION)}`);
+      const index = BigInt(`0x${cellNameAt(position.lat, position.lng, MAX_RESOLUTION)}`);
       return ranges.some(({ low, high }) => low <= index && index <= high);
     });
     for (let from = 0; from < found.length; from += BATCH) yield found.slice(from, from + BATCH);
   }
 
   async occupied(fleet: string, resolution: number, receivedSince: number): Promise<readonly string[]> {
-    return [...new Set(this.#of(fleet, { receivedSince }).map((position) => cellOf(position, resolution)))];
+    return [...new Set(this.#of(fleet, { receivedSince }).map(({ lat, lng }) => cellNameAt(lat, lng, resolution)))];
   }
 
   async nearby(
@@ -86,8 +85,8 @@ export class MemoryPositions implements ColdPositions {
     after = '',
   ): Promise<CellPage> {
     const counts = new Map<string, number>();
-    for (const position of this.#of(fleet, conditions, region)) {
-      const cell = cellOf(position, resolution);
+    for (const { lat, lng } of this.#of(fleet, conditions, region)) {
+      const cell = cellNameAt(lat, lng, resolution);
       if (cell > after) counts.set(cell, (counts.get(cell) ?? 0) + 1);
     }
     const cells = [...counts].map(([cell, count]) => ({ cell, count })).sort((a, b) => (a.cell < b.cell ? -1 : 1));
@@ -103,23 +102,9 @@ export class MemoryPositions implements ColdPositions {
           it.receivedAt >= receivedSince &&
           (since === undefined || it.timestamp >= since) &&
           (where === undefined || where(it.attributes)) &&
-          (bounds === undefined || isIn(bounds, it)) &&
-          (region === undefined || isIn(region, it)),
+          (bounds === undefined || holds(bounds, it.lat, it.lng)) &&
+          (region === undefined || holds(region, it.lat, it.lng)),
       )
       .map(toPosition);
   }
-}
-
-const place = new Float64Array(3);
-const halves = new Uint32Array(2);
-
-function isIn(region: Region, { lat, lng }: Position): boolean {
-  toEcef(lat, lng, place, 0);
-  return region.contains(place[0], place[1], place[2], lat, lng);
-}
-
-/** The cell of a resolution that a position's index at resolution 15 descends from. */
-function cellOf({ lat, lng }: Position, resolution: number): string {
-  cellAt(lat, lng, resolution, halves);
-  return cellName(halves[0], halves[1]);
 }

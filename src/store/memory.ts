@@ -1,4 +1,4 @@
-import { isForgotten, outcomeOf } from './outcome.ts';
+import { isForgotten, isNewer, outcomeOf } from './outcome.ts';
 import type { Entry, Store, StoredFix } from './store.ts';
 
 /** Rows handed out at a time: small, so that readers meet more than one batch. */
@@ -30,10 +30,7 @@ export class MemoryStore implements Store {
     }
     for (const fix of latest) {
       const held = this.#fleet(fix.fleet).get(fix.driverId);
-      const stale = held !== undefined && held.receivedAt < fix.receivedAt - this.#staleAfter;
-      if (held === undefined || stale || held.timestamp < fix.timestamp) {
-        this.#fleet(fix.fleet).set(fix.driverId, fix);
-      }
+      if (held === undefined || isNewer(fix, held, this.#staleAfter)) this.#fleet(fix.fleet).set(fix.driverId, fix);
     }
   }
 

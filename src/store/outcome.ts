@@ -56,7 +56,7 @@ export function outcomeOf(entries: readonly Entry[], staleAfter: number): Outcom
 }
 
 /** Whether a fix takes the place of another: mostly, but one of many instances may not have known of the other any more. */
-function isNewer(fix: StoredFix, held: StoredFix, staleAfter: number): boolean {
+export function isNewer(fix: StoredFix, held: StoredFix, staleAfter: number): boolean {
   return fix.timestamp > held.timestamp || held.receivedAt < fix.receivedAt - staleAfter;
 }
 

@@ -105,7 +105,7 @@ export class PostgisPositions implements ColdPositions {
     conditions: ColdConditions,
     after?: string,
   ): Promise<ColdPage> {
-    const list = { fleet, area: bounded(region, conditions), limit, conditions, looks: this.#looks };
+    const list = { fleet, area: overlap(region, conditions.bounds), limit, conditions, looks: this.#looks };
     return this.#reader.snapshot(fleet, (read) => listWithin(read, list, after));
   }
 
@@ -117,13 +117,8 @@ export class PostgisPositions implements ColdPositions {
     conditions: ColdConditions,
     after?: string,
   ): Promise<CellPage> {
-    const area = bounded(region, conditions);
+    const area = overlap(region, conditions.bounds);
     const count = { fleet, area, resolution, limit, conditions, looks: this.#looks };
     return this.#reader.snapshot(fleet, (read) => countCells(read, count, after));
   }
-}
-
-/** What of a region, or of everywhere, is within bounds. */
-function bounded(region: Region | undefined, { bounds }: ColdConditions): Region | undefined {
-  return region === undefined ? bounds : overlap(region, bounds);
 }

@@ -1,6 +1,6 @@
 import type { Entry, LoadProgress, Store, StoredFix } from './store.ts';
 
-/** Where what was stored is told on; see `stream/event-stream.ts`. */
+/** Where what was stored is told on; see `stream/fix-stream.ts`. */
 export interface StoredEntries {
   /** Takes entries that are committed. Never rejects, and resolves soon, whatever becomes of them. */
   add(entries: readonly Entry[]): Promise<void>;

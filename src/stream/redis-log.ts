@@ -14,7 +14,7 @@ export interface RedisLogOptions {
 }
 
 /** The one field of an entry. */
-export const FIELD = 'event';
+const FIELD = 'event';
 
 /**
  * All of a batch or nothing, in order, by one command: one by one they would each wait in this process for an answer, and

@@ -416,11 +416,11 @@ export class Connection implements Socket, Patient, Peer {
       }
       case 'subscribe': {
         const fields = parse(this.#deps.subscribeSchema, message);
-        this.subscribe(fields.subscription, toView(fields), fields.cursor, { ...about });
+        this.subscribe(fields.subscription, toView(fields), fields.cursor, about);
         break;
       }
       case 'update':
-        this.#update(parse(this.#deps.updateSchema, message), { ...about });
+        this.#update(parse(this.#deps.updateSchema, message), about);
         break;
       case 'unsubscribe':
         this.#unsubscribe(parse(unsubscribeMessageSchema, message).subscription);

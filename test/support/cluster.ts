@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { ClientOptions } from 'ws';
 import { Client, type Message } from './client.ts';
+import { readMetrics } from './metrics.ts';
 import { createDatabase, startPostgres, type TestPostgres } from './postgres.ts';
 import { ServerProcess } from './process.ts';
 import { SECRET, token } from './server.ts';
@@ -132,10 +133,10 @@ export class Instance {
   async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
     const { text } = await this.request('GET', '/metrics', bearer('default', { scope: 'metrics:read' }));
     let sum = 0;
-    for (const line of text.split('\n')) {
-      const [, given, value] = line.startsWith(name) ? (/^[^ {]+(?:\{(.*)\})? (\S+)$/.exec(line) ?? []) : [];
-      if (value === undefined || !/^[ {]/.test(line.slice(name.length))) continue;
-      if (Object.entries(labels).every(([key, wanted]) => given?.includes(`${key}="${wanted}"`))) sum += Number(value);
+    for (const [key, value] of readMetrics(text).values) {
+      if (key.split('{', 1)[0] !== name) continue;
+      const given = key.slice(name.length + 1, -1).split(',');
+      if (Object.entries(labels).every((pair) => given.includes(pair.join('=')))) sum += value;
     }
     return sum;
   }
