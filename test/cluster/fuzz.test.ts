@@ -18,6 +18,8 @@ const HEALED = 20_000;
 const CALM = 1_500;
 /** Milliseconds in which whatever is late by design is there: what was right before is right after. */
 const AFTERMATH = 7_000;
+/** Of so many drivers that are shown wrongly it is told what each instance says. */
+const SAID = 3;
 
 const postgres = findPostgres();
 const redis = findRedis();
@@ -85,7 +87,14 @@ async function expectTruth(cluster: Cluster, runs: readonly Run[], troubles: rea
     const { name } = trouble;
     console.log(`${name}: right after ${settled} ms, acknowledged within ${answered} ms`);
     expect.soft(faults).toEqual([]);
-    if (faults.length > 0) console.log(await statesOf(cluster));
+    if (faults.length > 0) {
+      console.log(await statesOf(cluster));
+      // Late, or wrong for good? To be asked about somebody has an instance look that driver up.
+      const later = await Promise.all(runs.map((run) => run.settle(name, HEALED)));
+      const still = later.flatMap((round) => round.faults);
+      console.log(`${name}: after ${Math.max(...later.map(({ settled }) => settled))} ms more`, still);
+      if (still.length > 0) console.log(await saidOf(cluster, still));
+    }
     slowest = Math.max(slowest, settled);
   };
   await round({ name: 'calm', happen: () => delay(CALM) }, SOON);
@@ -111,4 +120,15 @@ async function statesOf({ up }: Cluster): Promise<string> {
     return `${instance.name}: ${lines.join('; ').replaceAll('nearcast_', '')}`;
   });
   return (await Promise.all(states)).join('\n');
+}
+
+/** What instances say of the drivers that faults name, or of some of them. */
+async function saidOf({ up }: Cluster, faults: readonly string[]): Promise<string> {
+  const ids = [...new Set(faults.flatMap((fault) => fault.match(/\bd\d{3}\b/g) ?? []))].slice(0, SAID);
+  const asked = ids.flatMap((id) => ['whole', 'apart'].flatMap((fleet) => up.map((at) => ({ id, fleet, at }))));
+  const said = asked.map(async ({ id, fleet, at }) => {
+    const { status, text } = await at.get(fleet, `/v1/drivers/${id}`);
+    return `${id} of ${fleet} at ${at.name}: ${status} ${status === 200 ? text : ''}`;
+  });
+  return (await Promise.all(said)).join('\n');
 }

@@ -59,7 +59,11 @@ export class Truth {
         if (fault !== undefined) faults.push(fault);
       }
     }
-    for (const id of belief.drivers.keys()) if (!inside.has(id)) faults.push(`still has ${id}`);
+    for (const [id, told] of belief.drivers) {
+      if (inside.has(id)) continue;
+      const known = this.drivers.get(id);
+      faults.push(`still has ${placeOf(told)}, who is ${known === undefined ? 'off duty' : placeOf(known)}`);
+    }
     if (area.kind === 'around') {
       const isHere = this.drivers.has(String(area.fields.around));
       if ((belief.followed === 'here') !== isHere) {
@@ -69,6 +73,9 @@ export class Truth {
     return faults.length === 0 ? undefined : faults.join('; ');
   }
 }
+
+const placeOf = ({ driverId, latitude, longitude, timestamp, attributes }: Known | Message) =>
+  `${driverId} at ${latitude}, ${longitude} at ${timestamp} with ${JSON.stringify(attributes)}`;
 
 /** How a position that was told differs from what is so. @param displacement metres that need not be told */
 export function differs(told: Message, known: Known, displacement = 0): string | undefined {
