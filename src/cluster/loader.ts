@@ -79,25 +79,29 @@ export class Loader {
         if (found.has(driver.id) || this.#learner.isOwn(leases, driver)) continue;
         // Heard of since this began.
         if (driver.revision > revision) continue;
-        // Told of again meanwhile, as what it sent took long to be stored; or not stored yet.
-        if (driver.heardAt >= began || driver.position.receivedAt > fresh) isEarly = true;
-        else missing.push(driver.id);
+        missing.push(driver.id);
         if (driver.term > 0) isWritten = true;
       }
     }
     // Accepted here, and perhaps not stored yet.
     if (isWritten) await this.#learner.stored();
-    if (missing.length > 0 && (await this.#find(leases, missing, began, revision))) isEarly = true;
+    if (missing.length > 0 && (await this.#find(leases, missing, { began, fresh, revision }))) isEarly = true;
     return isEarly;
   }
 
   /**
    * Finds out what became of drivers that are not where memory has them.
    *
-   * @param began when the cells were asked for, epoch milliseconds
-   * @returns whether one was heard of meanwhile
+   * @param asked `began`: when the cells were asked for; `fresh`: what was received since may not be stored yet, both epoch
+   *   milliseconds; `revision`: that of the fleet then
+   * @returns whether there was one of whom the store may not know yet
    */
-  async #find(leases: FleetLeases, missing: readonly string[], began: number, revision: number): Promise<boolean> {
+  async #find(
+    leases: FleetLeases,
+    missing: readonly string[],
+    asked: { readonly began: number; readonly fresh: number; readonly revision: number },
+  ): Promise<boolean> {
+    const { began, fresh, revision } = asked;
     const since = began - this.#ttl;
     let isEarly = false;
     const held = new Map<string, Position>();
@@ -112,8 +116,14 @@ export class Loader {
       const driver = fleet?.drivers.get(driverId);
       if (fleet === undefined || driver === undefined || driver.revision > revision) continue;
       const position = held.get(driverId);
-      if (driver.heardAt >= began) isEarly = true;
-      else if (position === undefined) fleet.remove(driver, 'offline');
+      const { timestamp, receivedAt } = driver.position;
+      // Told of again meanwhile, as what it sent took long to be stored; or not stored yet.
+      const isUnsure = driver.heardAt >= began || receivedAt > fresh;
+      if (isUnsure) isEarly = true;
+      // What is newer holds all the same: to wait until it is certain would show for seconds what is over.
+      const isNews = position !== undefined && position.timestamp > timestamp && position.receivedAt >= receivedAt;
+      if (isUnsure && !isNews) continue;
+      if (position === undefined) fleet.remove(driver, 'offline');
       else if (position.receivedAt >= since) this.#learner.learn(leases, position, revision);
       // Of one that only sends what is late, the store has the time of its position alone.
       else if (driver.heardAt < since) fleet.remove(driver, 'stale');

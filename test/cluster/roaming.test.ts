@@ -62,6 +62,24 @@ test('who watches all of a fleet leaves the cells that nobody is in any more, an
   expect(watcher.tracker.driver({ fleet: FLEET }, 'new')?.position.lng).toBe(2.001);
 });
 
+test('who left a cell just before that was opened, and was stored elsewhere just after, is gone with its second read', async () => {
+  const all = shared();
+  const [sender, watcher] = [join(all, 1), join(all, 2)];
+  // Leases are looked after each second: what is read now is read again after one and a half.
+  all.clock.pass(500);
+  accept(sender, 'd', 20);
+  await turns(6);
+  await watcher.cluster.ready({ fleet: FLEET }, new Circle(10, 20, 500));
+  expect(drivers(watcher)).toEqual(['d']);
+  // Another instance told of it before that was listened to.
+  const { now } = all.clock;
+  const fix = { fleet: FLEET, driverId: 'd', lat: 10, lng: 25, timestamp: now + 1, receivedAt: now + 1 };
+  await all.store.write([{ kind: 'position', fix }]);
+  all.clock.pass(1_500);
+  await turns(12);
+  expect(watcher.tracker.driver({ fleet: FLEET }, 'd')?.position.lng).toBe(25);
+});
+
 test('what nobody looks at any more is forgotten, with all that was kept for it', async () => {
   const all = shared();
   const [sender, asker] = [join(all, 1), join(all, 2)];
