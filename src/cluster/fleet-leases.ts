@@ -71,7 +71,7 @@ export class FleetLeases {
     this.#left.set(driverId, { timestamp, receivedAt, at: now });
   }
 
-  /** Whether a position that the store held is of before its driver went to where nobody looks here. */
+  /** Whether a position is of before its driver went to where nobody looks here. */
   hasLeft({ driverId, timestamp, receivedAt }: Position): boolean {
     const left = this.#left.get(driverId);
     return left !== undefined && timestamp < left.timestamp && receivedAt <= left.receivedAt;

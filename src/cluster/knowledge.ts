@@ -62,7 +62,8 @@ export class Knowledge {
    * @returns the cell that the driver is in now; `undefined`: nothing was taken in
    */
   learnNews(leases: FleetLeases, position: Position): number | undefined {
-    if (leases.isRemoved(position.driverId, position.receivedAt)) return undefined;
+    // It may come by another channel than what was told of the driver later.
+    if (leases.isRemoved(position.driverId, position.receivedAt) || leases.hasLeft(position)) return undefined;
     const known = this.#options.tracker().knownFleet(leases.name)?.drivers.get(position.driverId);
     if (known !== undefined && !isNewer(position, known.position, this.#options.ttl)) {
       if (known.position.timestamp === position.timestamp) {

@@ -80,6 +80,26 @@ test('who left a cell just before that was opened, and was stored elsewhere just
   expect(watcher.tracker.driver({ fleet: FLEET }, 'd')?.position.lng).toBe(25);
 });
 
+test('who has gone on is not brought back by what is told of it late, on the channel of its fleet', async () => {
+  const { cluster, clock } = join();
+  const leases = cluster.leases.of(FLEET);
+  await cluster.ready({ fleet: FLEET }, new Circle(10, 20, 500));
+  const at = (lng: number, timestamp: number) => ({
+    fleet: FLEET,
+    driverId: 'd',
+    lat: 10,
+    lng,
+    timestamp: clock.now + timestamp,
+    receivedAt: clock.now,
+  });
+  cluster.onPosition(leases, at(20, 1));
+  expect(cluster.tracker.driver({ fleet: FLEET }, 'd')?.position.lng).toBe(20);
+  cluster.onPosition(leases, at(25, 2));
+  expect(cluster.tracker.driver({ fleet: FLEET }, 'd')).toBeUndefined();
+  cluster.onAdopted(leases, at(20, 1), -1);
+  expect(cluster.tracker.driver({ fleet: FLEET }, 'd')).toBeUndefined();
+});
+
 test('what nobody looks at any more is forgotten, with all that was kept for it', async () => {
   const all = shared();
   const [sender, asker] = [join(all, 1), join(all, 2)];
