@@ -1,3 +1,5 @@
+import { MAX_TIMER } from './clock.ts';
+
 /** The first wait is up to this long, milliseconds. */
 const BASE = 500;
 /** No wait is longer, unless the server asks for it. Milliseconds. */
@@ -16,7 +18,7 @@ export class BackOff {
   /** Milliseconds to wait now. @param retryAfter seconds that the server asked to wait at least */
   next(retryAfter = 0): number {
     const limit = Math.min(LONGEST, BASE * 2 ** Math.min(this.#failures++, 16));
-    return Math.max(retryAfter * 1000, this.#random() * limit);
+    return Math.min(Math.max(retryAfter * 1000, this.#random() * limit), MAX_TIMER);
   }
 
   /** It worked: the next wait is a short one. */

@@ -15,6 +15,11 @@ export const systemClock: Clock = {
   clearTimeout: (timeout) => clearTimeout(timeout as Parameters<typeof clearTimeout>[0]),
 };
 
+/** A moment in epoch milliseconds, given so or in ISO 8601; not a number where it is neither. */
+export function epochOf(moment: number | string): number {
+  return typeof moment === 'number' ? moment : Date.parse(moment);
+}
+
 /** The longest that a timer can run, milliseconds. */
 export const MAX_TIMER = 2 ** 31 - 1;
 

@@ -6,8 +6,10 @@ import { NearcastError } from './errors.ts';
 import { type HistoryQuery, readHistory } from './history.ts';
 import { type ConnectionState, Link } from './link.ts';
 import { listen, type PageEvents, pageHere } from './page.ts';
-import { type NearbyQuery, nearbyPath } from './query.ts';
-import { type CallOptions, Rest } from './rest.ts';
+import { type NearbyQuery, nearbyPath, orderInQuery } from './query.ts';
+import { Replay, type ReplayQuery } from './replay.ts';
+import { ReplayStream } from './replay-stream.ts';
+import { type CallOptions, type RequestOptions, Rest } from './rest.ts';
 import type { WebSocketConstructor } from './socket.ts';
 import { Subscription } from './subscription.ts';
 import { type TokenSource, Tokens } from './token.ts';
@@ -45,6 +47,12 @@ export interface WatchOptions extends Filters {
   readonly signal?: AbortSignal;
 }
 
+/** What is to be ended when the client is. */
+interface Ends {
+  on(name: 'state', listener: (state: string) => void): () => void;
+  close(): void;
+}
+
 /** What can be listened to on a client. */
 export interface NearcastEvents {
   /** How the connection stands. */
@@ -66,7 +74,7 @@ export class Nearcast {
   readonly #rest: Rest;
   readonly #link: Link;
   readonly #events = new Emitter<NearcastEvents>();
-  readonly #watches = new Set<Watch>();
+  readonly #pictures = new Set<Ends>();
   readonly #tracks = new Set<Track>();
   readonly #unlisten: () => void;
   #watchesMade = 0;
@@ -124,7 +132,7 @@ export class Nearcast {
    */
   async nearby(query: NearbyQuery, options?: CallOptions): Promise<Nearby> {
     this.#assertOpen();
-    return (await this.#rest.call('GET', nearbyPath(query), options)) as Nearby;
+    return (await this.#rest.call(nearbyPath(query), options)) as Nearby;
   }
 
   /**
@@ -138,9 +146,21 @@ export class Nearcast {
     this.#assertOpen();
     const get = (path: string) => {
       this.#assertOpen();
-      return this.#rest.call('GET', path, options);
+      return this.#rest.call(path, options);
     };
     return readHistory(get, driverId, query);
+  }
+
+  /**
+   * Makes a call of the API that this client has no words for, as `request('v1/cells?resolution=8&bbox=…')`.
+   *
+   * @param path from the server’s address on; `next` of a list of drivers will do
+   * @returns the answer, parsed; `undefined` where it has none (204)
+   * @throws {NearcastError} why not; `network` when no answer came
+   */
+  async request(path: string, options?: RequestOptions): Promise<unknown> {
+    this.#assertOpen();
+    return this.#rest.call(path.startsWith('/') ? path.slice(1) : path, options);
   }
 
   /** Watches an area: a circle, a box, a polygon, around a driver, or with `{}` the whole fleet. */
@@ -154,17 +174,25 @@ export class Nearcast {
       this.#serverClock,
       from,
     );
-    this.#watches.add(watch);
-    // A listener to the state of the connection may have closed the client.
-    if (this.#closed) watch.close();
-    const close = () => watch.close();
-    signal?.addEventListener('abort', close, { once: true });
-    watch.on('state', (state) => {
-      if (state !== 'closed' && state !== 'failed') return;
-      this.#watches.delete(watch);
-      signal?.removeEventListener('abort', close);
+    return this.#keep(watch, signal);
+  }
+
+  /**
+   * Plays what happened in an area: the events of a watch, by a clock that runs from `from` to `to`. It has a connection of
+   * its own.
+   */
+  replay(area: Area, query: ReplayQuery, { signal }: CallOptions = {}): Replay {
+    this.#assertOpen();
+    signal?.throwIfAborted();
+    const order = orderOf(area, query);
+    const { from, to, speed } = query;
+    const asked = orderInQuery(order, { from, to, speed });
+    const deps = { rest: this.#rest, clock: this.#clock, backOff: this.#backOff(), page: this.#page };
+    const replay = new Replay((events) => new ReplayStream('v1/replay', asked, deps, events), {
+      from,
+      follows: order.around !== undefined,
     });
-    return watch;
+    return this.#keep(replay, signal);
   }
 
   /** Sends the fixes of a driver; with a gateway’s token, of any. */
@@ -191,11 +219,11 @@ export class Nearcast {
     this.#link.retry();
   }
 
-  /** Closes all its watches and tracks, and the connection. */
+  /** Closes all its watches, replays and tracks, and the connection. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#unlisten();
-    for (const watch of [...this.#watches]) watch.close();
+    for (const picture of [...this.#pictures]) picture.close();
     this.#tokens.close();
     await Promise.all([...this.#tracks].map((track) => track.close()));
   }
@@ -203,6 +231,21 @@ export class Nearcast {
   /** Closes it at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Has a watch or a replay end with the client, and by a signal. */
+  #keep<Picture extends Ends>(picture: Picture, signal: AbortSignal | undefined): Picture {
+    this.#pictures.add(picture);
+    // A listener to the state of the connection may have closed the client.
+    if (this.#closed) picture.close();
+    const close = () => picture.close();
+    signal?.addEventListener('abort', close, { once: true });
+    picture.on('state', (state) => {
+      if (state !== 'closed' && state !== 'failed' && state !== 'ended') return;
+      this.#pictures.delete(picture);
+      signal?.removeEventListener('abort', close);
+    });
+    return picture;
   }
 
   #backOff(): BackOff {

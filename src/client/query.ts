@@ -1,4 +1,4 @@
-import type { Where } from './area.ts';
+import type { Box, Order, Where } from './area.ts';
 
 /** What to ask `nearby`. */
 export interface NearbyQuery {
@@ -16,14 +16,31 @@ export interface NearbyQuery {
 }
 
 /** The path, with its query, that asks for it. */
-export function nearbyPath({ where = {}, ...numbers }: NearbyQuery): string {
+export function nearbyPath({ where, ...numbers }: NearbyQuery): string {
   const query = new URLSearchParams();
   for (const name of ['latitude', 'longitude', 'radius', 'limit', 'maxAge'] as const) {
     if (numbers[name] !== undefined) query.set(name, String(numbers[name]));
   }
+  addWhere(query, where);
+  return `v1/drivers/nearby?${query}`;
+}
+
+/** An area and filters in a query string. @param more of it */
+export function orderInQuery({ bbox, polygon, where, ...plain }: Order, more: Order): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries({ ...plain, ...more })) {
+    if (value !== undefined) query.set(name, String(value));
+  }
+  if (bbox !== undefined) query.set('bbox', (bbox as Box['bbox']).join());
+  if (polygon !== undefined) query.set('polygon', JSON.stringify(polygon));
+  addWhere(query, where as Where | undefined);
+  return query;
+}
+
+/** Adds a condition. */
+function addWhere(query: URLSearchParams, where: Where = {}): void {
   for (const [name, allowed] of Object.entries(where)) {
     const values = Array.isArray(allowed) ? allowed : [allowed];
     for (const value of values) query.append(`attributes.${name}`, String(value));
   }
-  return `v1/drivers/nearby?${query}`;
 }

@@ -1,6 +1,7 @@
 import { abortable } from './abortable.ts';
 import type { ServerClock } from './clock.ts';
 import { asNearcastError, NearcastError } from './errors.ts';
+import { parseObject } from './json.ts';
 import type { Tokens } from './token.ts';
 import type { Fault, ServerErrorCode } from './wire.ts';
 
@@ -8,6 +9,16 @@ import type { Fault, ServerErrorCode } from './wire.ts';
 export interface CallOptions {
   /** Takes the call back; it then rejects with the signal’s reason. */
   readonly signal?: AbortSignal;
+}
+
+/** What a call of the API that this client has no words for may be given. */
+export interface RequestOptions extends CallOptions {
+  /** GET when absent. */
+  readonly method?: 'GET' | 'POST' | 'DELETE';
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** The type of answer that is wanted, which must be one of JSON, as `application/geo+json`. */
+  readonly accept?: string;
 }
 
 /** What calls need from outside. */
@@ -20,6 +31,7 @@ export interface RestDeps {
 }
 
 const UNAUTHORIZED = 401;
+const EVENT_STREAM = 'text/event-stream';
 
 /** Calls over HTTP. A token that is refused is asked for once again. */
 export class Rest {
@@ -35,33 +47,62 @@ export class Rest {
    * @param path relative to the base
    * @throws {NearcastError} a problem, or `network` when no answer came
    */
-  async call(method: string, path: string, { signal }: CallOptions = {}): Promise<unknown> {
-    const { tokens } = this.#deps;
-    signal?.throwIfAborted();
-    let token = await abortable(tokens.current(), signal);
-    let response = await this.#fetch(method, path, token, signal);
-    if (response.status === UNAUTHORIZED && tokens.renewable) {
-      const refused = token;
-      token = await abortable(tokens.ask(), signal);
-      if (token !== refused) {
-        // Left unread it would hold its connection.
-        void response.body?.cancel().catch(() => {});
-        response = await this.#fetch(method, path, token, signal);
-      }
-    }
+  async call(path: string, options: RequestOptions = {}): Promise<unknown> {
+    const { signal } = options;
+    const response = await this.#answer(path, options);
     const body = await bodyOf(response, signal);
-    if (!response.ok) throw problemOf(response, body);
-    if (response.status !== 204 && !isObject(body)) {
+    if (response.status !== 204 && body === undefined) {
       throw new NearcastError('protocol', `What ${path} answered is no JSON.`, { status: response.status });
     }
-    if (isObject(body) && typeof body.serverTime === 'number') this.#deps.serverClock.heard(body.serverTime);
+    if (typeof body?.serverTime === 'number') this.#deps.serverClock.heard(body.serverTime);
     return body;
   }
 
-  async #fetch(method: string, path: string, token: string, signal: AbortSignal | undefined): Promise<Response> {
+  /**
+   * The events that a path answers with, in bytes; `undefined` where there is nothing more to be told.
+   *
+   * @param path relative to the base
+   * @throws {NearcastError} as {@link call}
+   */
+  async stream(path: string, signal: AbortSignal): Promise<ReadableStreamDefaultReader<Uint8Array> | undefined> {
+    const response = await this.#answer(path, { accept: EVENT_STREAM, signal });
+    const { status, headers, body } = response;
+    if (status === 204) return undefined;
+    if (!headers.get('content-type')?.startsWith(EVENT_STREAM)) {
+      void body?.cancel().catch(() => {});
+      throw new NearcastError('protocol', `What ${path} answered is no event stream.`, { status });
+    }
+    if (body === null) throw new NearcastError('protocol', 'The fetch of this platform reads no streams.');
+    return body.getReader();
+  }
+
+  /** The answer of whoever takes the token, its body yet to be read. */
+  async #answer(path: string, options: RequestOptions): Promise<Response> {
+    const { tokens } = this.#deps;
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const token = await abortable(tokens.current(), signal);
+    let response = await this.#fetch(path, token, options);
+    if (response.status === UNAUTHORIZED && tokens.renewable) {
+      const renewed = await abortable(tokens.ask(), signal);
+      if (renewed !== token) {
+        // Left unread it would hold its connection.
+        void response.body?.cancel().catch(() => {});
+        response = await this.#fetch(path, renewed, options);
+      }
+    }
+    if (!response.ok) throw problemOf(response, await bodyOf(response, signal));
+    return response;
+  }
+
+  async #fetch(path: string, token: string, options: RequestOptions): Promise<Response> {
     const { fetch, base } = this.#deps;
+    const { method = 'GET', body, accept, signal } = options;
+    const headers: Record<string, string> = { authorization: `Bearer ${token}` };
+    if (accept !== undefined) headers.accept = accept;
+    if (body !== undefined) headers['content-type'] = 'application/json';
     try {
-      return await fetch(base + path, { method, headers: { authorization: `Bearer ${token}` }, signal });
+      return await fetch(base + path, { method, headers, body: JSON.stringify(body), signal });
     } catch (error) {
       signal?.throwIfAborted();
       throw asNearcastError(error, 'network', 'No answer came');
@@ -69,31 +110,24 @@ export class Rest {
   }
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
-}
-
-async function bodyOf(response: Response, signal: AbortSignal | undefined): Promise<unknown> {
-  let text: string;
+/** What a body says; `undefined` where it is no JSON of an object. */
+async function bodyOf(
+  response: Response,
+  signal: AbortSignal | undefined,
+): Promise<Record<string, unknown> | undefined> {
   try {
-    text = await response.text();
+    return parseObject(await response.text());
   } catch (error) {
     signal?.throwIfAborted();
     throw asNearcastError(error, 'network', 'The answer broke off');
   }
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The error that an answer means, whoever on the way gave it. */
-function problemOf(response: Response, body: unknown): NearcastError {
+function problemOf(response: Response, problem: Readonly<Record<string, unknown>> = {}): NearcastError {
   const { status } = response;
   const wait = Number(response.headers.get('retry-after') ?? Number.NaN);
   const retryAfter = Number.isFinite(wait) ? wait : undefined;
-  const problem = isObject(body) ? body : {};
   const code = typeof problem.code === 'string' ? (problem.code as ServerErrorCode) : codeOf(status);
   const detail = typeof problem.detail === 'string' ? problem.detail : `The answer was ${status}.`;
   const requestId = typeof problem.requestId === 'string' ? problem.requestId : undefined;

@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import { parseObject } from './json.ts';
 import type { ServerMessage } from './wire.ts';
 
 /** As much of a WebSocket as is used here: browsers, Node’s own and the package `ws` have it. */
@@ -94,8 +95,9 @@ export class Socket {
     if (this.#over) return;
     this.#heardAt = this.#clock.now();
     this.#asked = false;
-    const message = parse(data);
-    if (message !== undefined) this.#events.heard(message);
+    const message = typeof data === 'string' ? parseObject(data) : undefined;
+    // What a server of this protocol says.
+    if (message !== undefined) this.#events.heard(message as ServerMessage);
   }
 
   #arm(): void {
@@ -135,16 +137,5 @@ export class Socket {
     this.#socket.onopen = null;
     this.#socket.onmessage = null;
     this.#socket.onclose = null;
-  }
-}
-
-/** The message that a frame holds; `undefined` when it holds none. */
-function parse(data: unknown): ServerMessage | undefined {
-  if (typeof data !== 'string') return undefined;
-  try {
-    const message = JSON.parse(data);
-    return typeof message === 'object' && message !== null ? message : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -70,6 +70,7 @@ export class Track {
   readonly #dates = new Dates();
   #loading = false;
   #closed = false;
+  #closing: Promise<void> | undefined;
 
   /** @internal Made by {@link Nearcast.track}. */
   constructor(deps: TrackDeps, { driverId, capacity = CAPACITY, storage }: TrackOptions) {
@@ -151,12 +152,20 @@ export class Track {
     await this.flush(options);
     const driverId = this.#driverId ?? subjectOf(await abortable(tokens.current(), options.signal));
     if (driverId === undefined) throw new NearcastError('invalid', 'The token names no driver: give a driverId.');
-    await rest.call('DELETE', `v1/drivers/${encodeURIComponent(driverId)}`, options);
+    await rest.call(`v1/drivers/${encodeURIComponent(driverId)}`, { ...options, method: 'DELETE' });
   }
 
-  /** Sends nothing more. What has no verdict stays in the storage; without one it is lost, so `flush` before. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  /**
+   * Sends nothing more. What has no verdict stays in the storage; without one it is lost, so `flush` before.
+   *
+   * @returns resolves, for whoever closes it, once another track can have the storage
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#closed = true;
     this.#unlisten();
     this.#delivery.stop();

@@ -1,11 +1,10 @@
 import type { Patch } from './area.ts';
-import { Belief, type Difference, type Exit } from './belief.ts';
 import type { ServerClock } from './clock.ts';
-import { Emitter } from './emitter.ts';
 import { NearcastError } from './errors.ts';
-import { type Changes, Feed } from './feed.ts';
+import type { Changes } from './feed.ts';
+import { Picture, type PictureEvents } from './picture.ts';
 import type { Subscription, SubscriptionEvents } from './subscription.ts';
-import type { ChangesMessage, Followed, Position, SnapshotMessage } from './wire.ts';
+import type { Followed, Position } from './wire.ts';
 
 /**
  * How current a watch is: `pending` (its snapshot has yet to come), `live`, `interrupted` (its drivers are those of when
@@ -13,24 +12,8 @@ import type { ChangesMessage, Followed, Position, SnapshotMessage } from './wire
  */
 export type WatchState = 'pending' | 'live' | 'interrupted' | 'closed' | 'failed';
 
-/** What can be listened to on a watch. By then its `drivers` have changed. */
-export interface WatchEvents {
-  /** A driver came inside. */
-  enter: Position;
-  /** A driver inside has a new position. */
-  move: Position;
-  /** A driver is no longer inside. */
-  exit: Exit;
-  /** All of the above that one message brought, after them. */
-  changes: Changes;
-  /** A snapshot was taken in, after the differences that it made: `drivers` are those inside now. */
-  snapshot: { readonly resumed: boolean };
-  /** Of a watch around a driver: whether that driver is known changed. */
-  followed: Followed;
-  state: WatchState;
-  /** An update was refused; or, in state `failed`, the watch is over. */
-  error: NearcastError;
-}
+/** What can be listened to on a watch. An `error` tells that an update was refused; or, in state `failed`, that it is over. */
+export type WatchEvents = PictureEvents<WatchState>;
 
 /** What a watch goes on from: the answer of `nearby`, or an earlier watch, of the same area. */
 export interface WatchStart {
@@ -45,18 +28,9 @@ export interface WatchStart {
 export class Watch implements AsyncIterable<Changes> {
   /** Resolves when the first snapshot is there. Rejects when the watch ends before. */
   readonly ready: Promise<void>;
-  readonly #belief = new Belief();
-  readonly #events = new Emitter<WatchEvents>();
-  readonly #feeds = new Set<Feed>();
+  readonly #picture: Picture<WatchState>;
   readonly #subscription: Subscription;
   readonly #serverClock: ServerClock;
-  #state: WatchState = 'pending';
-  #started = false;
-  #serverTime: number;
-  #followed: Followed | undefined;
-  #error: NearcastError | undefined;
-  #resolveReady: () => void = () => {};
-  #rejectReady: (error: NearcastError) => void = () => {};
 
   /** @internal Made by {@link Nearcast.watch}. */
   constructor(
@@ -65,21 +39,20 @@ export class Watch implements AsyncIterable<Changes> {
     start: WatchStart | undefined,
   ) {
     this.#serverClock = serverClock;
-    this.#serverTime = Math.round(serverClock.now());
-    this.ready = new Promise((resolve, reject) => {
-      this.#resolveReady = resolve;
-      this.#rejectReady = reject;
+    const picture = new Picture<WatchState>({
+      state: 'pending',
+      current: 'live',
+      serverTime: Math.round(serverClock.now()),
+      follows: () => this.#subscription.follows,
     });
-    // Nobody need wait for it.
-    this.ready.catch(() => {});
-    for (const position of positionsOf(start)) this.#belief.drivers.set(position.driverId, withoutDistance(position));
+    this.#picture = picture;
+    this.ready = picture.ready;
+    for (const position of positionsOf(start)) picture.begin(withoutDistance(position));
     this.#subscription = subscribe({
-      snapshot: (message) => this.#snapshot(message),
-      changes: (message) => this.#changes(message),
-      interrupted: () => {
-        if (this.#started) this.#setState('interrupted');
-      },
-      refused: (error) => this.#events.emit('error', error),
+      snapshot: (message) => picture.snapshot(message),
+      changes: (message) => picture.changes(message),
+      interrupted: () => picture.interrupt('interrupted'),
+      refused: (error) => picture.warn(error),
       failed: (error) => this.#end('failed', error),
     });
     this.#subscription.start();
@@ -87,16 +60,16 @@ export class Watch implements AsyncIterable<Changes> {
 
   /** Who is inside, by driverId, as of the last message; at first who was in the answer that it goes on from. */
   get drivers(): ReadonlyMap<string, Position> {
-    return this.#belief.drivers;
+    return this.#picture.drivers;
   }
 
   get state(): WatchState {
-    return this.#state;
+    return this.#picture.state;
   }
 
   /** Of a watch around a driver: whether that driver is known. */
   get followed(): Followed | undefined {
-    return this.#subscription.follows ? this.#followed : undefined;
+    return this.#picture.followed;
   }
 
   /** Mark of the present moment: with `drivers`, what a later watch of the same area can go on from. */
@@ -106,7 +79,7 @@ export class Watch implements AsyncIterable<Changes> {
 
   /** Why it failed. */
   get error(): NearcastError | undefined {
-    return this.#error;
+    return this.#picture.error;
   }
 
   /** How old a position is now, milliseconds, by the server’s clock; below zero when its device’s clock is ahead. */
@@ -116,7 +89,7 @@ export class Watch implements AsyncIterable<Changes> {
 
   /** Listens to an event, until the function that it returns is called. */
   on<Name extends keyof WatchEvents>(name: Name, listener: (event: WatchEvents[Name]) => void): () => void {
-    return this.#events.on(name, listener);
+    return this.#picture.on(name, listener);
   }
 
   /**
@@ -127,8 +100,8 @@ export class Watch implements AsyncIterable<Changes> {
    * {@link NearcastError} when it is refused (also told as `error`): then everything is as before
    */
   update(patch: Patch): Promise<void> {
-    const over = this.#state === 'closed' || this.#state === 'failed';
-    const taken = over ? Promise.reject(this.#error ?? closed()) : this.#subscription.update(patch);
+    const { over, error = closed() } = this.#picture;
+    const taken = over ? Promise.reject(error) : this.#subscription.update(patch);
     // Who does not wait is told by the event.
     taken.catch(() => {});
     return taken;
@@ -149,77 +122,14 @@ export class Watch implements AsyncIterable<Changes> {
    * the watch, and throws if that failed. Leaving the loop leaves the watch open.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Changes, undefined> {
-    const watch = this;
-    const source = {
-      drivers: this.drivers,
-      get serverTime() {
-        return watch.#serverTime;
-      },
-      get followed() {
-        return watch.followed;
-      },
-    };
-    const feed = new Feed(source, this.#started, (ended) => this.#feeds.delete(ended));
-    if (this.#state === 'closed' || this.#state === 'failed') feed.end(this.#error);
-    else this.#feeds.add(feed);
-    return feed;
-  }
-
-  #snapshot(message: SnapshotMessage): boolean {
-    const difference = this.#belief.snapshot(message);
-    if (difference === undefined) return false;
-    this.#started = true;
-    this.#take(message, difference, true);
-    this.#tell('snapshot', { resumed: message.resumed });
-    this.#resolveReady();
-    return true;
-  }
-
-  #changes(message: ChangesMessage): void {
-    this.#take(message, this.#belief.changes(message), false);
-  }
-
-  #take(message: SnapshotMessage | ChangesMessage, difference: Difference, snapshot: boolean): void {
-    const { serverTime, followed } = message;
-    this.#serverTime = serverTime;
-    if (!this.#subscription.follows) this.#followed = undefined;
-    const followedChanged = followed !== undefined && followed !== this.#followed;
-    if (followedChanged) this.#followed = followed;
-    for (const feed of [...this.#feeds]) feed.note(difference, snapshot);
-    this.#setState('live');
-    if (followedChanged) this.#tell('followed', followed);
-    for (const { driverId, reason } of difference.exit) this.#tell('exit', { driverId, reason });
-    for (const position of difference.enter) this.#tell('enter', position);
-    for (const position of difference.move) this.#tell('move', position);
-    if (!this.#events.has('changes')) return;
-    this.#tell('changes', {
-      ...difference,
-      snapshot,
-      serverTime,
-      ...(followed === undefined ? {} : { followed }),
-    });
-  }
-
-  /** Tells an event, unless a listener of the one before has closed the watch. */
-  #tell<Name extends keyof WatchEvents>(name: Name, event: WatchEvents[Name]): void {
-    if (this.#state === 'live') this.#events.emit(name, event);
+    return this.#picture.feed();
   }
 
   #end(state: 'closed' | 'failed', error?: NearcastError): void {
-    if (this.#state === 'closed' || this.#state === 'failed') return;
-    this.#error = error;
-    this.#subscription.stop(error ?? closed());
-    this.#setState(state);
-    if (error !== undefined) this.#events.emit('error', error);
-    this.#rejectReady(error ?? closed());
-    for (const feed of [...this.#feeds]) feed.end(error);
-    this.#feeds.clear();
-  }
-
-  #setState(state: WatchState): void {
-    if (this.#state === state) return;
-    this.#state = state;
-    this.#events.emit('state', state);
+    if (this.#picture.over) return;
+    const why = error ?? closed();
+    this.#subscription.stop(why);
+    this.#picture.end(state, why, error);
   }
 }
 

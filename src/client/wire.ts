@@ -153,6 +153,15 @@ export interface ChangesMessage {
   readonly followed?: Followed;
 }
 
+/** Why an event stream is over. */
+export interface CloseEvent {
+  /** In the numbers of the close codes of a WebSocket. */
+  readonly code: number;
+  readonly reason: string;
+  /** Seconds to wait before coming back. */
+  readonly retryAfter?: number;
+}
+
 /** What is wrong with a message, a subscription or, where it names neither, the connection. */
 export interface ErrorMessage {
   readonly type: 'error';

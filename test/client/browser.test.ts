@@ -8,6 +8,9 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
+import { MemoryStore } from '../../src/store/memory.ts';
+import { MemoryReplays } from '../../src/store/memory-replays.ts';
+import { MemoryTracks } from '../../src/store/memory-tracks.ts';
 import { startServer, token } from '../support/server.ts';
 import { describeWith } from '../support/services.ts';
 
@@ -36,6 +39,9 @@ try {
   }
   told.push('moved');
   await track.flush();
+  const replay = nearcast.replay(circle, { from: Date.now() - 60_000, speed: 3600 });
+  await replay.ended;
+  told.push(replay.drivers.get('a').latitude);
   await nearcast.close();
   told.push(verdicts, nearcast.state, localStorage.length);
 } catch (error) {
@@ -54,8 +60,10 @@ function findChromium(): string | undefined {
 }
 
 describeWith('Chromium', findChromium(), 'the client in a browser', (chromium) => {
-  test('tracks, asks and watches, with the platform’s own WebSocket, fetch and localStorage', async () => {
-    const { port } = await startServer({ env: { CORS_ORIGINS: '*' } });
+  test('tracks, asks, watches and replays, with the platform’s own WebSocket, fetch and localStorage', async () => {
+    const store = new MemoryStore(undefined, 0);
+    const history = { tracks: new MemoryTracks(store), replays: new MemoryReplays(store) };
+    const { port } = await startServer({ env: { CORS_ORIGINS: '*' }, store, history });
     const site = createServer().listen(0, '127.0.0.1');
     const told = new Promise<unknown>((resolve) => {
       site.on('request', async (request, response) => {
@@ -85,6 +93,6 @@ describeWith('Chromium', findChromium(), 'the client in a browser', (chromium) =
       site.close();
       await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     });
-    expect(await told).toEqual(['a', 'moved', ' accepted accepted', 'idle', 0]);
+    expect(await told).toEqual(['a', 'moved', 30.001, ' accepted accepted', 'idle', 0]);
   });
 });

@@ -66,19 +66,23 @@ test('it ends by itself, too, when it closes while it waits to reconnect, for a 
      gone.watch({});
      await until(gone, 'error');
      await until(gone, 'error');
+     const unheard = gone.replay({}, { from: 1 });
+     await until(unheard, 'error');
      const tokenless = new Nearcast({ url, token: () => new Promise(() => {}) });
      tokenless.watch({});
      const call = tokenless.nearby(${HERE}).catch(({ code }) => code);
      const silent = new Nearcast({ url, token });
      silent.watch({});
+     silent.replay({}, { from: 1 });
+     tokenless.replay({}, { from: 1 });
      silent.track().send({ latitude: 1, longitude: 2 });
      await new Promise((resolve) => setImmediate(resolve));
      const states = [gone, tokenless, silent].map(({ state }) => state);
      await Promise.all([gone, tokenless, silent].map((nearcast) => nearcast.close()));
-     console.log(...states, await call);`,
+     console.log(...states, await call, unheard.state);`,
     `http://127.0.0.1:${(hole.address() as AddressInfo).port}`,
   );
-  expect(printed).toBe('waiting connecting connecting closed\nat once\n');
+  expect(printed).toBe('waiting connecting connecting closed closed\nat once\n');
 });
 
 test('a server that breaks every connection is no end of the application', async () => {

@@ -166,6 +166,19 @@ test('a slow storage is given one queue at a time, and the latest before the tra
   expect(saved).toEqual([1, 2, 3]);
 });
 
+test('whoever closes a track, though another has, waits until the next can have its storage', async () => {
+  const storage = new FakeStorage();
+  const nowhere = clientOf({ port: 1 });
+  const before = nowhere.track({ storage });
+  await Promise.resolve();
+  before.send({ ...here, timestamp: 1 });
+  before.send({ ...here, timestamp: 2 });
+  // As when a page goes on with another token.
+  void nowhere.close();
+  await before.close();
+  expect(storage.saved).toMatchObject([{ timestamp: 1 }, { timestamp: 2 }]);
+});
+
 test('a storage that fails is told, and the queue goes on in memory', async () => {
   const server = await startServer();
   const storage: FixStorage = {

@@ -4,6 +4,8 @@ import {
   Nearcast,
   type NearcastEvents,
   type NearcastOptions,
+  type Replay,
+  type ReplayEvents,
   type Track,
   type TrackEvents,
   type Watch,
@@ -22,8 +24,14 @@ export function clientOf({ port }: { readonly port: number }, options: Partial<N
   return nearcast;
 }
 
-type Source = Watch | Track | Nearcast;
-type EventsOf<S extends Source> = S extends Watch ? WatchEvents : S extends Track ? TrackEvents : NearcastEvents;
+type Source = Watch | Replay | Track | Nearcast;
+type EventsOf<S extends Source> = S extends Watch
+  ? WatchEvents
+  : S extends Replay
+    ? ReplayEvents
+    : S extends Track
+      ? TrackEvents
+      : NearcastEvents;
 type On<Events, Name extends keyof Events> = (name: Name, listener: (event: Events[Name]) => void) => () => void;
 
 function listen<S extends Source, Name extends keyof EventsOf<S>>(
@@ -98,6 +106,21 @@ export class ManualClock implements Clock {
     }
     this.time = until;
   }
+}
+
+/** Time as it is, but that nobody waits for the next connection. */
+export function hasty() {
+  const waits: number[] = [];
+  const clock: Clock = {
+    now: () => Date.now(),
+    setTimeout: (callback, milliseconds) => {
+      if (milliseconds >= 60_000) return setTimeout(callback, milliseconds);
+      waits.push(milliseconds);
+      return setTimeout(callback, 0);
+    },
+    clearTimeout: (timeout) => clearTimeout(timeout as NodeJS.Timeout),
+  };
+  return { waits, clock };
 }
 
 /** Makes a position of a driver on a server, beside the wire. */
