@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // Servers that are tested serve the pages of the present sources.
+    globalSetup: 'test/support/build-pages.ts',
     // Much of the time goes into waiting for databases to start.
     maxWorkers: 3,
     // A worker of its own for each file takes as long as most files do.
