@@ -1,8 +1,9 @@
 # Nearcast: one process, which runs its TypeScript sources as they are.
 #
 # What makes its size (x64, unpacked): Debian 75 MB, Node 121 MB, the embedded database 82 MB (half of it its prepared
-# directory), all other packages 42 MB, the sources 2 MB. Left out: npm and yarn with what they bring, which are in Node's
-# own image (25 MB), and the source maps and type declarations of packages (19 MB). Where there is always a DATABASE_URL:
+# directory), all other packages 42 MB, sources and pages 6 MB. Left out: npm and yarn with what they bring, which are in
+# Node's own image (25 MB), the source maps and type declarations of packages (19 MB), and what the pages are built with.
+# Where there is always a DATABASE_URL:
 #
 #   docker build --build-arg EMBEDDED_DATABASE=no .
 FROM node:24-bookworm-slim AS install
@@ -17,6 +18,17 @@ RUN find node_modules -type f -not -path '*/.cache/*' \
 ARG EMBEDDED_DATABASE=yes
 RUN if [ "$EMBEDDED_DATABASE" = no ]; then rm -rf node_modules/@electric-sql node_modules/.cache; fi
 
+# Side by side with the above, and anew only when the pages, or packages, have changed.
+FROM node:24-bookworm-slim AS pages
+WORKDIR /app
+COPY package.json package-lock.json .npmrc tsconfig.json vite.config.ts ./
+# Nothing that builds the pages is made by scripts of packages.
+RUN npm ci --ignore-scripts
+COPY src/build-pages.ts src/build-pages.ts
+COPY src/client src/client
+COPY src/web src/web
+RUN node src/build-pages.ts
+
 FROM debian:bookworm-slim
 # Node's own image is this one, and npm.
 COPY --from=install /usr/local/bin/node /usr/local/bin/node
@@ -30,6 +42,7 @@ COPY --from=install --chown=node:node /app/node_modules node_modules
 COPY package.json LICENSE ./
 COPY migrations migrations
 COPY src src
+COPY --from=pages /app/dist/web dist/web
 # By number, so that a cluster that asks for it (runAsNonRoot) sees that it is not root.
 USER 1000:1000
 VOLUME /data

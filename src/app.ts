@@ -8,6 +8,7 @@ import { IssuerKeys } from './auth/jwks.ts';
 import { onceReady } from './auth/ready.ts';
 import { authenticator } from './auth/tokens.ts';
 import { verifier } from './auth/verify.ts';
+import { PAGES_DIR } from './build-pages.ts';
 import type { Config } from './config.ts';
 import { processClock } from './delivery/clock.ts';
 import { Limited } from './delivery/limited.ts';
@@ -27,6 +28,7 @@ import { healthRoutes, type Readiness } from './http/health.ts';
 import { readJson } from './http/json-body.ts';
 import { timeRoutes } from './http/latency.ts';
 import { metricsRoutes } from './http/metrics.ts';
+import { leadToReference, usePages } from './http/pages.ts';
 import { positionRoutes } from './http/positions.ts';
 import { handleClientError, handleError, useProblems } from './http/problem.ts';
 import { useRates } from './http/rates.ts';
@@ -80,6 +82,8 @@ export interface AppDeps {
   readonly log: FastifyBaseLogger;
   /** Says when there is too much to do; absent: one is made of the settings, and fed while the app listens. */
   readonly overload?: Overload;
+  /** Where the pages were built; absent: where `npm run build:web` builds them. */
+  readonly pages?: string;
 }
 
 /** How often shares and revocations that are over are looked for, milliseconds. */
@@ -158,6 +162,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   const ingest = new Ingest(tracker, config.maxFutureSeconds, waits);
 
   await useDocumentation(app, VERSION, config.maxRadiusMeters, config.docs);
+  if (config.dashboard) await usePages(app, pagesOf(config, deps.pages));
+  else if (config.docs) await leadToReference(app);
   const pingInterval = config.pingSeconds * 1000;
   const slowTime = config.slowSeconds * 1000;
   const pulse = new Pulse(Math.min(1000, pingInterval, slowTime));
@@ -242,6 +248,21 @@ function slowLimits({ headersTimeoutSeconds, requestTimeoutSeconds }: Config) {
       // What Node would answer is no problem; `useProblems` asks for it.
       requireHostHeader: false,
     },
+  };
+}
+
+/** What the pages are told. */
+function pagesOf({ mapStyle, maxRadiusMeters, driverTtlSeconds, historyRetentionDays }: Config, dir = PAGES_DIR) {
+  return {
+    dir,
+    settings: {
+      version: VERSION,
+      mapStyle: mapStyle && { light: mapStyle.light, dark: mapStyle.dark },
+      maxRadiusMeters,
+      driverTtlSeconds,
+      historyRetentionDays,
+    },
+    mapOrigins: mapStyle?.origins ?? [],
   };
 }
 

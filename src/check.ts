@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fetchKeys } from './auth/fetch-keys.ts';
+import { arePagesBuilt } from './build-pages.ts';
 import { readArguments, UsageError } from './command-line.ts';
 import { type Config, carelessTrust, loadConfig } from './config.ts';
 import { explain } from './explain.ts';
@@ -38,6 +39,11 @@ export async function checkCommand(argv: readonly string[]): Promise<number> {
         `wrong  ${what}: ${explain(error, config) ?? (error instanceof Error ? error.message : String(error))}`,
       );
     }
+  }
+  if (config.dashboard && !arePagesBuilt()) {
+    console.log(
+      'note   DASHBOARD: the pages are not built, and the start goes on without: npm run build:web makes them',
+    );
   }
   return failed === 0 ? 0 : 1;
 }

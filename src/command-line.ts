@@ -69,12 +69,7 @@ export function numberArgument(
 }
 
 /** A place given as `lat,lng`, in degrees. @throws {UsageError} */
-export function placeArgument(
-  name: string,
-  text: string | undefined,
-  fallback: { lat: number; lng: number },
-): { lat: number; lng: number } {
-  if (text === undefined) return fallback;
+export function placeArgument(name: string, text: string): { lat: number; lng: number } {
   const [lat, lng, more] = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
   if (more !== undefined || !(Math.abs(lat) <= 90 && Math.abs(lng) <= 180)) {
     throw new UsageError(`--${name} must be latitude,longitude in degrees, such as 40.7549,-73.984, not '${text}'`);
@@ -110,7 +105,7 @@ export async function runCommand(
   }
 }
 
-/** `--center -33.9,151.2` reads as an option's value only when joined by an equals sign. */
+/** `--city -33.9,151.2` reads as an option's value only when joined by an equals sign. */
 function negativeValues(argv: readonly string[]): string[] {
   const joined: string[] = [];
   for (const argument of argv) {

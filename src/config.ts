@@ -1,3 +1,4 @@
+import { type MapStyle, OPEN_FREE_MAP } from './map-style.ts';
 import { settingsSchema } from './settings.ts';
 
 /** The settings, by the names of their environment variables. */
@@ -63,6 +64,10 @@ export interface Config {
   readonly permessageDeflate: boolean;
   /** Origins that browsers may call and connect from; `*` is any. */
   readonly corsOrigins: readonly string[];
+  /** Whether the pages are served: dashboard, driver's and rider's. */
+  readonly dashboard: boolean;
+  /** The base map of the pages; null: they load none, and draw what they bring. */
+  readonly mapStyle: MapStyle | null;
   /** Whether contracts and API reference are served. */
   readonly docs: boolean;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
@@ -130,6 +135,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     slowSeconds: settings.SLOW_SECONDS,
     permessageDeflate: settings.PERMESSAGE_DEFLATE === 'on',
     corsOrigins: Object.freeze(settings.CORS_ORIGINS),
+    dashboard: settings.DASHBOARD === 'on',
+    mapStyle: settings.MAP_STYLE_URL === undefined ? OPEN_FREE_MAP : settings.MAP_STYLE_URL,
     docs: settings.DOCS === 'on',
     logLevel: settings.LOG_LEVEL,
     production: settings.NODE_ENV === 'production',

@@ -157,7 +157,7 @@ async function run(config: Config, log: Logger): Promise<void> {
     const expiry = setInterval(expire, EXPIRY_INTERVAL);
     const { port } = app.server.address() as AddressInfo;
     const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
-    if (isDevelopment && secret !== undefined) console.log(welcome(reachable(url), secret));
+    if (isDevelopment && secret !== undefined) console.log(welcome(reachable(url), secret, config));
     console.log(`Nearcast is ready at ${url}`);
     await new Promise((resolve) => {
       if (stopping.signal.aborted) resolve(undefined);

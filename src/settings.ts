@@ -1,6 +1,8 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { faultOfRedisUrl } from './bus/redis-url.ts';
+import { mapStyleOf } from './map-style.ts';
+import { asOrigin } from './origin.ts';
 
 /** What a setting says of itself beside its rule; `npm start -- --help` is made of it. */
 interface About {
@@ -32,14 +34,6 @@ function isNetwork(text: string): boolean {
   const [, address, bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const version = isIP(address ?? '');
   return version !== 0 && Number(bits ?? 0) <= (version === 4 ? 32 : 128);
-}
-
-/** An origin as browsers write it: in small letters, with no slash and no port that goes without saying. */
-function asOrigin(text: string): string {
-  const origin = text.trim();
-  const url = /^https?:/i.test(origin) ? URL.parse(origin) : null;
-  // With more to it than an origin has, it is left for its rule to refuse.
-  return url !== null && url.href === `${url.origin}/` ? url.origin : origin;
 }
 
 function isKeysAddress(text: string): boolean {
@@ -205,7 +199,7 @@ const shape = {
     .default('off')
     .meta({
       description:
-        'Requests a minute of one subject of a fleet, or, without a valid token, of one address; more are answered 429. Health is never limited. off: any number.',
+        'Requests a minute of one subject of a fleet, or, without a valid token, of one address; more are answered 429. Health and pages are never limited. off: any number.',
       unit: 'requests a minute',
       values: 'off, or 1 to 9999999',
     } satisfies About),
@@ -286,6 +280,28 @@ const shape = {
       description:
         'Web pages of these origins may call the API and connect to /ws from a browser. * is any, absent is none but its own.',
       values: 'origins such as https://example.com, separated by commas',
+    } satisfies About),
+  DASHBOARD: z
+    .enum(['on', 'off'], { error: 'must be on or off' })
+    .default('on')
+    .meta({
+      description:
+        'off: the pages are not served, that is the dashboard at / and those of a driver and a rider at /driver and /rider.',
+      values: 'on, off',
+    } satisfies About),
+  MAP_STYLE_URL: z
+    .string()
+    .transform((text, context) => {
+      const style = mapStyleOf(text);
+      if (typeof style !== 'string') return style;
+      context.addIssue({ code: 'custom', message: style });
+      return z.NEVER;
+    })
+    .optional()
+    .meta({
+      description:
+        'The style of the base map of the pages, which browsers load, as MapLibre GL takes it; {theme} in it becomes light or dark. After commas, whatever other origins it loads from. none: only what the pages bring, and nothing from elsewhere. Absent: OpenFreeMap.',
+      values: 'none, or https://tiles.example.com/{theme}.json?key=…, further origins after commas',
     } satisfies About),
   DOCS: z
     .enum(['on', 'off'], { error: 'must be on or off' })

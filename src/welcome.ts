@@ -5,11 +5,16 @@ import { mintToken } from './auth/tokens.ts';
 const TTL_SECONDS = 24 * 3600;
 
 /**
- * What a development server prints at its start, as Jupyter does: a link and commands that work when pasted.
+ * What a development server prints at its start, as Jupyter does: links and commands that work when pasted.
  *
  * @param url where the server is reached from this machine, such as `http://127.0.0.1:8080`
+ * @param served DASHBOARD and DOCS
  */
-export function welcome(url: string, secret: string): string {
+export function welcome(
+  url: string,
+  secret: string,
+  { dashboard, docs }: { readonly dashboard: boolean; readonly docs: boolean },
+): string {
   const token = mintToken(secret, {
     sub: 'developer',
     scope: 'positions:read positions:write:any metrics:read access:manage',
@@ -18,7 +23,9 @@ export function welcome(url: string, secret: string): string {
   });
   const where = 'latitude=40.7580&longitude=-73.9855';
   return `No JWT_SECRET is set, so this is a development server with a secret of its own.
-What follows works as it is for 24 hours. First, in the terminal you paste into:
+What follows works as it is for 24 hours.
+${dashboard ? pages(url, token) : ''}
+First, in the terminal you paste into:
 
   export TOKEN=${token}
 
@@ -36,7 +43,15 @@ Watch that circle (then send again), as an event stream or over a WebSocket:
   npx -y wscat -H "Authorization: Bearer $TOKEN" -c '${url.replace('http', 'ws')}/ws?${where}&radius=2000'
 
 The same in a browser:  ${url}/v1/drivers/nearby?${where}&radius=2000&access_token=${token}
-The API reference:      ${url}/docs
-Metrics, as text:       curl ${url}/metrics -H "Authorization: Bearer $TOKEN"
+${docs ? `The API reference:      ${url}/docs\n` : ''}Metrics, as text:       curl ${url}/metrics -H "Authorization: Bearer $TOKEN"
+`;
+}
+
+/** A browser sends what is behind `#` to nobody; the page takes it out of its address bar. */
+function pages(url: string, token: string): string {
+  return `
+The dashboard:          ${url}/#token=${token}
+The page of a driver:   ${url}/driver#token=${token}
+The page of a rider:    ${url}/rider#token=${token}
 `;
 }

@@ -38,6 +38,12 @@ test('without any setting the defaults hold; an empty variable counts as absent'
     headersTimeoutSeconds: 10,
     requestTimeoutSeconds: 60,
     corsOrigins: [],
+    dashboard: true,
+    mapStyle: {
+      light: 'https://tiles.openfreemap.org/styles/positron',
+      dark: 'https://tiles.openfreemap.org/styles/dark',
+      origins: ['https://tiles.openfreemap.org'],
+    },
     docs: true,
     logLevel: 'info',
     production: false,
@@ -64,6 +70,8 @@ test('every problem is listed at once', () => {
     MAX_FUTURE_SECONDS: '-1',
     MAX_RADIUS_METERS: '1e9',
     CORS_ORIGINS: 'https://a.example,b',
+    DASHBOARD: 'no',
+    MAP_STYLE_URL: 'tiles.example.com',
     DOCS: 'no',
     LOG_LEVEL: 'loud',
   };
@@ -98,6 +106,50 @@ test('origins are taken as browsers write them, and what is more than an origin 
     ''.padEnd(3, ','),
   ]) {
     expect(() => origins(wrong), wrong).toThrow(/CORS_ORIGINS: must be origins/);
+  }
+});
+
+test('a base map is none, or a style for each theme and all that it is loaded from', () => {
+  const styleOf = (MAP_STYLE_URL: string) => loadConfig({ MAP_STYLE_URL }).mapStyle;
+  expect(styleOf('none')).toBeNull();
+  expect(styleOf('')).toEqual(loadConfig({}).mapStyle);
+  expect(
+    styleOf('https://t.example/{theme}/style.json?key=a&b=$&, https://F.example:443/,http://*.tiles.example:81'),
+  ).toEqual({
+    light: 'https://t.example/light/style.json?key=a&b=$&',
+    dark: 'https://t.example/dark/style.json?key=a&b=$&',
+    origins: ['https://t.example', 'https://f.example', 'http://*.tiles.example:81'],
+  });
+  expect(styleOf('https://{theme}.t.example/')?.origins).toEqual(['https://light.t.example', 'https://dark.t.example']);
+  expect(styleOf('http://127.0.0.1:9000/style')?.origins).toEqual(['http://127.0.0.1:9000']);
+  expect(styleOf('https://b\u00fccher.example/s')?.origins).toEqual(['https://xn--bcher-kva.example']);
+  for (const wrong of [
+    'None',
+    'mapbox://styles/x',
+    'data:application/json,{}',
+    '/styles/{theme}.json',
+    'https://me@t.example/s',
+    'https://:secret@t.example/s',
+    'https://*.t.example/s',
+    "https://t.example;script-src'unsafe-inline'/s",
+    'https://[::1]/s',
+    `https://t.example/${'a'.repeat(2048)}`,
+    ' , https://t.example',
+  ]) {
+    expect(() => styleOf(wrong), wrong).toThrow(/MAP_STYLE_URL: must be none, or begin with a URL/);
+  }
+  for (const wrong of [
+    'https://f.example/path',
+    'f.example',
+    '*',
+    'https://*',
+    "'unsafe-inline'",
+    'https://f.example; script-src *',
+    'wss://f.example',
+    '',
+    Array(17).fill('https://f.example').join(),
+  ]) {
+    expect(() => styleOf(`https://t.example/s,${wrong}`), wrong).toThrow(/MAP_STYLE_URL: must have at most 16 origins/);
   }
 });
 

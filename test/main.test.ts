@@ -79,9 +79,18 @@ describe('with the embedded database', () => {
     const url = await server.ready;
     expect(server.stdout.at(-1)).toBe(`Nearcast is ready at ${url}`);
     const text = server.stdout.join('\n');
+    const [, dashboard, fragment] = /^The dashboard: +(\S+)#token=(\S+)$/m.exec(text) as unknown as string[];
+    expect(text.indexOf(dashboard)).toBeLessThan(text.indexOf('curl'));
+    expect(dashboard).toBe(`${url}/`);
+    for (const path of ['', 'driver', 'rider']) {
+      const page = await fetch(`${dashboard}${path}`);
+      expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+      if (path !== '') expect(text).toContain(` ${url}/${path}#token=${fragment}\n`);
+    }
     const link = /in a browser: +(\S+)/.exec(text)?.[1] as string;
     expect(await (await fetch(link)).json()).toMatchObject({ drivers: [] });
     const jwt = /export TOKEN=(\S+)/.exec(text)?.[1];
+    expect(jwt).toBe(fragment);
     const [, path, body] =
       /curl (\S+) -H "Authorization: Bearer \$TOKEN" -H 'Content-Type: application\/json' -d '(.+)'/.exec(text) ?? [];
     const sent = await fetch(path, {

@@ -5,31 +5,13 @@ import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { asyncApi } from '../asyncapi/document.ts';
 import { useApiHeaders } from './headers.ts';
+import { pageHeaders } from './page-policy.ts';
 
 const DESCRIPTION = `Who is near, now? Drivers send positions; this API says who is near a point, or within an area.
 
 Positions are sent and watched over the WebSocket at \`/ws\`, whose contract is [asyncapi.yaml](/asyncapi.yaml); they can also
 be sent over HTTP. Every call but health, contracts and documentation needs a token: \`Authorization: Bearer TOKEN\`, or
 \`?access_token=TOKEN\` with GET. Errors are \`application/problem+json\` (RFC 9457) with a stable \`code\`.`;
-
-/**
- * What the page may do: load its own scripts, styles and pictures (a few of which are in its style sheet), and call this
- * server. Nothing else is loaded, called, framed, framed by, or sent to; and no script or style that got into the page
- * itself is run. A browser passes `upgrade-insecure-requests` over on no host but localhost, so that it would break plain HTTP.
- */
-const PAGE_POLICY = {
-  useDefaults: false,
-  directives: {
-    defaultSrc: ["'none'"],
-    scriptSrc: ["'self'"],
-    styleSrc: ["'self'"],
-    imgSrc: ["'self'", 'data:'],
-    connectSrc: ["'self'"],
-    baseUri: ["'none'"],
-    formAction: ["'none'"],
-    frameAncestors: ["'none'"],
-  },
-};
 
 /**
  * Makes the contracts of the zod schemas of routes and messages, and serves them unless told otherwise: `/openapi.yaml`, with
@@ -74,11 +56,7 @@ export async function useDocumentation(
   });
   if (!served) return;
   await app.register(async (pages) => {
-    await pages.register(helmet, {
-      contentSecurityPolicy: PAGE_POLICY,
-      // For whoever ends TLS to say, of what names it knows.
-      strictTransportSecurity: false,
-    });
+    await pages.register(helmet, pageHeaders());
     await pages.register(swaggerUi, {
       routePrefix: '/docs',
       theme: { title: 'Nearcast API' },
@@ -98,7 +76,6 @@ export async function useDocumentation(
       webSocketContract ??= asyncApi(version, maxRadius);
       return reply.type('application/yaml').send(webSocketContract);
     });
-    contracts.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/docs'));
   });
 }
 

@@ -1,5 +1,8 @@
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
+import { join } from 'node:path';
+import { PAGES_DIR } from '../../src/build-pages.ts';
 import { Client, type Message } from '../support/client.ts';
 import { type Answer, ask, bearer } from './ask.ts';
 import { BLUE, CELLS, RED, type Scene, seen } from './scene.ts';
@@ -279,7 +282,7 @@ const refreshed = (boss: () => string, first: Message[]): Door =>
 /** What anybody may read. */
 const PAGES = [
   ...['/', '/livez', '/readyz', '/openapi.yaml', '/asyncapi.yaml', '/docs', '/docs/json', '/docs/yaml'],
-  ...['/docs/static/index.html', '/docs/static/swagger-initializer.js'],
+  ...['/docs/static/index.html', '/docs/static/swagger-initializer.js', '/driver', '/rider'],
 ];
 
 /**
@@ -350,6 +353,12 @@ export function doors(boss: () => string): Readonly<Record<string, Door>> {
 
     ...Object.fromEntries(PAGES.map((path) => [`GET ${path}`, http('GET', path, open)])),
     'GET /docs/static/*': http('GET', '/docs/static/swagger-ui.css', open),
+    'GET /assets/*': http('GET', `/assets/${anAsset()}`, open),
     'GET /ws': http('GET', '/ws', open),
   };
+}
+
+/** What a page loads, whichever it is. */
+function anAsset(): string {
+  return readdirSync(join(PAGES_DIR, 'assets')).find((name) => name.endsWith('.svg')) as string;
 }

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { PAGES_DIR } from '../../src/build-pages.ts';
 import { createDatabase, findPostgres, startPostgres } from '../support/postgres.ts';
 import { ServerProcess } from '../support/process.ts';
 import { findRedis, startRedis } from '../support/redis.ts';
@@ -11,7 +12,7 @@ import { describeWith } from '../support/services.ts';
 import { slowTest } from '../support/slow.ts';
 
 /** The instructions of the Dockerfile, continued lines joined, by stage. */
-const [install, final] = readFileSync('Dockerfile', 'utf8')
+const [install, pages, final] = readFileSync('Dockerfile', 'utf8')
   .replaceAll(/^#.*\n/gm, '')
   .replaceAll('\\\n', ' ')
   .split(/^(?=FROM )/m)
@@ -32,9 +33,16 @@ test('all that it is made of is let through to its build, and nothing else is', 
   const lines = readFileSync('.dockerignore', 'utf8').trim().split('\n');
   expect(lines[0]).toBe('*');
   const allowed = lines.slice(1).map((line) => line.replace(/^!/, ''));
-  const copied = [install, final].flatMap(copies).flatMap(({ from }) => from);
-  expect([...new Set(copied)].sort()).toEqual([...new Set(allowed)].sort());
+  const copied = [install, pages, final].flatMap(copies).flatMap(({ from }) => from);
+  const through = copied.map((path) => allowed.find((name) => path === name || path.startsWith(`${name}/`)) ?? path);
+  expect([...new Set(through)].sort()).toEqual([...new Set(allowed)].sort());
   for (const path of copied) expect(existsSync(path)).toBe(true);
+});
+
+test('its stages have the same Node, and take of each other what there is', () => {
+  expect(pages[0]).toBe(install[0].replace(' AS install', ' AS pages'));
+  const taken = final.filter((line) => line.includes('--from=pages')).map((line) => line.split(' ').slice(2));
+  expect(taken).toEqual([[`/app/${relative('.', PAGES_DIR)}`, relative('.', PAGES_DIR)]]);
 });
 
 test('it runs as another user than root, keeps its data where it may, and gets the signals itself', () => {
@@ -48,7 +56,7 @@ test('it runs as another user than root, keeps its data where it may, and gets t
 
 /** Does in a directory what the stages do, but for what is the system's. */
 function make(app: string): void {
-  const copy = (stage: readonly string[]) => {
+  const copy = (stage: readonly string[], app: string) => {
     for (const { from, to } of copies(stage)) {
       for (const path of from) {
         const target = to.endsWith('/') ? join(app, to, path) : join(app, to);
@@ -57,15 +65,19 @@ function make(app: string): void {
       }
     }
   };
-  copy(install);
-  runAll(app, { EMBEDDED_DATABASE: 'yes' });
-  copy(final);
+  copy(install, app);
+  runAll(install, app, { EMBEDDED_DATABASE: 'yes' });
+  copy(final, app);
+  const beside = `${app}-pages`;
+  copy(pages, beside);
+  runAll(pages, beside);
+  cpSync(join(beside, 'dist/web'), join(app, 'dist/web'), { recursive: true });
 }
 
-/** Runs the commands of the build, or one of them, with its arguments. */
-function runAll(app: string, args: Record<string, string>, about = ''): void {
+/** Runs the commands of a stage, or one of them, with its arguments. */
+function runAll(stage: readonly string[], app: string, args: Record<string, string> = {}, about = ''): void {
   const env = { ...process.env, ...args };
-  for (const line of install.filter((line) => line.startsWith('RUN ') && line.includes(about))) {
+  for (const line of stage.filter((line) => line.startsWith('RUN ') && line.includes(about))) {
     execFileSync('/bin/sh', ['-c', line.slice('RUN '.length)], { cwd: app, env, stdio: ['ignore', 'ignore', 'pipe'] });
   }
 }
@@ -78,7 +90,8 @@ async function serves(app: string, env: Record<string, string>): Promise<void> {
   expect((await fetch(`${url}/v1/positions`, { method: 'POST', headers, body })).status).toBe(200);
   const nearby = await fetch(`${url}/v1/drivers/nearby?latitude=30&longitude=-97`, { headers });
   expect(await nearby.json()).toMatchObject({ drivers: [{ driverId: 'd' }] });
-  for (const path of ['/docs', '/openapi.yaml']) expect((await fetch(url + path)).status).toBe(200);
+  for (const path of ['/', '/driver', '/rider', '/docs', '/openapi.yaml'])
+    expect((await fetch(url + path)).status).toBe(200);
   expect(await server.kill('SIGTERM')).toBe(0);
 }
 
@@ -96,10 +109,12 @@ describeWith('PostgreSQL with PostGIS, or Redis,', found, 'what the build leaves
       onTestFinished(() => rmSync(root, { recursive: true }));
       const app = join(root, 'app');
       make(app);
-      expect(existsSync(join(app, 'node_modules/typescript'))).toBe(false);
+      for (const name of ['typescript', 'vite', 'maplibre-gl', 'preact']) {
+        expect(existsSync(join(app, 'node_modules', name)), name).toBe(false);
+      }
       await serves(app, { DATA_DIR: join(root, 'data') });
 
-      runAll(app, { EMBEDDED_DATABASE: 'no' }, 'EMBEDDED_DATABASE');
+      runAll(install, app, { EMBEDDED_DATABASE: 'no' }, 'EMBEDDED_DATABASE');
       expect(existsSync(join(app, 'node_modules/@electric-sql'))).toBe(false);
       const postgres = await startPostgres(postgresBin);
       const redis = await startRedis(redisBin);

@@ -124,6 +124,19 @@ describeWith('nginx', findNginx(), 'nginx before two instances', (bin) => {
     }
   });
 
+  test('asks another instance for a file of a page that one does not have, and goes on with both; a driver it asks one for', async () => {
+    const { stubs, asked, url } = await stage();
+    const missing = (_request: IncomingMessage, response: ServerResponse) => response.writeHead(404).end();
+    stubs[0].answer = missing;
+    for (let i = 0; i < 4; i++) expect((await fetch(`${url}/assets/index-x.js`)).status).toBe(200);
+    expect(stubs[0].asked.length).toBeGreaterThan(1);
+    stubs[1].answer = missing;
+    expect((await fetch(`${url}/assets/index-y.js`)).status).toBe(404);
+    const before = asked();
+    expect((await fetch(`${url}/v1/drivers/d`)).status).toBe(404);
+    expect(asked()).toBe(before + 1);
+  });
+
   test('lets every WebSocket and stream in at once when both instances are back', async () => {
     const { stubs, asked, url } = await stage();
     for (const stub of stubs) stub.answer = hangUp;

@@ -28,7 +28,6 @@ test('the contract and its page are served, with nothing from elsewhere', async 
 test('with DOCS=off there is neither contract nor page, and all else is as ever', async () => {
   const server = await startServer({ env: { DOCS: 'off' } });
   for (const path of [
-    '/',
     '/docs',
     '/docs/',
     '/docs/json',

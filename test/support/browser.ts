@@ -19,7 +19,7 @@ export function findChromium(): string | undefined {
 }
 
 /** Starts a browser of no window, which calls nobody of its own. */
-export function startChromium(executablePath: string): Promise<Browser> {
+export function startChromium(executablePath: string, more: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath,
     headless: true,
@@ -30,8 +30,14 @@ export function startChromium(executablePath: string): Promise<Browser> {
       '--disable-component-update',
       '--disable-sync',
       '--no-first-run',
+      ...more,
     ],
   });
+}
+
+/** The same with WebGL, which the processor draws: the map needs it. */
+export function startChromiumWithGraphics(executablePath: string): Promise<Browser> {
+  return startChromium(executablePath, ['--enable-unsafe-swiftshader', '--use-angle=swiftshader']);
 }
 
 /**

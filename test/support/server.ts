@@ -56,6 +56,7 @@ export async function startServer(
     now?: () => number;
     log?: pino.Logger;
     overload?: Overload;
+    pages?: AppDeps['pages'];
     /** What doors wait for, as if there were other instances. */
     waits?: Partial<Waits>;
   } = {},
@@ -95,6 +96,7 @@ export async function startServer(
     now,
     log: options.log ?? pino({ level: 'silent' }),
     overload: options.overload,
+    pages: options.pages,
   });
   await app.listen({ port: 0 });
   onTestFinished(async () => {

@@ -1,0 +1,557 @@
+import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { NearcastError, type Position, type Where } from '../../client/index.ts';
+import { BaseMap } from '../map/base-map.ts';
+import { bboxOf } from '../map/bbox.ts';
+import { Cells } from '../map/cells.ts';
+import { Markers } from '../map/markers.ts';
+import { Overlay } from '../map/overlay.ts';
+import { type Link, readLink, writeLink } from '../session/link.ts';
+import { Session } from '../session/session.ts';
+import { readSettings } from '../session/settings.ts';
+import { theme } from '../session/theme.ts';
+import { isShare } from '../session/token.ts';
+import { AreaDrawing } from './area-drawing.ts';
+import { formatArea, parseArea } from './area-link.ts';
+import { AreaLog } from './area-log.ts';
+import { boundsOfArea } from './area-shape.ts';
+import { boundsOfFleet, boxAround, formatView, parseView, radiusInSteps, viewOf } from './camera.ts';
+import { Census, MAX_DRIVERS, NEAR_ZOOM, resolutionAt } from './density.ts';
+import { labelDrivers } from './driver-labels.ts';
+import { Drivers } from './drivers.ts';
+import { Facets } from './facets.ts';
+import { Live } from './live.ts';
+import { Pointer, REACH } from './pointer.ts';
+import type { DrawnArea, Subject, WatchedArea } from './subject.ts';
+import { Trail } from './trail.ts';
+import { formatWhere, parseWhere } from './where.ts';
+
+/** What a wide view is told by: by itself counts where there are too many drivers. */
+export type Show = 'automatic' | 'drivers' | 'counts';
+
+/** A tool that is open beside the map. */
+export type ToolName = 'nearest' | 'area' | 'replay' | 'share';
+
+/** Something that went wrong, for the reader. */
+export interface Notice {
+  readonly text: string;
+  readonly at: number;
+}
+
+/** How long after its last fix a driver that went stale is still shown, and how often that is looked at, milliseconds. */
+const GHOST_TIME = 1_800_000;
+const GHOST_PACE = 15_000;
+/** Who is further from a driver that is followed is left out, metres: some more than a screen from where counts begin. */
+const FOLLOWED_RADIUS = 25_000;
+/** How long the map rests before counts are asked for, milliseconds. */
+const REST = 250;
+
+/**
+ * The page's state, and what keeps the map, the subscription and the tools together. Its length is that of the list of what
+ * follows what (`#wire`); what each of these does is in a file of its own.
+ */
+export class Dashboard {
+  readonly settings = readSettings();
+  readonly session = new Session();
+  readonly drivers = new Drivers();
+  readonly facets = new Facets();
+  readonly trail = new Trail();
+  readonly base: BaseMap;
+  readonly markers: Markers;
+  readonly pointer: Pointer;
+  readonly live: Live;
+  readonly census: Census;
+
+  readonly subject: ReadonlySignal<Subject>;
+  readonly where: ReadonlySignal<Where>;
+  readonly selected: ReadonlySignal<string | undefined>;
+  readonly show = signal<Show>('automatic');
+  readonly tool = signal<ToolName | undefined>(undefined);
+  readonly notice = signal<Notice | undefined>(undefined);
+  /** When the fleet was looked for last, nobody was on duty. */
+  readonly nobody = signal(false);
+  /** Whether counts are shown instead of drivers. */
+  readonly counting: ReadonlySignal<boolean>;
+  /** What is known of the selected driver, as of the last change. */
+  readonly position: ReadonlySignal<Position | undefined>;
+  /** Why the selected driver was last taken off the map, if it was. */
+  readonly leftFor: ReadonlySignal<string | undefined>;
+  /** Grows with each move of the map that has ended. */
+  readonly rested: ReadonlySignal<number>;
+  /** While another source, as a replay, feeds the map, the subscription is silent. */
+  readonly paused = signal(false);
+  /** Whether a crosshair shows the middle of the map, as places are chosen by keys. */
+  readonly aiming = signal(false);
+  readonly areaLog = new AreaLog(() => this.session.client.value?.serverTime ?? Date.now());
+  readonly areaDrawing: AreaDrawing;
+  /** CSS pixels at the lower edge of the map that a sheet covers, as on a phone. */
+  readonly covered = signal(0);
+
+  readonly #subject: Signal<Subject>;
+  readonly #where: Signal<Where>;
+  readonly #selected = signal<string | undefined>(undefined);
+  /** The selected driver where it is not on the map. */
+  readonly #elsewhere = signal<Position | undefined>(undefined);
+  readonly #leftFor = signal<string | undefined>(undefined);
+  /** What was last counted in a wide view: whether there are too many to be shown one by one. */
+  readonly #crowd = signal<'unknown' | 'few' | 'many'>('unknown');
+  readonly #rested = signal(0);
+  /** The filters that the server took last. */
+  #taken: Where = {};
+  readonly #now: () => number;
+  /** The clock that the map goes by, where it is not the server's. */
+  #clock: (() => number) | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(container: HTMLElement) {
+    const link = readLink(location.hash);
+    const start = parseView(link.get('at'));
+    this.#now = () => this.#clock?.() ?? this.session.client.value?.serverTime ?? Date.now();
+    this.#where = signal(parseWhere(link.get('where')));
+    const area = parseArea(link.get('area'));
+    this.#subject = signal(area === undefined ? { kind: 'view' } : { kind: 'area', area });
+    this.subject = this.#subject;
+    this.where = this.#where;
+    this.selected = this.#selected;
+    this.rested = this.#rested;
+    this.base = new BaseMap({
+      container,
+      center: start === undefined ? [0, 20] : [start.lng, start.lat],
+      zoom: start?.zoom ?? 1.5,
+      theme: theme.value,
+      mapStyle: this.settings.mapStyle,
+    });
+    this.markers = new Markers({ now: this.#now });
+    this.live = new Live({
+      put: (position) => {
+        this.put(position);
+        if (this.#watchesArea) this.areaLog.put(position.driverId);
+      },
+      exit: ({ driverId, reason }) => {
+        this.exit(driverId, reason);
+        if (this.#watchesArea) this.areaLog.exit(driverId, reason);
+      },
+      whole: (drivers) => this.only(drivers),
+      changes: () => this.#followedChanged(),
+      asked: () => this.areaLog.wait(),
+      settled: (drivers) => {
+        this.#taken = this.#where.peek();
+        if (this.#watchesArea) this.areaLog.settle(drivers.keys());
+      },
+      failed: (error) => this.#watchFailed(error),
+    });
+    this.census = new Census((error) => this.#countFailed(error));
+    this.counting = computed(() => {
+      if (this.paused.value || this.#subject.value.kind !== 'view' || this.show.value === 'drivers') return false;
+      return this.show.value === 'counts' || this.#crowd.value === 'many';
+    });
+    this.leftFor = this.#leftFor;
+    this.position = computed(() => {
+      const driverId = this.#selected.value;
+      void this.drivers.version.value;
+      return driverId === undefined ? undefined : (this.drivers.of(driverId) ?? this.#elsewhere.value);
+    });
+    this.pointer = new Pointer({
+      map: this.base.map,
+      markers: this.markers,
+      counting: this.counting,
+      counts: this.census.counts,
+      select: (driverId) => this.select(driverId),
+    });
+    this.#wire();
+    this.areaDrawing = new AreaDrawing(this);
+    labelDrivers(this);
+    this.#arrive(link, start !== undefined);
+    // Another link that is opened in the same tab changes nothing but the hash.
+    addEventListener('hashchange', () => {
+      const next = readLink(location.hash);
+      const view = parseView(next.get('at'));
+      const area = parseArea(next.get('area'));
+      this.select(undefined);
+      this.setWhere(parseWhere(next.get('where')));
+      if (area === undefined) this.watchView();
+      else this.watchArea(area);
+      if (view !== undefined) this.base.map.jumpTo({ center: [view.lng, view.lat], zoom: view.zoom });
+      this.#arrive(next, view !== undefined);
+    });
+  }
+
+  /** Looks where a link says, as soon as there is a token to look with that is taken. */
+  #arrive(link: Link, isThere: boolean): void {
+    const area = parseArea(link.get('area'));
+    if (!isThere && area !== undefined) this.#frame(area, false);
+    const atFleet = !isThere && area === undefined;
+    const end = this.session.client.subscribe((client) => {
+      if (client !== undefined) void this.#look(atFleet, link.get('driver')).then((looked) => looked && end());
+    });
+  }
+
+  /** Goes to the fleet, and to a driver. @returns whether it could be asked for */
+  async #look(atFleet: boolean, driverId: string | undefined): Promise<boolean> {
+    if (atFleet && !(await this.showFleet())) return false;
+    if (driverId === undefined) return this.session.closed.peek() === undefined;
+    if (await this.find(driverId)) this.follow(driverId);
+    else if (this.session.closed.peek() !== undefined) return false;
+    else this.notice.value ??= { text: `There is no driver “${driverId}” on duty.`, at: Date.now() };
+    return true;
+  }
+
+  /** The clock that ages and positions go by, epoch milliseconds: the server's, or that of a replay. */
+  get now(): number {
+    return this.#now();
+  }
+
+  /** Has the map go by another clock, as a replay's; `undefined`: by the server's again. */
+  useClock(clock: (() => number) | undefined): void {
+    this.#clock = clock;
+  }
+
+  /** A driver is on the map, or has moved there. */
+  put(position: Position): void {
+    this.drivers.put(position);
+    this.markers.put(position, this.facets.colourOf(position.attributes));
+    this.trail.add(position);
+  }
+
+  /** A driver is no longer inside what is watched. */
+  exit(driverId: string, reason: string): void {
+    if (reason === 'stale') {
+      const forgotten = this.drivers.ghost(driverId);
+      this.markers.ghost(driverId);
+      if (forgotten !== undefined) this.markers.remove(forgotten);
+      return;
+    }
+    const last = this.drivers.of(driverId);
+    if (driverId === this.#selected.value) {
+      this.#elsewhere.value = last;
+      this.#leftFor.value = reason;
+    }
+    this.drivers.remove(driverId);
+    this.markers.remove(driverId);
+  }
+
+  /** These are on the map, and nobody else but who went stale. */
+  only(drivers: ReadonlyMap<string, Position>): void {
+    for (const driverId of [...this.drivers.inside.keys()]) if (!drivers.has(driverId)) this.exit(driverId, 'left');
+  }
+
+  /** Nobody is on the map. */
+  clear(): void {
+    this.drivers.clear();
+    this.markers.clear();
+  }
+
+  /** Another time is to be shown: nobody is on the map, and the trail is that of until then. */
+  leap(): void {
+    this.clear();
+    this.#trace();
+  }
+
+  /** Says what went wrong. */
+  failed(error: unknown): void {
+    if (!(error instanceof NearcastError)) throw error;
+    if (error.code === 'unauthorized') this.session.failed(error);
+    else if (error.code !== 'closed') this.notice.value = { text: error.message, at: Date.now() };
+  }
+
+  /** Watches what the map shows. */
+  watchView(): void {
+    this.#subject.value = { kind: 'view' };
+  }
+
+  /** Watches a drawn area alone. */
+  watchArea(area: DrawnArea): void {
+    this.areaLog.begin();
+    // Who went silent elsewhere is no part of it.
+    for (const driverId of [...this.drivers.ghosts.keys()]) this.exit(driverId, 'left');
+    this.#subject.value = { kind: 'area', area };
+    const [west, south, east, north] = boundsOfArea(area);
+    const { map } = this.base;
+    const corners = [map.project([west, south]), map.project([east, north])];
+    const { clientWidth, clientHeight } = map.getCanvas();
+    const isInView = corners.every(({ x, y }) => x >= 0 && y >= 0 && x <= clientWidth && y <= clientHeight);
+    if (!isInView) this.#frame(area, true);
+  }
+
+  /** Goes where a driver goes, and watches around it. */
+  follow(driverId: string): void {
+    batch(() => {
+      this.select(driverId);
+      this.#subject.value = { kind: 'follow', driverId };
+    });
+    if (this.base.map.getZoom() < NEAR_ZOOM) this.base.map.zoomTo(15);
+    this.base.map.triggerRepaint();
+  }
+
+  /** Shows the details and the trail of a driver; of none, when it is undefined. */
+  select(driverId: string | undefined): void {
+    if (driverId === this.#selected.value) return;
+    batch(() => {
+      if (this.#subject.value.kind === 'follow') this.watchView();
+      this.#selected.value = driverId;
+      this.#elsewhere.value = undefined;
+      this.#leftFor.value = undefined;
+    });
+    this.markers.select(driverId);
+    this.base.map.triggerRepaint();
+    this.#trace();
+  }
+
+  /**
+   * Shows a driver, wherever it is.
+   *
+   * @returns whether there is one of that id
+   */
+  async find(driverId: string): Promise<boolean> {
+    let position = this.drivers.of(driverId);
+    try {
+      position ??= (await this.session.client.value?.request(`v1/drivers/${encodeURIComponent(driverId)}`)) as Position;
+    } catch (error) {
+      if (error instanceof NearcastError && error.code === 'not_found') return false;
+      this.failed(error);
+      return false;
+    }
+    if (position === undefined) return false;
+    this.select(driverId);
+    if (this.drivers.of(driverId) === undefined) this.#elsewhere.value = position;
+    const zoom = Math.max(this.base.map.getZoom(), 14);
+    this.base.map.easeTo({ center: [position.longitude, position.latitude], zoom, offset: this.#middle });
+    return true;
+  }
+
+  /** Shows all of the fleet, as far as the token sees it. @returns whether it could be asked for */
+  async showFleet(): Promise<boolean> {
+    const { area } = this.session.claims.value;
+    try {
+      const bounds =
+        area === undefined ? await boundsOfFleet(this.session) : boxAround(area.latitude, area.longitude, area.radius);
+      this.nobody.value = bounds === undefined;
+      if (bounds !== undefined) this.base.map.fitBounds(bounds, { maxZoom: 15, padding: 24, animate: false });
+      return true;
+    } catch (error) {
+      this.failed(error);
+      return false;
+    }
+  }
+
+  setWhere(where: Where): void {
+    // Whoever went stale is not told of any more, so neither whether it meets this.
+    for (const driverId of [...this.drivers.ghosts.keys()]) this.exit(driverId, 'left');
+    this.#where.value = where;
+  }
+
+  /** The link to what is shown now, without a token. */
+  get link(): string {
+    const subject = this.#subject.value;
+    return writeLink({
+      at: formatView(viewOf(this.base.map)),
+      area: subject.kind === 'area' ? formatArea(subject.area) : undefined,
+      driver: subject.kind === 'follow' ? subject.driverId : undefined,
+      where: formatWhere(this.#where.value),
+    });
+  }
+
+  #wire(): void {
+    const { map } = this.base;
+    this.base.onStyle((styled, colours) => {
+      this.markers.setTheme(colours);
+      if (styled.getLayer(this.markers.id) === undefined) styled.addLayer(this.markers);
+    });
+    const cells = new Cells(this.base);
+    const trail = new Overlay(this.base, 'trail', (colours) => [
+      {
+        id: 'trail-line',
+        type: 'line',
+        layout: { 'line-cap': 'round', 'line-join': 'round' },
+        paint: { 'line-color': colours === 'dark' ? '#62adff' : '#0a63c9', 'line-width': 3.5, 'line-opacity': 0.75 },
+      },
+    ]);
+    effect(() => cells.set(this.counting.value ? this.census.counts.value?.cells : undefined));
+    effect(() => trail.set(this.trail.line.value));
+    effect(() => this.base.setTheme(theme.value));
+    effect(() => this.live.use(this.session.client.value));
+    effect(() => this.live.filter(this.#where.value));
+    // Another area, or another kind of it.
+    effect(() => {
+      void this.#subject.value;
+      this.#watchNow();
+    });
+    effect(() => {
+      this.live.on = !this.counting.value && !this.paused.value;
+      if (this.counting.value) this.clear();
+    });
+    effect(() => {
+      void this.#rested.value;
+      this.#count();
+      this.#dismissGhosts();
+    });
+    setInterval(() => this.#dismissGhosts(), GHOST_PACE);
+    effect(() => {
+      const counts = this.census.counts.value;
+      if (counts === undefined) return;
+      this.#crowd.value = counts.total > MAX_DRIVERS ? 'many' : 'few';
+      this.#watchNow(true);
+    });
+    effect(() => {
+      void this.drivers.version.value;
+      if (this.drivers.inside.size > 0) this.nobody.value = false;
+      const recoloured = this.facets.count(this.drivers.inside.values(), this.#where.peek());
+      if (recoloured) this.recolour();
+    });
+    map.on('move', () => this.#watchNow());
+    map.on('moveend', () => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => {
+        this.#rested.value++;
+        this.#keepLink();
+      }, REST);
+    });
+    let isNew = true;
+    effect(() => {
+      void this.#subject.value;
+      void this.#where.value;
+      // A link that says little is kept until there is more to say.
+      if (!isNew) this.#keepLink();
+      isNew = false;
+    });
+    map.on('dragstart', () => {
+      if (this.#subject.value.kind === 'follow') this.watchView();
+    });
+    // The followed driver is kept in the middle as it glides.
+    map.on('render', () => {
+      const subject = this.#subject.value;
+      if (subject.kind !== 'follow' || map.isZooming()) return;
+      const drawn = this.markers.drawn(subject.driverId);
+      if (drawn !== undefined) map.easeTo({ center: [drawn.lng, drawn.lat], offset: this.#middle, animate: false });
+    });
+    // A sheet that comes up for a driver does not hide it.
+    effect(() => {
+      const covered = this.covered.value;
+      const driverId = this.#selected.value;
+      const drawn = driverId === undefined ? undefined : this.markers.drawn(driverId);
+      if (covered === 0 || drawn === undefined || map.isMoving()) return;
+      const center: [number, number] = [drawn.lng, drawn.lat];
+      const { y } = map.project(center);
+      if (y > map.getCanvas().clientHeight - covered - REACH) map.easeTo({ center, offset: this.#middle });
+    });
+  }
+
+  /** The address says what is shown, for a reload and for whoever copies it. */
+  #keepLink(): void {
+    history.replaceState(null, '', `${location.pathname}${location.search}${this.link}`);
+  }
+
+  get #watchesArea(): boolean {
+    return this.#subject.peek().kind === 'area';
+  }
+
+  #frame(area: DrawnArea, animate: boolean): void {
+    // Panels cover some of the map.
+    const isNarrow = innerWidth <= 720;
+    const padding = isNarrow
+      ? { top: 40, bottom: 90, left: 30, right: 74 }
+      : { top: 40, bottom: 40, left: 360, right: 90 };
+    this.base.map.fitBounds(boundsOfArea(area), { maxZoom: 17, padding, animate });
+  }
+
+  #watchFailed(error: NearcastError): void {
+    if (this.#takesFilterBack(error)) return;
+    // Whoever may not see a view may see nothing.
+    if (error.code === 'forbidden' && this.#subject.peek().kind === 'view') {
+      this.session.refuse(error);
+      return;
+    }
+    if (!this.#watchesArea || error.code !== 'invalid') {
+      this.failed(error);
+      return;
+    }
+    // The area is not taken: it is told beside the tool, and the map is as it was.
+    this.watchView();
+    this.areaDrawing.fault.value = `The server does not watch this area: ${error.message}`;
+    if (this.tool.peek() !== 'area') this.failed(error);
+    if (this.live.state.peek() === 'failed') this.live.retry();
+  }
+
+  #countFailed(error: unknown): void {
+    if (!(error instanceof NearcastError) || !this.#takesFilterBack(error)) this.failed(error);
+  }
+
+  /** What is refused for its filters goes on with those that were taken: what is shown is what is said. */
+  #takesFilterBack(error: NearcastError): boolean {
+    const isOfFilter = error.errors.some(({ field }) => /^(where|attributes)(\.|$)/.test(field));
+    if (!isOfFilter || error.code !== 'invalid' || this.#where.peek() === this.#taken) return false;
+    this.failed(error);
+    this.setWhere(this.#taken);
+    return true;
+  }
+
+  /** Colours all drivers anew. */
+  recolour(): void {
+    this.markers.recolour((driverId) => this.facets.colourOf(this.drivers.of(driverId)?.attributes));
+    this.base.map.triggerRepaint();
+  }
+
+  /** @param counted it is known that those in a wide view are not too many */
+  #watchNow(counted = false): void {
+    const isView = this.#subject.value.kind === 'view';
+    // All of a continent may be too much: it is counted first.
+    if (isView && this.#isWide && this.show.value === 'automatic' && !counted) return;
+    this.live.watch(this.area);
+  }
+
+  /** From the middle of the map to that of what no sheet covers, CSS pixels. */
+  get #middle(): [x: number, y: number] {
+    return [0, -this.covered.peek() / 2];
+  }
+
+  get #isWide(): boolean {
+    return this.base.map.getZoom() < NEAR_ZOOM;
+  }
+
+  /** Where the map looks, or what else is watched, as it is asked for. */
+  get area(): WatchedArea {
+    const subject = this.#subject.value;
+    if (subject.kind === 'area') return subject.area;
+    const bbox = bboxOf(this.base.map);
+    if (subject.kind === 'view') return { bbox };
+    const bounds = this.base.map.getBounds();
+    // Half of the diagonal, so that the whole view is inside.
+    const radius = radiusInSteps(bounds.getNorthEast().distanceTo(bounds.getSouthWest()) / 2);
+    const most = Math.min(FOLLOWED_RADIUS, this.settings.maxRadiusMeters);
+    return { around: subject.driverId, radius: Math.min(Math.max(radius, 200), most) };
+  }
+
+  /** Of whoever went stale and may be elsewhere by now nothing is told: it is not shown for ever, nor out of view. */
+  #dismissGhosts(): void {
+    const bounds = this.base.map.getBounds();
+    const since = this.#now() - GHOST_TIME;
+    for (const [driverId, { latitude, longitude, receivedAt }] of [...this.drivers.ghosts]) {
+      if (receivedAt < since || !bounds.contains([longitude, latitude])) this.exit(driverId, 'left');
+    }
+  }
+
+  /** Asks how many are in a wide view, to know whether to show them one by one. */
+  #count(): void {
+    const { map } = this.base;
+    const client = this.session.client.value;
+    if (!this.#isWide) this.#crowd.value = 'unknown';
+    const asks = this.show.value === 'counts' || (this.show.value === 'automatic' && this.#isWide);
+    if (client === undefined || !asks || this.#subject.value.kind !== 'view' || this.paused.value) {
+      this.census.ask(undefined);
+      return;
+    }
+    const { lat, zoom } = viewOf(map);
+    this.census.ask({ client, bbox: bboxOf(map), resolution: resolutionAt(zoom, lat), where: this.#where.value });
+  }
+
+  #trace(): void {
+    // A guest is refused the past.
+    const hasPast = this.settings.historyRetentionDays > 0 && !isShare(this.session.token.value ?? '');
+    const client = hasPast ? this.session.client.value : undefined;
+    void this.trail.show(client, this.#selected.value, this.#now());
+  }
+
+  #followedChanged(): void {
+    // The map may rest while the followed driver moves: one frame, and the camera goes on.
+    if (this.#subject.value.kind === 'follow') this.base.map.triggerRepaint();
+  }
+}

@@ -1,0 +1,42 @@
+import { useEffect } from 'preact/hooks';
+import { Icon } from '../ui/icon.tsx';
+import type { Dashboard } from './dashboard.ts';
+
+/** How long a notice stays, milliseconds. */
+const STAY = 12_000;
+
+/** What went wrong last, until it is read or old. */
+export function NoticeCard({ dashboard }: { dashboard: Dashboard }) {
+  const notice = dashboard.notice.value;
+  useEffect(() => {
+    if (notice === undefined) return;
+    const timer = setTimeout(() => {
+      dashboard.notice.value = undefined;
+    }, STAY);
+    return () => clearTimeout(timer);
+  }, [notice, dashboard]);
+  const isFailed = dashboard.live.state.value === 'failed' && dashboard.session.closed.value === undefined;
+  if (notice === undefined && !isFailed) return null;
+  return (
+    <div class="notice card" role="alert">
+      <p>{notice?.text ?? 'The server does not go on with this.'}</p>
+      {isFailed && (
+        <button type="button" class="button" onClick={() => dashboard.live.retry()}>
+          Try again
+        </button>
+      )}
+      {notice !== undefined && (
+        <button
+          type="button"
+          class="button plain icon"
+          aria-label="Close"
+          onClick={() => {
+            dashboard.notice.value = undefined;
+          }}
+        >
+          <Icon name="close" size={18} />
+        </button>
+      )}
+    </div>
+  );
+}

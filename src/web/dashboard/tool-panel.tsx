@@ -1,0 +1,48 @@
+import type { ComponentType } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { Icon } from '../ui/icon.tsx';
+import { AreaTool } from './area-tool.tsx';
+import type { Dashboard, ToolName } from './dashboard.ts';
+import { NearestTool } from './nearest-tool.tsx';
+import { ReplayTool } from './replay-tool.tsx';
+import { ShareTool } from './share-tool.tsx';
+
+const TOOLS: Partial<Record<ToolName, { title: string; Tool: ComponentType<{ dashboard: Dashboard }> }>> = {
+  area: { title: 'Area', Tool: AreaTool },
+  nearest: { title: 'Nearest', Tool: NearestTool },
+  share: { title: 'Share', Tool: ShareTool },
+  replay: { title: 'Replay', Tool: ReplayTool },
+};
+
+/** The tool that is open. */
+export function ToolPanel({ dashboard }: { dashboard: Dashboard }) {
+  const name = dashboard.tool.value;
+  const panel = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // Whoever goes by keys is in the panel next; nothing there is pressed by a key that is still down.
+    if (name !== undefined) panel.current?.focus({ preventScroll: true });
+  }, [name]);
+  const open = name === undefined ? undefined : TOOLS[name];
+  if (open === undefined) return null;
+  const { title, Tool } = open;
+  return (
+    <section ref={panel} class="tool card" aria-label={title} tabIndex={-1}>
+      <header>
+        <h2>{title}</h2>
+        <button type="button" class="button plain icon" aria-label="Close" onClick={() => closeTool(dashboard)}>
+          <Icon name="close" size={18} />
+        </button>
+      </header>
+      <div class="tool-body">
+        <Tool key={name} dashboard={dashboard} />
+      </div>
+    </section>
+  );
+}
+
+/** Closes the tool that is open; the focus goes back to the button that opens it. */
+export function closeTool(dashboard: Dashboard): void {
+  const button = document.querySelector<HTMLElement>(`.toolbar [data-tool=${dashboard.tool.peek()}]`);
+  dashboard.tool.value = undefined;
+  button?.focus();
+}

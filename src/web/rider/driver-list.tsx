@@ -1,0 +1,48 @@
+import { now } from '../phone/now.ts';
+import type { Session } from '../session/session.ts';
+import { formatDistance, formatDuration, formatHeading } from '../ui/format.ts';
+import type { Near } from './nearest.ts';
+
+/** So many are listed. */
+export const LISTED = 10;
+/** Whoever was not heard of for so long may be elsewhere by now, milliseconds. */
+const SILENT = 60_000;
+
+/** The nearest drivers, nearest first. */
+export function DriverList({ drivers, session }: { drivers: readonly Near[]; session: Session }) {
+  // Ages go on while nobody moves.
+  void now.value;
+  return (
+    <ol class="nearest" aria-label="The nearest drivers">
+      {drivers.slice(0, LISTED).map((near) => (
+        <Driver key={near.position.driverId} near={near} age={session.client.value?.age(near.position) ?? 0} />
+      ))}
+    </ol>
+  );
+}
+
+function Driver({ near, age }: { near: Near; age: number }) {
+  const { position, distance, bearing } = near;
+  const { driverId, attributes = {} } = position;
+  const { status, vehicle } = attributes;
+  return (
+    <li data-driver={driverId} data-distance={distance.toFixed(1)} class={age > SILENT ? 'silent' : ''}>
+      <svg class="bearing" aria-hidden="true" viewBox="-12 -12 24 24" width="28" height="28">
+        <path d="M0-9 6.5 8 0 4.5-6.5 8Z" transform={`rotate(${Math.round(bearing)})`} />
+      </svg>
+      <span class="who">
+        <strong>{driverId}</strong>
+        <small class="muted">
+          {status !== undefined && <span class={status === 'available' ? 'good' : ''}>{status}</span>}
+          {vehicle !== undefined && <span>{vehicle}</span>}
+          <span class="number">{formatDuration(age)} ago</span>
+        </small>
+      </span>
+      <span class="far number">
+        {/* Who is nearer is to be seen. */}
+        {distance >= 1000 && distance < 9995 ? `${(distance / 1000).toFixed(2)} km` : formatDistance(distance)}{' '}
+        <span class="unseen">to the {formatHeading(bearing).split(' ')[1]}</span>
+      </span>
+    </li>
+  );
+}
