@@ -1,6 +1,7 @@
 import { City, MANHATTAN } from '../src/sim/city.ts';
-import { createDriver, read, step } from '../src/sim/grid.ts';
-import { memberSeed, pick, seededRandom } from '../src/sim/random.ts';
+import { createDriver, step } from '../src/sim/driver.ts';
+import { memberSeed, seededRandom } from '../src/sim/random.ts';
+import { locate, randomSpot } from '../src/sim/streets.ts';
 import { geodesic } from './judge.ts';
 import { METRES_A_DEGREE } from './places.ts';
 import type { Circle } from './watcher.ts';
@@ -80,7 +81,8 @@ export class FanoutPlan {
       const city = this.#cities[Math.floor((n * cities) / drivers)];
       const driver = createDriver(city, seed, n, '');
       for (let i = 0; i < STEPS; i++) {
-        const { lat, lng, heading, speed, attributes } = read(city, driver);
+        const { speed, attributes } = driver;
+        const { lat, lng, heading } = locate(city, driver);
         const at = n * STEPS + i;
         this.#lats[at] = round(lat, 7);
         this.#lngs[at] = round(lng, 7);
@@ -160,10 +162,7 @@ export function driverOf(driverId: string): number {
 
 /** A circle around somewhere on a street. */
 function circleIn(city: City, radius: number, seed: number): Circle {
-  const random = seededRandom(seed);
-  const [i, j] = city.randomCrossing(random);
-  const direction = pick(random, [0, 1, 2, 3] as const);
-  const { lat, lng } = city.locate(i, j, direction, random() * city.block(direction));
+  const { lat, lng } = locate(city, randomSpot(city, seededRandom(seed)));
   return { lat, lng, radius };
 }
 

@@ -9,8 +9,10 @@ import { readArguments, UsageError } from '../src/command-line.ts';
 import { distance } from '../src/geo/distance.ts';
 import { City, MANHATTAN } from '../src/sim/city.ts';
 import { Fleet, type SentFix } from '../src/sim/fleet.ts';
-import { memberSeed, pick, seededRandom } from '../src/sim/random.ts';
+import { memberSeed, seededRandom } from '../src/sim/random.ts';
 import { startServer } from '../src/sim/server-process.ts';
+import { locate, randomSpot } from '../src/sim/streets.ts';
+import { Traffic } from '../src/sim/traffic.ts';
 import { unlessStopped } from './interrupt.ts';
 import { descendants, type Usage, usageOf } from './process-usage.ts';
 import { Samples } from './samples.ts';
@@ -94,6 +96,7 @@ interface Clients {
 
 async function measure(options: Options, url: string, secret: string, pid: number, clients: Clients): Promise<number> {
   const { city, circles, duration, warmUp, fleet: fleetOptions } = options;
+  const { drivers, seed, ...pace } = fleetOptions;
   const socketUrl = `${url.replace(/^http/, 'ws')}/ws`;
   const token = (sub: string, scope: string) => mintToken(secret, { sub, scope, ttlSeconds: TTL });
   const latency = new Samples();
@@ -120,9 +123,9 @@ async function measure(options: Options, url: string, secret: string, pid: numbe
   );
   clients.watchers = watchers;
   const fleet = new Fleet({
-    ...fleetOptions,
+    ...pace,
+    traffic: new Traffic({ streets: city, drivers, seed }),
     url: socketUrl,
-    city,
     token,
     onAck: (waited) => {
       if (Date.now() >= from && Date.now() < to) ackLatency.add(waited);
@@ -134,7 +137,7 @@ async function measure(options: Options, url: string, secret: string, pid: numbe
     },
   });
   clients.fleet = fleet;
-  console.error(`${fleetOptions.drivers} drivers …`);
+  console.error(`${drivers} drivers …`);
   await fleet.start();
   console.error(`${warmUp} s of warm-up, ${duration} s measured …`);
   await pause(warmUp);
@@ -167,9 +170,9 @@ async function measure(options: Options, url: string, secret: string, pid: numbe
   const [ack50, ack99] = ackLatency.percentiles(0.5, 0.99).map(milliseconds);
   console.log(
     table(`Load: ${machine()}`, [
-      ['drivers', `${count(fleetOptions.drivers)} over ${count(fleet.connections)} connections`],
+      ['drivers', `${count(drivers)} over ${count(fleet.connections)} connections`],
       ['watchers', `${count(circles.length)}, radius ${options.radii.join(', ')} m`],
-      ['measured', `${seconds.toFixed(1)} s, seed ${fleetOptions.seed}`],
+      ['measured', `${seconds.toFixed(1)} s, seed ${seed}`],
       ['database', options.databaseUrl === undefined ? 'embedded PostGIS' : 'PostGIS'],
       ['fixes', `${count(sent.length / seconds)} /s`],
       [
@@ -241,10 +244,7 @@ function readOptions(argv: readonly string[]) {
 
 /** A circle around somewhere on a street. */
 function circle(city: City, radius: number, seed: number): Circle {
-  const random = seededRandom(seed);
-  const [i, j] = city.randomCrossing(random);
-  const direction = pick(random, [0, 1, 2, 3] as const);
-  const { lat, lng } = city.locate(i, j, direction, random() * city.block(direction));
+  const { lat, lng } = locate(city, randomSpot(city, seededRandom(seed)));
   return { lat, lng, radius };
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import type { City } from '../src/sim/city.ts';
 import { pick } from '../src/sim/random.ts';
+import { locate, randomSpot } from '../src/sim/streets.ts';
 import type { Circle } from './watcher.ts';
 
 /** Names of drivers that come and go: few enough that they are known again. */
@@ -213,8 +214,8 @@ export class SoakClients {
 
   #anywhere(): Circle {
     const { city, random } = this.#options;
-    const [i, j] = city.randomCrossing(random);
-    return { ...city.locate(i, j, 0, 0), radius: 250 + 1750 * random() };
+    const { lat, lng } = locate(city, randomSpot(city, random));
+    return { lat, lng, radius: 250 + 1750 * random() };
   }
 
   #place(): string {

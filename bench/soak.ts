@@ -9,6 +9,8 @@ import { City, MANHATTAN } from '../src/sim/city.ts';
 import { Fleet } from '../src/sim/fleet.ts';
 import { memberSeed, seededRandom } from '../src/sim/random.ts';
 import { startServer } from '../src/sim/server-process.ts';
+import { locate, randomSpot } from '../src/sim/streets.ts';
+import { Traffic } from '../src/sim/traffic.ts';
 import { Histogram } from './histogram.ts';
 import { unlessStopped } from './interrupt.ts';
 import { SoakClients } from './soak-clients.ts';
@@ -136,12 +138,10 @@ async function load(
     if (sent?.timestamp === timestamp) times.toWatcher.add(performance.now() - sent.at);
   };
   const fleet = new Fleet({
-    drivers,
+    traffic: new Traffic({ streets: city, drivers, seed }),
     interval: 1,
     ackEvery: 1,
-    seed,
     url: socketUrl,
-    city,
     token,
     onAck: (waited) => times.toAck.add(waited),
     onSent: ({ driverId, timestamp }) => sentAt.set(driverId, { timestamp, at: performance.now() }),
@@ -163,8 +163,8 @@ async function load(
   };
   const random = seededRandom(memberSeed(seed, 2));
   for (let n = 0; n < watcherCount; n++) {
-    const [i, j] = city.randomCrossing(random);
-    const circle = { ...city.locate(i, j, 0, 0), radius: CIRCLE_RADII[n % CIRCLE_RADII.length] };
+    const { lat, lng } = locate(city, randomSpot(city, random));
+    const circle = { lat, lng, radius: CIRCLE_RADII[n % CIRCLE_RADII.length] };
     watchers.push(await Watcher.open(socketUrl, token(`watcher-${n}`, 'positions:read'), circle, onMove, onError));
   }
   await fleet.start();

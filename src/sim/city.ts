@@ -1,4 +1,6 @@
+import { drawCity } from './city-drawing.ts';
 import type { Random } from './random.ts';
+import type { Drawing, Place, Streets } from './streets.ts';
 import { TangentPlane } from './tangent-plane.ts';
 
 /** A city as a rectangular street grid, cut to a disk and, where it is given a width, to a strip of it. */
@@ -14,7 +16,7 @@ export interface CitySettings {
   readonly blockWidth: number;
   /** Metres; no crossing is further from the centre. */
   readonly radius: number;
-  /** Metres from the first avenue to the last, for a city on an island. Absent: as wide as it is long. */
+  /** Metres from the first avenue to the last, for a city between waters. Absent: as wide as it is long. */
   readonly width?: number;
 }
 
@@ -32,16 +34,23 @@ export const MANHATTAN: CitySettings = {
 /** Metres. Beyond it the plane on which the city is laid out departs too far from the ground. */
 export const MAX_CITY_RADIUS = 50_000;
 
-/** Ways to leave a crossing, clockwise: up the avenue, right along the street, down the avenue, left along the street. */
-export type Direction = 0 | 1 | 2 | 3;
-
+// Ways to leave a crossing, clockwise: up the avenue, right along the street, down the avenue, left along the street.
 const ACROSS = [0, 1, 0, -1] as const;
 const ALONG = [1, 0, -1, 0] as const;
+/** How often one who may turn, on the way to somewhere, goes straight on. */
+const STRAIGHT_CHANCE = 0.85;
 
-/** A street grid. Crossings are named by whole numbers: `i` avenues to the right and `j` streets up from the centre. */
-export class City {
+/**
+ * A street grid. A crossing is `i` avenues to the right and `j` streets up from the centre; its number is counted
+ * column by column, and that of a street is 4 times its first crossing's, plus its direction.
+ */
+export class City implements Streets {
   readonly settings: CitySettings;
-  readonly #plane: TangentPlane;
+  readonly plane: TangentPlane;
+  /** The most avenues and streets there may be from the centre to one side. */
+  readonly columns: number;
+  readonly rows: number;
+  readonly #height: number;
   readonly #sin: number;
   readonly #cos: number;
 
@@ -58,52 +67,132 @@ export class City {
       throw new RangeError(`the city must be ${2 * blockWidth} m wide or more, not ${width}`);
     if (!Number.isFinite(bearing)) throw new RangeError(`the bearing must be a number of degrees, not ${bearing}`);
     this.settings = settings;
-    this.#plane = new TangentPlane(lat, lng);
+    this.plane = new TangentPlane(lat, lng);
+    this.columns = Math.floor(Math.min(radius, width / 2) / blockWidth);
+    this.rows = Math.floor(radius / blockLength);
+    this.#height = 2 * this.rows + 1;
     this.#sin = Math.sin((bearing * Math.PI) / 180);
     this.#cos = Math.cos((bearing * Math.PI) / 180);
+  }
+
+  get centre(): { lat: number; lng: number } {
+    return this.settings;
+  }
+
+  get radius(): number {
+    return this.settings.radius;
   }
 
   /** Whether a crossing is in the city. The street between two such crossings is too, as the city is convex. */
   has(i: number, j: number): boolean {
     const { blockLength, blockWidth, radius, width = 2 * radius } = this.settings;
-    return Math.abs(i * blockWidth) * 2 <= width && Math.hypot(i * blockWidth, j * blockLength) <= radius;
+    const x = i * blockWidth;
+    const y = j * blockLength;
+    return Math.abs(x) * 2 <= width && x * x + y * y <= radius * radius;
   }
 
-  /** Whether there is a street from a crossing in a direction. */
-  leads(i: number, j: number, direction: Direction): boolean {
-    return this.has(i + ACROSS[direction], j + ALONG[direction]);
+  /** The number of a crossing. */
+  crossing(i: number, j: number): number {
+    return (i + this.columns) * this.#height + j + this.rows;
   }
 
-  /** The next crossing in a direction. */
-  next(i: number, j: number, direction: Direction): [i: number, j: number] {
-    return [i + ACROSS[direction], j + ALONG[direction]];
-  }
-
-  /** Metres to the next crossing in a direction. */
-  block(direction: Direction): number {
-    return direction % 2 === 0 ? this.settings.blockLength : this.settings.blockWidth;
-  }
-
-  /** Where one is `metres` past a crossing in a direction, and the heading there. */
-  locate(i: number, j: number, direction: Direction, metres: number): { lat: number; lng: number; heading: number } {
-    const across = i * this.settings.blockWidth + ACROSS[direction] * metres;
-    const along = j * this.settings.blockLength + ALONG[direction] * metres;
-    return this.#plane.locate(
-      across * this.#cos + along * this.#sin,
-      along * this.#cos - across * this.#sin,
-      this.settings.bearing + direction * 90,
-    );
-  }
-
-  /** Any crossing of the city, each as likely. */
-  randomCrossing(random: Random): [i: number, j: number] {
-    const { blockLength, blockWidth, radius } = this.settings;
-    const columns = Math.floor(radius / blockWidth);
-    const rows = Math.floor(radius / blockLength);
+  randomCrossing(random: Random): number {
     for (;;) {
-      const i = Math.floor(random() * (2 * columns + 1)) - columns;
-      const j = Math.floor(random() * (2 * rows + 1)) - rows;
-      if (this.has(i, j)) return [i, j];
+      const i = Math.floor(random() * (2 * this.columns + 1)) - this.columns;
+      const j = Math.floor(random() * this.#height) - this.rows;
+      if (this.has(i, j)) return this.crossing(i, j);
     }
+  }
+
+  ways(): number {
+    return 4;
+  }
+
+  way(crossing: number, n: number): number {
+    return this.has(this.#i(crossing) + ACROSS[n], this.#j(crossing) + ALONG[n]) ? crossing * 4 + n : -1;
+  }
+
+  from(street: number): number {
+    return Math.floor(street / 4);
+  }
+
+  to(street: number): number {
+    const direction = street % 4;
+    return this.from(street) + ACROSS[direction] * this.#height + ALONG[direction];
+  }
+
+  back(street: number): number {
+    return this.to(street) * 4 + ((street + 2) % 4);
+  }
+
+  length(street: number): number {
+    return street % 2 === 0 ? this.settings.blockLength : this.settings.blockWidth;
+  }
+
+  place(street: number, metres: number, into: Place): void {
+    const crossing = this.from(street);
+    const direction = street % 4;
+    const across = this.#i(crossing) * this.settings.blockWidth + ACROSS[direction] * metres;
+    const along = this.#j(crossing) * this.settings.blockLength + ALONG[direction] * metres;
+    into.x = across * this.#cos + along * this.#sin;
+    into.y = along * this.#cos - across * this.#sin;
+    into.bearing = this.settings.bearing + direction * 90;
+  }
+
+  /** One of the shortest ways, with few turns, and none back unless there is no other. */
+  route(street: number, target: number, random: Random): number[] {
+    const goal = this.from(target);
+    const goalI = this.#i(goal);
+    const goalJ = this.#j(goal);
+    const route: number[] = [];
+    let last = street;
+    for (let at = this.to(street); at !== goal; at = this.to(last)) {
+      const i = this.#i(at);
+      const j = this.#j(at);
+      const across = goalI === i ? -1 : this.#open(at, goalI > i ? 1 : 3, last);
+      const along = goalJ === j ? -1 : this.#open(at, goalJ > j ? 0 : 2, last);
+      let next: number;
+      if (across >= 0 && along >= 0) {
+        const straight = across % 4 === last % 4 || (along % 4 !== last % 4 && random() < 0.5) ? across : along;
+        next = random() < STRAIGHT_CHANCE ? straight : across + along - straight;
+      } else next = Math.max(across, along);
+      // Where it is straight behind, a way around the block.
+      if (next < 0) next = this.#aside(at, last);
+      route.push(next);
+      last = next;
+    }
+    route.push(target);
+    return route.reverse();
+  }
+
+  draw(): Drawing {
+    return drawCity(this);
+  }
+
+  /** A place on the plane, given metres along the streets and along the avenues from the centre. */
+  turned(across: number, along: number): [x: number, y: number] {
+    return [across * this.#cos + along * this.#sin, along * this.#cos - across * this.#sin];
+  }
+
+  /** The way in a direction; -1 where there is none, or it leads back. */
+  #open(crossing: number, direction: number, last: number): number {
+    return direction === (last + 2) % 4 ? -1 : this.way(crossing, direction);
+  }
+
+  /** A way that is not back, to a side rather than straight on; back where there is no other. */
+  #aside(crossing: number, last: number): number {
+    for (const turn of [1, 3, 0]) {
+      const way = this.way(crossing, (last + turn) % 4);
+      if (way >= 0) return way;
+    }
+    return this.back(last);
+  }
+
+  #i(crossing: number): number {
+    return Math.floor(crossing / this.#height) - this.columns;
+  }
+
+  #j(crossing: number): number {
+    return (crossing % this.#height) - this.rows;
   }
 }

@@ -1,7 +1,7 @@
 import type { Fix, Verdict } from '../fix.ts';
-import type { City } from './city.ts';
-import { createDriver, type GridDriver, read, step } from './grid.ts';
+import type { Driver } from './driver.ts';
 import { Link } from './link.ts';
+import type { Traffic } from './traffic.ts';
 
 /** Connections being opened at the same time. */
 const OPENING = 50;
@@ -15,11 +15,11 @@ export type SentFix = Fix & { readonly timestamp: number };
 export interface FleetSettings {
   /** The WebSocket's address. */
   readonly url: string;
-  readonly city: City;
-  readonly drivers: number;
+  readonly traffic: Traffic;
+  /** Epoch milliseconds of when the traffic began. Absent: as it is now when it starts. */
+  readonly began?: number;
   /** Seconds between two fixes of a driver. */
   readonly interval: number;
-  readonly seed: number;
   /** Makes the token of a connection; the subject is a driver's id, or a gateway's. */
   readonly token: (subject: string, scope: 'positions:write' | 'positions:write:any') => string;
   /** Connections that carry all drivers. 0 or absent: a connection for each driver. */
@@ -30,8 +30,32 @@ export interface FleetSettings {
   readonly onAck?: (milliseconds: number, verdict: Verdict) => void;
   /** Told of each fix that was sent. */
   readonly onSent?: (fix: SentFix) => void;
+  /** Told of each driver that goes off duty, once it sends no more. */
+  readonly onOffDuty?: (driverId: string) => void;
   /** The first pause before connecting again, in milliseconds. */
   readonly minPause?: number;
+}
+
+/** A fix as it goes over the wire. @param id of the acknowledgement that is asked for */
+export function toWire({ lat, lng, ...rest }: SentFix, id?: string): object {
+  return { id, latitude: lat, longitude: lng, ...rest };
+}
+
+/** What a driver sends. @param timestamp epoch milliseconds */
+export function fixOf(traffic: Traffic, n: number, timestamp: number): SentFix {
+  const { driverId, speed, attributes } = traffic.drivers[n];
+  const { lat, lng, heading } = traffic.read(n);
+  return {
+    driverId,
+    // A ten-millionth of a degree is a centimetre.
+    lat: Math.round(lat * 1e7) / 1e7,
+    lng: Math.round(lng * 1e7) / 1e7,
+    timestamp,
+    accuracy: 5,
+    heading: (Math.round(heading * 10) / 10) % 360,
+    speed: Math.round(speed * 100) / 100,
+    attributes,
+  };
 }
 
 /** Simulated drivers that report over the public WebSocket API, evenly spread over the interval. */
@@ -39,29 +63,27 @@ export class Fleet {
   readonly counts = { sent: 0, skipped: 0, acknowledged: 0, errors: 0, reconnects: 0, failed: 0 };
   /** The latest error's text. */
   lastError: string | undefined;
-  readonly drivers: readonly GridDriver[];
+  readonly drivers: readonly Driver[];
   readonly #settings: FleetSettings;
   readonly #links: Link[] = [];
-  readonly #steppedAt: Float64Array;
   readonly #latest: Float64Array;
   /** Fixes whose acknowledgement is awaited: by id, the connection's number and when it was sent. */
   readonly #asked = new Map<string, { link: number; at: number }>();
+  /** Those that have said that they are off duty. */
+  readonly #away = new Set<number>();
   #quiet: (() => void) | undefined;
   #asks = 0;
   #timer: NodeJS.Timeout | undefined;
   #startedAt = 0;
+  /** When the traffic began, by the clock that nobody sets. */
+  #beganAt = 0;
   #turns = 0;
   #stopped = false;
 
   constructor(settings: FleetSettings) {
     this.#settings = settings;
-    const { city, seed } = settings;
-    const digits = String(settings.drivers - 1).length;
-    this.drivers = Array.from({ length: settings.drivers }, (_, n) =>
-      createDriver(city, seed, n, `driver-${String(n).padStart(digits, '0')}`),
-    );
-    this.#steppedAt = new Float64Array(settings.drivers);
-    this.#latest = new Float64Array(settings.drivers);
+    this.drivers = settings.traffic.drivers;
+    this.#latest = new Float64Array(this.drivers.length);
   }
 
   /** Connections that are open now. */
@@ -93,7 +115,8 @@ export class Fleet {
     await Promise.all(Array.from({ length: OPENING }, opener));
     if (this.#stopped) return;
     this.#startedAt = performance.now();
-    this.#steppedAt.fill(this.#startedAt);
+    const { began, traffic } = this.#settings;
+    this.#beganAt = this.#startedAt - (began === undefined ? traffic.time * 1000 : Date.now() - began);
     this.#timer = setTimeout(this.#tick, 0);
   }
 
@@ -153,6 +176,7 @@ export class Fleet {
     const gap = (interval * 1000) / this.drivers.length;
     const now = performance.now();
     // After a stall nobody repeats what was missed: a device reports where it is, not where it would have been.
+    this.#settings.traffic.advance((now - this.#beganAt) / 1000);
     const missed = Math.floor((now - this.#startedAt) / gap) - this.#turns - this.drivers.length;
     if (missed > 0) this.#turns += missed;
     while (this.#startedAt + this.#turns * gap <= now) this.#send(this.#turns++ % this.drivers.length, false);
@@ -160,37 +184,32 @@ export class Fleet {
   };
 
   #send(n: number, ask: boolean): void {
-    const { city, gateways, ackEvery, onSent } = this.#settings;
-    const driver = this.drivers[n];
+    const { traffic, gateways, ackEvery, onSent } = this.#settings;
+    const { driverId } = this.drivers[n];
     const now = performance.now();
-    step(city, driver, (now - this.#steppedAt[n]) / 1000);
-    this.#steppedAt[n] = now;
+    const presence = traffic.move(n, (now - this.#beganAt) / 1000);
+    if (presence !== 'on duty') {
+      if (presence === 'off duty' && !this.#away.has(n)) {
+        this.#away.add(n);
+        this.#settings.onOffDuty?.(driverId);
+      }
+      return;
+    }
+    this.#away.delete(n);
     const connection = gateways ? n % gateways : n;
     const link = this.#links[connection];
     if (!link?.isOpen || link.bufferedAmount > MAX_BUFFERED) {
       this.counts.skipped++;
       return;
     }
-    const { lat, lng, heading, speed, attributes } = read(city, driver);
     this.#latest[n] = Math.max(Date.now(), this.#latest[n] + 1);
-    const fix: SentFix = {
-      driverId: driver.driverId,
-      // A ten-millionth of a degree is a centimetre.
-      lat: Math.round(lat * 1e7) / 1e7,
-      lng: Math.round(lng * 1e7) / 1e7,
-      timestamp: this.#latest[n],
-      accuracy: 5,
-      heading: Math.round(heading * 10) / 10,
-      speed: Math.round(speed * 100) / 100,
-      attributes,
-    };
+    const fix = fixOf(traffic, n, this.#latest[n]);
     let id: string | undefined;
     if (ask || (ackEvery && this.#asks++ % ackEvery === 0)) {
-      id = `${driver.driverId}/${fix.timestamp}`;
+      id = `${driverId}/${fix.timestamp}`;
       this.#asked.set(id, { link: connection, at: now });
     }
-    const { lat: latitude, lng: longitude, ...rest } = fix;
-    link.send(JSON.stringify({ id, latitude, longitude, ...rest }));
+    link.send(JSON.stringify(toWire(fix, id)));
     this.counts.sent++;
     onSent?.(fix);
   }

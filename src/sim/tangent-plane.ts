@@ -44,7 +44,22 @@ export class TangentPlane {
     const there = Math.atan2(dot(direction, east(lng)), dot(direction, north(lat, lng))) / RADIANS;
     return { lat, lng, heading: (there + 360) % 360 };
   }
+
+  /** Where on the plane a place is, less than a quarter of the globe away: the inverse of {@link locate}. */
+  project(lat: number, lng: number): [x: number, y: number] {
+    const up = upwards(lat, lng);
+    const centreUp = cross(this.#east, this.#north);
+    toEcef(lat, lng, scratch, 0);
+    const [cx, cy, cz] = this.#centre;
+    const away = [scratch[0] - cx, scratch[1] - cy, scratch[2] - cz] as const;
+    // What is on the plane is as far above the ground as the vertical there is long until it.
+    const height = -dot(away, centreUp) / dot(up, centreUp);
+    const on = [away[0] + height * up[0], away[1] + height * up[1], away[2] + height * up[2]] as const;
+    return [dot(on, this.#east), dot(on, this.#north)];
+  }
 }
+
+const scratch = new Float64Array(3);
 
 type Vector = readonly [number, number, number];
 
@@ -55,6 +70,15 @@ function east(lng: number): Vector {
 function north(lat: number, lng: number): Vector {
   const s = Math.sin(lat * RADIANS);
   return [-s * Math.cos(lng * RADIANS), -s * Math.sin(lng * RADIANS), Math.cos(lat * RADIANS)];
+}
+
+function upwards(lat: number, lng: number): Vector {
+  const c = Math.cos(lat * RADIANS);
+  return [c * Math.cos(lng * RADIANS), c * Math.sin(lng * RADIANS), Math.sin(lat * RADIANS)];
+}
+
+function cross(a: Vector, b: Vector): Vector {
+  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 }
 
 function dot(a: Vector, b: Vector): number {

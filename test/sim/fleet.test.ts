@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { distance } from '../../src/geo/distance.ts';
 import { City, MANHATTAN } from '../../src/sim/city.ts';
 import { Fleet, type FleetSettings, type SentFix } from '../../src/sim/fleet.ts';
+import { Traffic } from '../../src/sim/traffic.ts';
 import { FakeServer, type FakeSettings } from './fake-server.ts';
 
 let server: FakeServer | undefined;
@@ -13,16 +14,14 @@ afterEach(async () => {
 });
 
 async function start(
-  settings: Partial<FleetSettings>,
+  { drivers = 20, ...settings }: Partial<FleetSettings> & { drivers?: number },
   fake: FakeSettings = {},
 ): Promise<{ fleet: Fleet; server: FakeServer }> {
   server = await FakeServer.start(fake);
   fleet = new Fleet({
     url: server.url,
-    city: new City(MANHATTAN),
-    drivers: 20,
+    traffic: new Traffic({ streets: new City(MANHATTAN), drivers, seed: 1 }),
     interval: 0.1,
-    seed: 1,
     token: (subject, scope) => `${subject} ${scope}`,
     minPause: 5,
     ...settings,
@@ -79,6 +78,40 @@ describe('a fleet', () => {
     await until(() => server.received.length >= 40);
     expect(server.tokens.sort()).toEqual([0, 1, 2].map((n) => `Bearer gateway-${n} positions:write:any`));
     expect(new Set(server.received.map((fix) => fix.driverId)).size).toBe(20);
+  });
+
+  test('goes on from where its traffic is, however long ago that began', async () => {
+    const streets = new City(MANHATTAN);
+    const [here, there] = [1, 1].map((seed) => new Traffic({ streets, drivers: 20, seed }));
+    const sent: SentFix[] = [];
+    const began = Date.now() - 600_000;
+    for (const traffic of [here, there]) {
+      for (let time = 1; time <= 600; time++) {
+        traffic.advance(time);
+        for (let n = 0; n < 20; n++) traffic.move(n, time);
+      }
+    }
+    await start({ traffic: here, began, onSent: (fix) => sent.push(fix) });
+    await until(() => sent.length >= 40);
+    for (const { driverId, lat, lng, timestamp } of sent) {
+      const before = there.read(Number(driverId.slice(-2)));
+      const seconds = (timestamp - began) / 1000 - 600;
+      expect(distance(before.lat, before.lng, lat, lng)).toBeLessThan(14 * (seconds + 0.01) + 0.03);
+    }
+  });
+
+  test('sends nothing of those who are silent or off duty, and tells of the latter once', async () => {
+    const traffic = new Traffic({ streets: new City(MANHATTAN), drivers: 40, seed: 1, silent: 0.3, offDuty: 0.3 });
+    for (let time = 10; time <= 3600; time += 10) for (let n = 0; n < 40; n++) traffic.move(n, time);
+    const away = Array.from({ length: 40 }, (_, n) => traffic.move(n, 3600));
+    const told: string[] = [];
+    const { server } = await start({ traffic, onOffDuty: (driverId) => told.push(driverId) });
+    await until(() => server.received.length >= 100);
+    const heard = new Set(server.received.map(({ driverId }) => driverId));
+    const id = (n: number) => `driver-${String(n).padStart(2, '0')}`;
+    expect([...heard].sort()).toEqual(away.flatMap((presence, n) => (presence === 'on duty' ? [id(n)] : [])));
+    expect(told.sort()).toEqual(away.flatMap((presence, n) => (presence === 'off duty' ? [id(n)] : [])));
+    expect(new Set(away).size).toBe(3);
   });
 
   test('connects again after a loss, and goes on', async () => {
