@@ -39,6 +39,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: 'the same load on one instance, and on several that share it over Redis',
     load: () => import('./cluster.ts'),
   },
+  dashboard: {
+    about: 'frames a second of the map with thousands of moving drivers, against an empty map',
+    load: () => import('./dashboard.ts'),
+  },
   outage: {
     about: 'what drivers, watchers and queries notice while the database is stopped or hangs',
     load: () => import('./outage.ts'),
