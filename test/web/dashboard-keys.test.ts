@@ -66,52 +66,46 @@ describeWith('Chromium', findChromium(), 'the dashboard for whoever has no mouse
     });
   }
 
-  // What is drawn anew between two keys may drop the focus, and the browser then begins again.
-  slowTest(
-    'Tab reaches the map, the tools, the search and the list, in this order, and is seen to',
-    { retry: 5 },
-    async () => {
-      const server = await startWithMap();
-      await server.post('/v1/positions', { positions: fleet(8, HERE, 0.05) });
-      const dashboard = await openDashboard(browser, server, { hash: at(HERE) });
-      await dashboard.expectSame(server);
-      const { page } = dashboard;
-      const met: string[] = [];
-      for (let i = 0; i < 60; i++) {
-        await page.keyboard.press('Tab');
-        const focused = await page.evaluate(() => {
-          const element = document.activeElement;
-          if (element === null || element === document.body) return undefined;
-          const { outlineStyle, outlineWidth } = document.defaultView.getComputedStyle(element);
-          const { left, top, right, bottom } = element.getBoundingClientRect();
-          return {
-            name: element.getAttribute('aria-label') ?? element.textContent ?? '',
-            what: element.className as string,
-            isOutlined: outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 1,
-            box: [left, top, right, bottom] as number[],
-          };
-        });
-        // The browser's own bars have it at the end; and the attribution of the map, when it folds at the first move, drops it.
-        if (focused === undefined && met.length > 1) break;
-        if (focused === undefined) continue;
-        expect(focused.isOutlined, `${focused.what} ${focused.name}`).toBe(true);
-        met.push(`${focused.what} ${focused.name}`);
-      }
-      const place = (of: RegExp) => met.findIndex((name) => of.test(name));
-      const order = [/^maplibregl-canvas/, /Replay/, /Dark/, /^field/, /^chip/, /^row/].map(place);
-      expect(order, met.join('\n')).not.toContain(-1);
-      expect(order).toEqual(order.toSorted((a, b) => a - b));
-      expect(new Set(met).size).toBe(met.length);
-      // All of a driver by keys alone: to a row, in, to the follow button, and back.
-      await page.locator('.row').nth(2).focus();
-      await page.keyboard.press('Enter');
-      await page.getByRole('article').waitFor();
-      await page.getByRole('button', { name: 'Follow' }).focus();
-      await page.keyboard.press('Space');
-      await expect.poll(() => page.url(), patience).toContain('driver=');
-      expect(dashboard.complaints).toEqual([]);
-    },
-  );
+  slowTest('Tab reaches the map, the tools, the search and the list, in this order, and is seen to', async () => {
+    const server = await startWithMap();
+    await server.post('/v1/positions', { positions: fleet(8, HERE, 0.05) });
+    const dashboard = await openDashboard(browser, server, { hash: at(HERE) });
+    await dashboard.expectSame(server);
+    const { page } = dashboard;
+    const met: string[] = [];
+    for (let i = 0; i < 60; i++) {
+      await page.keyboard.press('Tab');
+      const focused = await page.evaluate(() => {
+        const element = document.activeElement;
+        if (element === null || element === document.body) return undefined;
+        const { outlineStyle, outlineWidth } = document.defaultView.getComputedStyle(element);
+        const { left, top, right, bottom } = element.getBoundingClientRect();
+        return {
+          name: element.getAttribute('aria-label') ?? element.textContent ?? '',
+          what: element.className as string,
+          isOutlined: outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 1,
+          box: [left, top, right, bottom] as number[],
+        };
+      });
+      // The browser's own bars have it at the end.
+      if (focused === undefined) break;
+      expect(focused.isOutlined, `${focused.what} ${focused.name}`).toBe(true);
+      met.push(`${focused.what} ${focused.name}`);
+    }
+    const place = (of: RegExp) => met.findIndex((name) => of.test(name));
+    const order = [/^maplibregl-canvas/, /Replay/, /Dark/, /^field/, /^chip/, /^row/].map(place);
+    expect(order, met.join('\n')).not.toContain(-1);
+    expect(order).toEqual(order.toSorted((a, b) => a - b));
+    expect(new Set(met).size).toBe(met.length);
+    // All of a driver by keys alone: to a row, in, to the follow button, and back.
+    await page.locator('.row').nth(2).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('article').waitFor();
+    await page.getByRole('button', { name: 'Follow' }).focus();
+    await page.keyboard.press('Space');
+    await expect.poll(() => page.url(), patience).toContain('driver=');
+    expect(dashboard.complaints).toEqual([]);
+  });
 
   slowTest('that the map has the focus is seen at its edge', async () => {
     const server = await startWithMap();

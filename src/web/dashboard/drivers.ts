@@ -14,7 +14,10 @@ export class Drivers {
   readonly #version = signal(0);
   readonly #inside = new Map<string, Position>();
   readonly #ghosts = new Map<string, Position>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** A change is to be told of. */
+  #isDue = false;
+  /** When one was told of last, on the clock of `performance.now()`. */
+  #told = Number.NEGATIVE_INFINITY;
 
   constructor() {
     this.version = this.#version;
@@ -67,9 +70,17 @@ export class Drivers {
   }
 
   #changed(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#version.value++;
-    }, PACE);
+    if (this.#isDue) return;
+    this.#isDue = true;
+    const wait = this.#told + PACE - performance.now();
+    // The first of many at once is told of before anything is drawn: lists that came after others would push them away.
+    if (wait <= 0) queueMicrotask(() => this.#tell());
+    else setTimeout(() => this.#tell(), wait);
+  }
+
+  #tell(): void {
+    this.#isDue = false;
+    this.#told = performance.now();
+    this.#version.value++;
   }
 }
