@@ -164,8 +164,8 @@ export class DashboardPage {
   }
 
   /** What the status says: Live, Reconnecting… */
-  status(text: string): Promise<void> {
-    return this.page.locator('.status-text', { hasText: text }).waitFor(patience);
+  status(text: string, within = patience): Promise<void> {
+    return this.page.locator('.status-text', { hasText: text }).waitFor(within);
   }
 
   /** Waits until those are listed whom REST lists in the view, and nobody else. @returns them */
@@ -182,13 +182,28 @@ export class DashboardPage {
     return drivers;
   }
 
-  /** Waits until the map has drawn a driver's colour where each of these is. Those under the panels are left out. @returns who was looked at */
+  /**
+   * Waits until the map has drawn a driver's colour where each of these is. Those under the panels, or under the grid's texts,
+   * are left out. @returns who was looked at
+   */
   async expectDrawn(drivers: readonly Message[], colourOf: (driver: Message) => Rgb, reach = 2): Promise<Message[]> {
     const pixels = drivers.map((driver) => this.pixelOf(driver));
     const free: boolean[] = await this.page.evaluate(
-      (places) =>
-        places.map(([x, y]) => document.elementFromPoint(x, y)?.classList.contains('maplibregl-canvas') === true),
-      pixels,
+      ({ pixels, reach }) => {
+        // A pointer goes through them, so that elementFromPoint does not find them.
+        const texts = [...document.querySelectorAll('.map-grid-labels span')].map((text) =>
+          text.getBoundingClientRect(),
+        );
+        return pixels.map(
+          ([x, y]) =>
+            document.elementFromPoint(x, y)?.classList.contains('maplibregl-canvas') === true &&
+            texts.every(
+              ({ left, right, top, bottom }) =>
+                x < left - reach || x > right + reach || y < top - reach || y > bottom + reach,
+            ),
+        );
+      },
+      { pixels, reach },
     );
     const uncovered = drivers.filter((_, i) => free[i]);
     await expect

@@ -33,6 +33,9 @@ declare const document: Message;
 vi.setConfig({ testTimeout: 120_000 });
 afterAll(() => vi.resetConfig());
 
+/** The longest that a client waits before it tries again, and what that takes. */
+const A_BACK_OFF = { timeout: 30_000 + patience.timeout };
+
 /** A port that nobody listens at. */
 async function closedPort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -157,6 +160,22 @@ describeWith('Chromium', findChromium(), 'whom the dashboard asks as, and whom i
     expect(dashboard.complaints.filter((text) => !/401|WebSocket/.test(text))).toEqual([]);
   });
 
+  slowTest('a token that has ended is told from one that is refused, though all that was heard came late', async () => {
+    const server = await startWithMap();
+    await server.post('/v1/positions', { positions: fleet(10, HERE, 0.03) });
+    const { page } = await openDashboard(browser, server, {
+      hash: at(HERE),
+      token: token({ ttlSeconds: 5 }),
+      prepare: (context) =>
+        context.routeWebSocket(/./, (socket) => {
+          const behind = socket.connectToServer();
+          // Only the messages are slow: that the connection is closed is known at once.
+          behind.onMessage((message) => void setTimeout(() => socket.send(message), 2500));
+        }),
+    });
+    await page.getByRole('dialog', { name: 'Your token has ended' }).waitFor(patience);
+  });
+
   slowTest(
     'a server that is killed and comes back is told of, and waited for; then all is where it is',
     async () => {
@@ -190,7 +209,7 @@ describeWith('Chromium', findChromium(), 'whom the dashboard asks as, and whom i
         timestamp: Date.now(),
       }));
       await post({ positions: moved });
-      await dashboard.status('Live');
+      await dashboard.status('Live', A_BACK_OFF);
       const after = await dashboard.expectSame({ get });
       expect(after.length).toBeGreaterThan(15);
       await dashboard.expectDrawn(after, colourOf);

@@ -2,6 +2,9 @@ import { computed, type ReadonlySignal, type Signal, signal } from '@preact/sign
 import { type ConnectionState, Nearcast, NearcastError } from '../../client/index.ts';
 import { type Claims, claimsOf, dropToken, keepToken, takeToken } from './token.ts';
 
+/** What is known of the server's clock is late by the way of its messages: who is refused so shortly before its end has ended. Milliseconds. */
+const LATE = 10_000;
+
 /** Why the page has nobody to ask as: no token was given, or the one that was is no longer taken. */
 export type Closed = 'no token' | 'ended' | 'refused';
 
@@ -65,7 +68,7 @@ export class Session {
     if (error.code !== 'unauthorized') return;
     const { exp } = this.claims.value;
     const now = this.#client.value?.serverTime ?? Date.now();
-    this.#closed.value = exp !== undefined && exp * 1000 <= now ? 'ended' : 'refused';
+    this.#closed.value = exp !== undefined && exp * 1000 <= now + LATE ? 'ended' : 'refused';
   }
 
   /** The token holds, but not for what the page is for: another one is asked for. */
