@@ -13,7 +13,7 @@ const DEGREE = 111_195;
 export function ringOf(centre: Corner, radius: number): Position[] {
   const from = { latitude: centre.lat, longitude: centre.lng };
   const ring: Position[] = [];
-  for (let step = 0; step <= ROUND; step++) {
+  for (let step = 0; step < ROUND; step++) {
     const angle = (2 * Math.PI * step) / ROUND;
     let [north, east] = [Math.cos(angle) * radius, Math.sin(angle) * radius];
     let to = from;
@@ -28,6 +28,7 @@ export function ringOf(centre: Corner, radius: number): Position[] {
     }
     ring.push([to.longitude, to.latitude]);
   }
+  ring.push(ring[0]);
   return ring;
 }
 
