@@ -46,7 +46,7 @@ function Panels({ dashboard }: { dashboard: Dashboard }) {
   // A tool is for the map, of which a sheet leaves little.
   const tool = dashboard.tool.value;
   useEffect(() => {
-    if (tool !== undefined && dashboard.covered.peek() > 0) setOpen(false);
+    if (tool !== undefined && dashboard.camera.covered.peek() > 0) setOpen(false);
   }, [tool, dashboard]);
   // Beside the map it covers none of the middle; as a sheet from below it does.
   const panel = useRef<HTMLElement>(null);
@@ -55,7 +55,7 @@ function Panels({ dashboard }: { dashboard: Dashboard }) {
     if (element === null) return;
     const observer = new ResizeObserver(() => {
       const isSheet = element.offsetWidth === element.parentElement?.offsetWidth;
-      dashboard.covered.value = isSheet ? element.offsetHeight : 0;
+      dashboard.camera.covered.value = isSheet ? element.offsetHeight : 0;
     });
     observer.observe(element);
     return () => observer.disconnect();

@@ -1,92 +1,93 @@
-import type { MultiPolygon, Polygon, Position } from 'geojson';
+import { type Signal, signal } from '@preact/signals';
 import type { Map as MapLibre } from 'maplibre-gl';
-import type { Session } from '../session/session.ts';
+import { boundsOfArea } from './area-shape.ts';
+import { REACH } from './pointer.ts';
+import type { DrawnArea } from './subject.ts';
+import type { View } from './view.ts';
 
-/** Where a map looks. */
-export interface View {
+/** Below this width (CSS pixels) the panels are over the map's lower end instead of beside it: as in dashboard.css. */
+const NARROW = 720;
+/** How close to come to a driver at the least, and to one that is followed. */
+const DRIVER_ZOOM = 14;
+const FOLLOW_ZOOM = 15;
+
+interface Place {
   readonly lat: number;
   readonly lng: number;
-  readonly zoom: number;
 }
 
-/** A view as links say it, `40.7549,-73.984,13.5`; undefined where it is none. */
-export function parseView(text: string | undefined): View | undefined {
-  const [lat, lng, zoom = 13] = (text ?? '').split(',').map(Number);
-  if (!(Math.abs(lat) <= 85.06 && Math.abs(lng) <= 180 && zoom >= 0 && zoom <= 22)) return undefined;
-  return { lat, lng, zoom };
-}
+/** Where the map looks: past the panels, at what was asked for. */
+export class Camera {
+  /** CSS pixels at the lower edge of the map that a sheet covers, as on a phone. */
+  readonly covered: Signal<number> = signal(0);
+  readonly #map: MapLibre;
 
-/** Degrees to about a decimetre are enough for a view. */
-export function formatView({ lat, lng, zoom }: View): string {
-  const short = (value: number, digits: number) => String(Number(value.toFixed(digits)));
-  return `${short(lat, 5)},${short(lng, 5)},${short(zoom, 2)}`;
-}
-
-export function viewOf(map: MapLibre): View {
-  const { lat, lng } = map.getCenter();
-  return { lat, lng, zoom: map.getZoom() };
-}
-
-interface CellsAnswer {
-  readonly features: readonly { readonly geometry: Polygon | MultiPolygon }[];
-  readonly next?: string;
-}
-
-/** Resolutions of the cells by which the fleet is found, coarse to fine: some 100, 15 and 2 km across. */
-const RESOLUTIONS = [3, 5, 7];
-
-/**
- * Where the drivers are: west, south, east, north around the cells that have any; east may be beyond 180. Undefined where
- * there are none.
- *
- * @throws {NearcastError} why it cannot be asked
- */
-export async function boundsOfFleet(session: Session): Promise<[number, number, number, number] | undefined> {
-  let bounds: [number, number, number, number] | undefined;
-  for (const resolution of RESOLUTIONS) {
-    const answer = (await session.client.value?.request(`v1/cells?resolution=${resolution}&limit=1000`, {
-      accept: 'application/geo+json',
-    })) as CellsAnswer | undefined;
-    // Where finer cells are more than one answer holds, the coarser ones are as good.
-    const isWhole = answer?.next === undefined;
-    const corners = answer?.features.flatMap(({ geometry }) => cornersOf(geometry)) ?? [];
-    if (corners.length === 0 || (bounds !== undefined && !isWhole)) return bounds;
-    const [west, east] = narrowest(corners.map(([lng]) => lng));
-    const lats = corners.map(([, lat]) => lat);
-    bounds = [west, Math.min(...lats), east, Math.max(...lats)];
-    if (!isWhole) return bounds;
+  constructor(map: MapLibre) {
+    this.#map = map;
   }
-  return bounds;
-}
 
-/** Of a cell, or of one cut at the antimeridian. */
-function cornersOf(geometry: Polygon | MultiPolygon): Position[] {
-  return geometry.type === 'Polygon' ? geometry.coordinates.flat() : geometry.coordinates.flat(2);
-}
-
-/** The shortest way from west to east, perhaps over the antimeridian, that passes all of these. */
-function narrowest(lngs: readonly number[]): [west: number, east: number] {
-  const sorted = lngs.toSorted((a, b) => a - b);
-  const last = sorted[sorted.length - 1];
-  let [west, east] = [sorted[0], last];
-  for (let i = 1; i < sorted.length; i++) {
-    // From here on round to the one before.
-    if (sorted[i - 1] + 360 - sorted[i] < east - west) [west, east] = [sorted[i], sorted[i - 1] + 360];
+  /** Looks there at once. */
+  jump({ lat, lng, zoom }: View): void {
+    this.#map.jumpTo({ center: [lng, lat], zoom });
   }
-  return [west, east];
-}
 
-/**
- * A radius of at least so many metres, in steps of an eighth: on a map that follows a driver a screen is as wide in other
- * latitudes by some metres more or less, which is no news to the server.
- */
-export function radiusInSteps(metres: number): number {
-  return Math.ceil(1.125 ** Math.ceil(Math.log(metres) / Math.log(1.125)));
-}
+  /** Comes to a driver, at least so close that it is told from others. */
+  comeTo({ lat, lng }: Place): void {
+    const zoom = Math.max(this.#map.getZoom(), DRIVER_ZOOM);
+    this.#map.easeTo({ center: [lng, lat], zoom, offset: this.#middle });
+  }
 
-/** Degrees around a circle, generously. */
-export function boxAround(lat: number, lng: number, radius: number): [number, number, number, number] {
-  const high = radius / 111_000;
-  const wide = Math.min(180, high / Math.max(0.01, Math.cos((lat * Math.PI) / 180)));
-  return [Math.max(-180, lng - wide), Math.max(-85, lat - high), Math.min(180, lng + wide), Math.min(85, lat + high)];
+  /** Comes close enough to go along with a driver. @param least the zoom that is close enough */
+  comeAlong(least: number): void {
+    if (this.#map.getZoom() < least) this.#map.zoomTo(FOLLOW_ZOOM);
+    this.#map.triggerRepaint();
+  }
+
+  /** Keeps this in the middle, as a driver that is followed glides; not while the reader zooms. */
+  hold({ lat, lng }: Place): void {
+    if (this.#map.isZooming()) return;
+    this.#map.easeTo({ center: [lng, lat], offset: this.#middle, animate: false });
+  }
+
+  /** Moves the map so far that no sheet covers this. */
+  uncover({ lat, lng }: Place): void {
+    if (this.covered.peek() === 0 || this.#map.isMoving()) return;
+    const { y } = this.#map.project([lng, lat]);
+    const lowest = this.#map.getCanvas().clientHeight - this.covered.peek() - REACH;
+    if (y > lowest) this.#map.easeTo({ center: [lng, lat], offset: this.#middle });
+  }
+
+  /** Shows all of a box at once. @param bounds west, south, east, north, degrees; east may be beyond 180 */
+  showBox(bounds: [number, number, number, number]): void {
+    this.#map.fitBounds(bounds, { maxZoom: 15, padding: 24, animate: false });
+  }
+
+  /** Shows all of an area beside the panels. */
+  showArea(area: DrawnArea, animate: boolean): void {
+    const padding =
+      innerWidth <= NARROW
+        ? { top: 40, bottom: 90, left: 30, right: 74 }
+        : { top: 40, bottom: 40, left: 360, right: 90 };
+    this.#map.fitBounds(boundsOfArea(area), { maxZoom: 17, padding, animate });
+  }
+
+  /** Whether all of an area is on the map, be it under a panel. */
+  sees(area: DrawnArea): boolean {
+    const [west, south, east, north] = boundsOfArea(area);
+    const { clientWidth, clientHeight } = this.#map.getCanvas();
+    return [this.#map.project([west, south]), this.#map.project([east, north])].every(
+      ({ x, y }) => x >= 0 && y >= 0 && x <= clientWidth && y <= clientHeight,
+    );
+  }
+
+  /** Metres from the middle of the map to its corner: a circle of that radius holds all of it. */
+  get reach(): number {
+    const bounds = this.#map.getBounds();
+    return bounds.getNorthEast().distanceTo(bounds.getSouthWest()) / 2;
+  }
+
+  /** From the middle of the map to that of what no sheet covers, CSS pixels. */
+  get #middle(): [x: number, y: number] {
+    return [0, -this.covered.peek() / 2];
+  }
 }

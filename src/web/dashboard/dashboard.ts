@@ -13,16 +13,17 @@ import { isShare } from '../session/token.ts';
 import { AreaDrawing } from './area-drawing.ts';
 import { formatArea, parseArea } from './area-link.ts';
 import { AreaLog } from './area-log.ts';
-import { boundsOfArea } from './area-shape.ts';
-import { boundsOfFleet, boxAround, formatView, parseView, radiusInSteps, viewOf } from './camera.ts';
+import { Camera } from './camera.ts';
 import { Census, MAX_DRIVERS, NEAR_ZOOM, resolutionAt } from './density.ts';
 import { labelDrivers } from './driver-labels.ts';
 import { Drivers } from './drivers.ts';
 import { Facets } from './facets.ts';
+import { boundsOfFleet, boxAround } from './fleet-bounds.ts';
 import { Live } from './live.ts';
-import { Pointer, REACH } from './pointer.ts';
+import { Pointer } from './pointer.ts';
 import type { DrawnArea, Subject, WatchedArea } from './subject.ts';
 import { Trail } from './trail.ts';
+import { formatView, parseView, viewOf } from './view.ts';
 import { formatWhere, parseWhere } from './where.ts';
 
 /** What a wide view is told by: by itself counts where there are too many drivers. */
@@ -56,6 +57,7 @@ export class Dashboard {
   readonly facets = new Facets();
   readonly trail = new Trail();
   readonly base: BaseMap;
+  readonly camera: Camera;
   readonly markers: Markers;
   readonly pointer: Pointer;
   readonly live: Live;
@@ -83,8 +85,6 @@ export class Dashboard {
   readonly aiming = signal(false);
   readonly areaLog = new AreaLog(() => this.session.client.value?.serverTime ?? Date.now());
   readonly areaDrawing: AreaDrawing;
-  /** CSS pixels at the lower edge of the map that a sheet covers, as on a phone. */
-  readonly covered = signal(0);
 
   readonly #subject: Signal<Subject>;
   readonly #where: Signal<Where>;
@@ -120,6 +120,7 @@ export class Dashboard {
       theme: theme.value,
       mapStyle: this.settings.mapStyle,
     });
+    this.camera = new Camera(this.base.map);
     this.markers = new Markers({ now: this.#now });
     this.live = new Live({
       put: (position) => {
@@ -170,7 +171,7 @@ export class Dashboard {
       this.setWhere(parseWhere(next.get('where')));
       if (area === undefined) this.watchView();
       else this.watchArea(area);
-      if (view !== undefined) this.base.map.jumpTo({ center: [view.lng, view.lat], zoom: view.zoom });
+      if (view !== undefined) this.camera.jump(view);
       this.#arrive(next, view !== undefined);
     });
   }
@@ -178,7 +179,7 @@ export class Dashboard {
   /** Looks where a link says, as soon as there is a token to look with that is taken. */
   #arrive(link: Link, isThere: boolean): void {
     const area = parseArea(link.get('area'));
-    if (!isThere && area !== undefined) this.#frame(area, false);
+    if (!isThere && area !== undefined) this.camera.showArea(area, false);
     const atFleet = !isThere && area === undefined;
     const end = this.session.client.subscribe((client) => {
       if (client !== undefined) void this.#look(atFleet, link.get('driver')).then((looked) => looked && end());
@@ -264,12 +265,7 @@ export class Dashboard {
     // Who went silent elsewhere is no part of it.
     for (const driverId of [...this.drivers.ghosts.keys()]) this.exit(driverId, 'left');
     this.#subject.value = { kind: 'area', area };
-    const [west, south, east, north] = boundsOfArea(area);
-    const { map } = this.base;
-    const corners = [map.project([west, south]), map.project([east, north])];
-    const { clientWidth, clientHeight } = map.getCanvas();
-    const isInView = corners.every(({ x, y }) => x >= 0 && y >= 0 && x <= clientWidth && y <= clientHeight);
-    if (!isInView) this.#frame(area, true);
+    if (!this.camera.sees(area)) this.camera.showArea(area, true);
   }
 
   /** Goes where a driver goes, and watches around it. */
@@ -278,8 +274,7 @@ export class Dashboard {
       this.select(driverId);
       this.#subject.value = { kind: 'follow', driverId };
     });
-    if (this.base.map.getZoom() < NEAR_ZOOM) this.base.map.zoomTo(15);
-    this.base.map.triggerRepaint();
+    this.camera.comeAlong(NEAR_ZOOM);
   }
 
   /** Shows the details and the trail of a driver; of none, when it is undefined. */
@@ -313,8 +308,7 @@ export class Dashboard {
     if (position === undefined) return false;
     this.select(driverId);
     if (this.drivers.of(driverId) === undefined) this.#elsewhere.value = position;
-    const zoom = Math.max(this.base.map.getZoom(), 14);
-    this.base.map.easeTo({ center: [position.longitude, position.latitude], zoom, offset: this.#middle });
+    this.camera.comeTo({ lat: position.latitude, lng: position.longitude });
     return true;
   }
 
@@ -325,7 +319,7 @@ export class Dashboard {
       const bounds =
         area === undefined ? await boundsOfFleet(this.session) : boxAround(area.latitude, area.longitude, area.radius);
       this.nobody.value = bounds === undefined;
-      if (bounds !== undefined) this.base.map.fitBounds(bounds, { maxZoom: 15, padding: 24, animate: false });
+      if (bounds !== undefined) this.camera.showBox(bounds);
       return true;
     } catch (error) {
       this.failed(error);
@@ -419,19 +413,16 @@ export class Dashboard {
     // The followed driver is kept in the middle as it glides.
     map.on('render', () => {
       const subject = this.#subject.value;
-      if (subject.kind !== 'follow' || map.isZooming()) return;
+      if (subject.kind !== 'follow') return;
       const drawn = this.markers.drawn(subject.driverId);
-      if (drawn !== undefined) map.easeTo({ center: [drawn.lng, drawn.lat], offset: this.#middle, animate: false });
+      if (drawn !== undefined) this.camera.hold(drawn);
     });
     // A sheet that comes up for a driver does not hide it.
     effect(() => {
-      const covered = this.covered.value;
+      void this.camera.covered.value;
       const driverId = this.#selected.value;
       const drawn = driverId === undefined ? undefined : this.markers.drawn(driverId);
-      if (covered === 0 || drawn === undefined || map.isMoving()) return;
-      const center: [number, number] = [drawn.lng, drawn.lat];
-      const { y } = map.project(center);
-      if (y > map.getCanvas().clientHeight - covered - REACH) map.easeTo({ center, offset: this.#middle });
+      if (drawn !== undefined) this.camera.uncover(drawn);
     });
   }
 
@@ -442,15 +433,6 @@ export class Dashboard {
 
   get #watchesArea(): boolean {
     return this.#subject.peek().kind === 'area';
-  }
-
-  #frame(area: DrawnArea, animate: boolean): void {
-    // Panels cover some of the map.
-    const isNarrow = innerWidth <= 720;
-    const padding = isNarrow
-      ? { top: 40, bottom: 90, left: 30, right: 74 }
-      : { top: 40, bottom: 40, left: 360, right: 90 };
-    this.base.map.fitBounds(boundsOfArea(area), { maxZoom: 17, padding, animate });
   }
 
   #watchFailed(error: NearcastError): void {
@@ -498,11 +480,6 @@ export class Dashboard {
     this.live.watch(this.area);
   }
 
-  /** From the middle of the map to that of what no sheet covers, CSS pixels. */
-  get #middle(): [x: number, y: number] {
-    return [0, -this.covered.peek() / 2];
-  }
-
   get #isWide(): boolean {
     return this.base.map.getZoom() < NEAR_ZOOM;
   }
@@ -513,11 +490,8 @@ export class Dashboard {
     if (subject.kind === 'area') return subject.area;
     const bbox = bboxOf(this.base.map);
     if (subject.kind === 'view') return { bbox };
-    const bounds = this.base.map.getBounds();
-    // Half of the diagonal, so that the whole view is inside.
-    const radius = radiusInSteps(bounds.getNorthEast().distanceTo(bounds.getSouthWest()) / 2);
     const most = Math.min(FOLLOWED_RADIUS, this.settings.maxRadiusMeters);
-    return { around: subject.driverId, radius: Math.min(Math.max(radius, 200), most) };
+    return { around: subject.driverId, radius: Math.min(Math.max(radiusInSteps(this.camera.reach), 200), most) };
   }
 
   /** Of whoever went stale and may be elsewhere by now nothing is told: it is not shown for ever, nor out of view. */
@@ -554,4 +528,12 @@ export class Dashboard {
     // The map may rest while the followed driver moves: one frame, and the camera goes on.
     if (this.#subject.value.kind === 'follow') this.base.map.triggerRepaint();
   }
+}
+
+/**
+ * A radius of at least so many metres, in steps of an eighth: on a map that follows a driver a screen is as wide in other
+ * latitudes by some metres more or less, which is no news to the server.
+ */
+function radiusInSteps(metres: number): number {
+  return Math.ceil(1.125 ** Math.ceil(Math.log(metres) / Math.log(1.125)));
 }

@@ -1,6 +1,6 @@
 import { writeLink } from '../session/link.ts';
-import { formatView, type View } from './camera.ts';
 import type { NewShare } from './shares.ts';
+import { formatView, type View } from './view.ts';
 
 /**
  * The link that a guest is given: behind its `#`, which browsers send to no server, the share's token and where to look. It

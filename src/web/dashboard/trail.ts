@@ -1,6 +1,7 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
 import type { Feature, LineString } from 'geojson';
 import { type Nearcast, NearcastError, type Position } from '../../client/index.ts';
+import { unrolled } from '../map/unroll.ts';
 
 /** How far back a trail goes, milliseconds. */
 export const TRAIL_TIME = 3_600_000;
@@ -92,22 +93,11 @@ export class Trail {
         : {
             type: 'Feature',
             properties: {},
-            geometry: { type: 'LineString', coordinates: unbroken(this.#steps.map((step) => step.coordinates)) },
+            geometry: { type: 'LineString', coordinates: unrolled(this.#steps.map((step) => step.coordinates)) },
           };
   }
 }
 
 function stepOf({ longitude, latitude, timestamp }: Position): Step {
   return { coordinates: [longitude, latitude], timestamp };
-}
-
-/** A line over the antimeridian goes on beyond 180 degrees, instead of around the world. */
-function unbroken(line: [number, number][]): [number, number][] {
-  let turn = 0;
-  return line.map(([lng, lat], i) => {
-    const step = i === 0 ? 0 : lng - line[i - 1][0];
-    if (step > 180) turn -= 360;
-    else if (step < -180) turn += 360;
-    return [lng + turn, lat];
-  });
 }
