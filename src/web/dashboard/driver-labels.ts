@@ -8,6 +8,8 @@ import { alongDrivers } from './gliding.ts';
 const MIN_ZOOM = 14;
 /** if no more than these are in view: else one could not read them. */
 const MAX_LABELS = 60;
+/** Letters of an id; ids may be of 128, and a label of all of them would hide the others. */
+const MAX_LETTERS = 24;
 
 /** Writes the ids of drivers beside them, where they are few; that of the selected one always. */
 export function labelDrivers(dashboard: Dashboard): void {
@@ -17,11 +19,10 @@ export function labelDrivers(dashboard: Dashboard): void {
       id: 'driver-labels',
       type: 'symbol',
       layout: {
-        'text-field': ['get', 'driverId'],
+        'text-field': ['get', 'name'],
         'text-size': ['case', ['get', 'selected'], 14, 12],
         'text-anchor': 'left',
         'text-offset': [1.2, 0],
-
         'symbol-sort-key': ['case', ['get', 'selected'], 0, 1],
         'text-max-width': 30,
       },
@@ -69,10 +70,15 @@ function shapeOf(
     if (at === undefined) continue;
     features.push({
       type: 'Feature',
-      properties: { driverId, selected: driverId === selected },
+      properties: { name: shortened(driverId), selected: driverId === selected },
       // To a decimetre: what moves less is at rest.
       geometry: { type: 'Point', coordinates: [Number(at.lng.toFixed(6)), Number(at.lat.toFixed(6))] },
     });
   }
   return { type: 'FeatureCollection', features };
+}
+
+function shortened(driverId: string): string {
+  const letters = [...driverId];
+  return letters.length > MAX_LETTERS ? `${letters.slice(0, MAX_LETTERS - 1).join('')}…` : driverId;
 }

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { Dialog } from '../ui/dialog.tsx';
-import { Icon } from '../ui/icon.tsx';
+import { IconButton } from '../ui/icon-button.tsx';
 import type { Dashboard } from './dashboard.ts';
 import { query } from './driver-list.tsx';
 import { closeTool } from './tool-panel.tsx';
@@ -38,9 +38,7 @@ export function Keys({ dashboard }: { dashboard: Dashboard }) {
   }, [dashboard]);
   return (
     <>
-      <button type="button" class="button plain icon" aria-label="Keys" title="Keys (?)" onClick={() => setOpen(true)}>
-        <Icon name="help" />
-      </button>
+      <IconButton icon="help" label="Keys" title="Keys (?)" onClick={() => setOpen(true)} />
       {isOpen && (
         <Dialog title="Keys" onClose={() => setOpen(false)}>
           <dl class="keys">

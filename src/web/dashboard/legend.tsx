@@ -58,7 +58,7 @@ function Values({ dashboard, facet }: { dashboard: Dashboard; facet: Facet }) {
   const isCounting = dashboard.counting.value;
   const isColoured = dashboard.facets.colouredBy.value === facet.name;
   return (
-    <fieldset class="values">
+    <fieldset class="choices">
       <legend class="muted">{facet.name}</legend>
       {facet.values.map(({ value, count }) => (
         <button

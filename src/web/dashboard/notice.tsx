@@ -1,5 +1,5 @@
 import { useEffect } from 'preact/hooks';
-import { Icon } from '../ui/icon.tsx';
+import { IconButton } from '../ui/icon-button.tsx';
 import type { Dashboard } from './dashboard.ts';
 
 /** How long a notice stays, milliseconds. */
@@ -26,16 +26,14 @@ export function NoticeCard({ dashboard }: { dashboard: Dashboard }) {
         </button>
       )}
       {notice !== undefined && (
-        <button
-          type="button"
-          class="button plain icon"
-          aria-label="Close"
+        <IconButton
+          icon="close"
+          label="Close"
+          size={18}
           onClick={() => {
             dashboard.notice.value = undefined;
           }}
-        >
-          <Icon name="close" size={18} />
-        </button>
+        />
       )}
     </div>
   );

@@ -47,7 +47,7 @@ export function ReplayTool({ dashboard }: { dashboard: Dashboard }) {
   };
   return (
     <>
-      <fieldset class="replay-periods">
+      <fieldset class="choices replay-periods">
         <legend class="unseen">What to play</legend>
         {PRESETS.map(({ name, label, begin: from }) => (
           <button
@@ -194,7 +194,7 @@ function Transport({ player, period }: { player: ReplayPlayer; period: Period })
         >
           <Icon name={isGoing ? 'pause' : 'play'} />
         </button>
-        <fieldset class="replay-speeds">
+        <fieldset class="choices replay-speeds">
           <legend class="unseen">How fast</legend>
           {SPEEDS.map((speed) => (
             <button

@@ -1,6 +1,6 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { Icon } from '../ui/icon.tsx';
+import { IconButton } from '../ui/icon-button.tsx';
 import { AreaTool } from './area-tool.tsx';
 import type { Dashboard, ToolName } from './dashboard.ts';
 import { NearestTool } from './nearest-tool.tsx';
@@ -29,9 +29,7 @@ export function ToolPanel({ dashboard }: { dashboard: Dashboard }) {
     <section ref={panel} class="tool card" aria-label={title} tabIndex={-1}>
       <header>
         <h2>{title}</h2>
-        <button type="button" class="button plain icon" aria-label="Close" onClick={() => closeTool(dashboard)}>
-          <Icon name="close" size={18} />
-        </button>
+        <IconButton icon="close" label="Close" size={18} onClick={() => closeTool(dashboard)} />
       </header>
       <div class="tool-body">
         <Tool key={name} dashboard={dashboard} />

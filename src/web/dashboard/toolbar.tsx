@@ -1,5 +1,6 @@
 import { theme, toggleTheme } from '../session/theme.ts';
-import { Icon, type IconName } from '../ui/icon.tsx';
+import type { IconName } from '../ui/icon.tsx';
+import { IconButton } from '../ui/icon-button.tsx';
 import type { Dashboard, ToolName } from './dashboard.ts';
 import { Keys } from './keys.tsx';
 
@@ -17,61 +18,29 @@ export function Toolbar({ dashboard }: { dashboard: Dashboard }) {
   return (
     <div class="toolbar card" role="toolbar" aria-label="Tools" aria-orientation="vertical">
       {TOOLS.map(({ name, icon, label }) => (
-        <button
+        <IconButton
           key={name}
-          type="button"
-          class="button plain icon"
+          icon={icon}
+          label={label}
           data-tool={name}
           aria-pressed={open === name}
-          aria-label={label}
-          title={label}
           onClick={() => {
             dashboard.tool.value = open === name ? undefined : name;
           }}
-        >
-          <Icon name={icon} />
-        </button>
+        />
       ))}
-      <button
-        type="button"
-        class="button plain icon"
+      <IconButton
+        icon="density"
+        label="Counts by cell"
         aria-pressed={dashboard.show.value === 'counts'}
-        aria-label="Counts by cell"
-        title="Counts by cell"
         onClick={() => {
           dashboard.show.value = dashboard.show.value === 'counts' ? 'automatic' : 'counts';
         }}
-      >
-        <Icon name="density" />
-      </button>
-      <button
-        type="button"
-        class="button plain icon"
-        aria-label={isDark ? 'Light' : 'Dark'}
-        title={isDark ? 'Light' : 'Dark'}
-        onClick={toggleTheme}
-      >
-        <Icon name={isDark ? 'light' : 'dark'} />
-      </button>
+      />
+      <IconButton icon={isDark ? 'light' : 'dark'} label={isDark ? 'Light' : 'Dark'} onClick={toggleTheme} />
       <hr />
-      <button
-        type="button"
-        class="button plain icon"
-        aria-label="Come closer"
-        title="Come closer"
-        onClick={() => dashboard.base.map.zoomIn()}
-      >
-        <Icon name="plus" />
-      </button>
-      <button
-        type="button"
-        class="button plain icon"
-        aria-label="Go further away"
-        title="Go further away"
-        onClick={() => dashboard.base.map.zoomOut()}
-      >
-        <Icon name="minus" />
-      </button>
+      <IconButton icon="plus" label="Come closer" onClick={() => dashboard.base.map.zoomIn()} />
+      <IconButton icon="minus" label="Go further away" onClick={() => dashboard.base.map.zoomOut()} />
       <Keys dashboard={dashboard} />
     </div>
   );

@@ -1,7 +1,7 @@
 import type { ConnectionState } from '../../client/index.ts';
 import type { Session } from '../session/session.ts';
 import { theme, toggleTheme } from '../session/theme.ts';
-import { Icon } from '../ui/icon.tsx';
+import { IconButton } from '../ui/icon-button.tsx';
 import { isOnline } from './online.ts';
 
 const STATES: Record<ConnectionState | 'offline', [words: string, tone: string]> = {
@@ -24,18 +24,8 @@ export function Header({ title, session, onLeave }: { title: string; session: Se
       <span class={`connection ${tone}`} role="status" data-connection={state}>
         {words}
       </span>
-      <button class="button plain icon" type="button" aria-label={`Go ${other}`} onClick={toggleTheme}>
-        <Icon name={other} />
-      </button>
-      <button
-        class="button plain icon"
-        type="button"
-        aria-label="Forget the token"
-        disabled={onLeave === undefined}
-        onClick={onLeave}
-      >
-        <Icon name="leave" />
-      </button>
+      <IconButton icon={other} label={`Go ${other}`} onClick={toggleTheme} />
+      <IconButton icon="leave" label="Forget the token" disabled={onLeave === undefined} onClick={onLeave} />
     </header>
   );
 }

@@ -22,10 +22,7 @@ const PATHS = {
   play: 'M7 5v14l12-7L7 5Z',
   pause: 'M8 5v14m8-14v14',
   leave: 'M10 4H5v16h5m4-12 4 4-4 4m4-4H9',
-  list: 'M9 6h11M9 12h11M9 18h11M4.5 6h.01M4.5 12h.01M4.5 18h.01',
-  up: 'm6 15 6-6 6 6',
   trail: 'M5 19c4 0 4-5 7-5s3-9 7-9M5 19h.01M19 5h.01',
-  clock: 'M12 4a8 8 0 1 1 0 16 8 8 0 0 1 0-16Zm0 4v4.5l3 2',
 } as const;
 
 export type IconName = keyof typeof PATHS;
