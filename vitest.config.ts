@@ -14,6 +14,8 @@ export default defineConfig({
     // Tests of the embedded database start whole processes.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // What is waited for comes at once, but on a machine that has other things to do.
+    expect: { poll: { timeout: 20_000 } },
     reporters: process.env.TEST_REPORT ? ['default', ['json', { outputFile: process.env.TEST_REPORT }]] : ['default'],
   },
 });

@@ -88,10 +88,13 @@ slowDescribe('the demo', () => {
   });
 
   test('has a past, in which rides begin and end, that goes on into the present along the streets', async () => {
-    const live = await vi.waitUntil(async () => {
-      const { drivers } = await get<{ drivers: { driverId: string; timestamp: number }[] }>('/v1/drivers?limit=1000');
-      return drivers.length > 8 && drivers.map(({ driverId }) => driverId);
-    });
+    const live = await vi.waitUntil(
+      async () => {
+        const { drivers } = await get<{ drivers: { driverId: string; timestamp: number }[] }>('/v1/drivers?limit=1000');
+        return drivers.length > 8 && drivers.map(({ driverId }) => driverId);
+      },
+      { timeout: 20_000 },
+    );
     const steps = new Map<string, number>();
     for (const driverId of live) {
       const { geometry, properties } = await get<Track>(`/v1/drivers/${driverId}/track?limit=10000`);

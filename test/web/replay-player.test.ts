@@ -11,6 +11,7 @@ import { Network } from '../support/network.ts';
 import { seeded } from '../support/random.ts';
 import { startServer, token } from '../support/server.ts';
 
+const PATIENCE = { timeout: 20_000 };
 const HERE: Place = [40.75, -73.98];
 const FROM = Math.floor(Date.now() / 60_000) * 60_000 - 2 * 3_600_000;
 const TO = FROM + 1_200_000;
@@ -156,7 +157,7 @@ test('paused, it shows just who was there at the time of its clock, wherever it 
   player.pause();
   expect(player.state.value).toBe('paused');
   const stopped = player.now;
-  await vi.waitUntil(() => JSON.stringify(stage.shown) === JSON.stringify(were(truth, WIDE, stopped)));
+  await vi.waitUntil(() => JSON.stringify(stage.shown) === JSON.stringify(were(truth, WIDE, stopped)), PATIENCE);
   expect(player.now).toBe(stopped);
   const times = [FROM, TO, ...Array.from({ length: 3 }, () => FROM + random.below(TO - FROM))];
   for (const time of times) {
@@ -193,7 +194,7 @@ test('while it plays, another view, filter or speed goes on from the time that i
   const { stage, player } = await setUp(fixes);
   player.setSpeed(900);
   player.begin(PERIOD);
-  await vi.waitUntil(() => player.now > FROM + 200_000);
+  await vi.waitUntil(() => player.now > FROM + 200_000, PATIENCE);
   const change = async (how: () => void) => {
     const before = player.now;
     how();
@@ -221,7 +222,7 @@ test('where nothing is kept it comes to the end, having seen nobody', async () =
   player.begin(PERIOD);
   await until(player, 'playing');
   // Without a message the clock goes on.
-  await vi.waitUntil(() => player.time.value > FROM + 100_000);
+  await vi.waitUntil(() => player.time.value > FROM + 100_000, PATIENCE);
   await until(player, 'ended');
   expect([player.hasSeen.value, stage.placed.size, player.time.value]).toEqual([false, 0, TO]);
 });
@@ -259,7 +260,7 @@ test('a broken connection is told, and played on from', async () => {
   const { network, player } = await setUp(day('a broken replay'));
   player.setSpeed(300);
   player.begin(PERIOD);
-  await vi.waitUntil(() => player.now > FROM + 60_000);
+  await vi.waitUntil(() => player.now > FROM + 60_000, PATIENCE);
   network.cut();
   await until(player, 'waiting');
   expect(player.problem.value).toMatchObject({ code: 'network' });
