@@ -135,6 +135,21 @@ describeWith('Chromium', findChromium(), 'whom the dashboard asks as, and whom i
     expect(dashboard.complaints).toEqual([]);
   });
 
+  slowTest('without a place in the link the only driver is in the middle of what no panel covers', async () => {
+    const server = await startWithMap();
+    const [driver] = fleet(1);
+    await server.post('/v1/positions', { positions: [driver] });
+    const dashboard = await openDashboard(browser, server);
+    await expect.poll(() => dashboard.view.zoom, patience).toBe(15);
+    const panel = await dashboard.page.getByRole('region', { name: 'Drivers', exact: true }).boundingBox();
+    const tools = await dashboard.page.getByRole('toolbar').boundingBox();
+    const left = (panel?.x ?? 0) + (panel?.width ?? 0);
+    const right = tools?.x ?? WIDE.width;
+    const [x, y] = dashboard.pixelOf(driver as { latitude: number; longitude: number });
+    expect(Math.abs(x - (left + right) / 2)).toBeLessThan((right - left) / 6);
+    expect(Math.abs(y - WIDE.height / 2)).toBeLessThan(WIDE.height / 6);
+  });
+
   slowTest('when its token ends the map stays behind the question for another, with which it goes on', async () => {
     const server = await startWithMap();
     const drivers = fleet(10, HERE, 0.03);

@@ -57,18 +57,14 @@ export class Camera {
     if (y > lowest) this.#map.easeTo({ center: [lng, lat], offset: this.#middle });
   }
 
-  /** Shows all of a box at once. @param bounds west, south, east, north, degrees; east may be beyond 180 */
+  /** Shows all of a box at once, beside the panels. @param bounds west, south, east, north, degrees; east may be beyond 180 */
   showBox(bounds: [number, number, number, number]): void {
-    this.#map.fitBounds(bounds, { maxZoom: 15, padding: 24, animate: false });
+    this.#map.fitBounds(bounds, { maxZoom: FOLLOW_ZOOM, padding: besidePanels(), animate: false });
   }
 
   /** Shows all of an area beside the panels. */
   showArea(area: DrawnArea, animate: boolean): void {
-    const padding =
-      innerWidth <= NARROW
-        ? { top: 40, bottom: 90, left: 30, right: 74 }
-        : { top: 40, bottom: 40, left: 360, right: 90 };
-    this.#map.fitBounds(boundsOfArea(area), { maxZoom: 17, padding, animate });
+    this.#map.fitBounds(boundsOfArea(area), { maxZoom: 17, padding: besidePanels(), animate });
   }
 
   /** Whether all of an area is on the map, be it under a panel. */
@@ -90,4 +86,11 @@ export class Camera {
   get #middle(): [x: number, y: number] {
     return [0, -this.covered.peek() / 2];
   }
+}
+
+/** How much of the map the panels take at its edges, and some more, CSS pixels. */
+function besidePanels() {
+  return innerWidth <= NARROW
+    ? { top: 40, bottom: 90, left: 30, right: 74 }
+    : { top: 40, bottom: 40, left: 360, right: 90 };
 }

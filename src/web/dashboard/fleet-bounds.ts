@@ -6,8 +6,8 @@ interface CellsAnswer {
   readonly next?: string;
 }
 
-/** Resolutions of the cells by which the fleet is found, coarse to fine: some 100, 15 and 2 km across. */
-const RESOLUTIONS = [3, 5, 7];
+/** Resolutions of the cells by which the fleet is found, coarse to fine: some 100, 15, 2 and 0.3 km across. */
+const RESOLUTIONS = [3, 5, 7, 9];
 
 /**
  * Where the drivers are: west, south, east, north around the cells that have any; east may be beyond 180. Undefined where
