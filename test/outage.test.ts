@@ -138,12 +138,16 @@ describeWith('PostgreSQL with PostGIS', findPostgres(), 'while PostgreSQL', (bin
     expect(judgeTables(ledger, await readTables({ connectionString: databaseUrl }))).toEqual([]);
   }
 
-  test('is stopped, queries and pushes go on, nothing is acknowledged, and on its return everything is stored', {
-    timeout,
-  }, async () => {
-    const { postgres, url } = await own(bin);
-    await outlast(url, [() => postgres.crash(), () => postgres.restart()]);
-  });
+  slowTest(
+    'is stopped, queries and pushes go on, nothing is acknowledged, and on its return everything is stored',
+    {
+      timeout,
+    },
+    async () => {
+      const { postgres, url } = await own(bin);
+      await outlast(url, [() => postgres.crash(), () => postgres.restart()]);
+    },
+  );
 
   slowTest(
     'hangs, the same holds; a start says so and fails, and a server that is stopped ends in time',

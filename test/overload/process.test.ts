@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { Trouble } from '../support/busy-server.ts';
 import { Client } from '../support/client.ts';
 import { SECRET, token } from '../support/server.ts';
+import { slowTest } from '../support/slow.ts';
 
 const HERE = 'latitude=1&longitude=2&radius=1000';
 const authorization = { authorization: `Bearer ${token()}` };
@@ -64,39 +65,42 @@ class BusyServer {
   }
 }
 
-test('[6.10] [7.3] a server whose every turn takes too long sends newcomers away, goes on for all who are there, and takes newcomers again by itself', async () => {
-  // What it takes to be late is little here, so that the test need not be long; a turn is late by its length less 50 ms.
-  const server = await BusyServer.start({ MAX_LAG_MILLISECONDS: '100', MAX_HEAP_PERCENT: '0' });
-  const watcher = await server.connect(`/ws?${HERE}`);
-  await watcher.next('snapshot');
-  const driver = await server.connect();
-  await driver.settled();
-  server.make({ kind: 'busy', turn: 170 });
-  const refused = await server.until(503);
-  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(2);
-  const newcomer = await server.connect();
-  expect(await newcomer.next()).toMatchObject({ type: 'error', code: 'unavailable' });
-  expect((await newcomer.closed).code).toBe(4513);
-  expect((await server.get('/livez', {})).status).toBe(200);
-  const fix = { driverId: 'd', latitude: 1, longitude: 2 };
-  expect(await driver.ask({ ...fix, id: 1 }, 'ack')).toMatchObject({ verdict: 'accepted' });
-  expect((await watcher.next('changes')).enter).toMatchObject([fix]);
-  const posted = await fetch(`http://127.0.0.1:${server.port}/v1/positions`, {
-    method: 'POST',
-    headers: { ...authorization, 'content-type': 'application/json' },
-    body: JSON.stringify({ ...fix, driverId: 'e' }),
-  });
-  expect(posted.status).toBe(200);
-  expect((await watcher.next('changes')).enter).toMatchObject([{ driverId: 'e' }]);
-  expect((await server.get(`/v1/drivers/nearby?${HERE}`)).status).toBe(503);
+slowTest(
+  '[6.10] [7.3] a server whose every turn takes too long sends newcomers away, goes on for all who are there, and takes newcomers again by itself',
+  async () => {
+    // What it takes to be late is little here, so that the test need not be long; a turn is late by its length less 50 ms.
+    const server = await BusyServer.start({ MAX_LAG_MILLISECONDS: '100', MAX_HEAP_PERCENT: '0' });
+    const watcher = await server.connect(`/ws?${HERE}`);
+    await watcher.next('snapshot');
+    const driver = await server.connect();
+    await driver.settled();
+    server.make({ kind: 'busy', turn: 170 });
+    const refused = await server.until(503);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(2);
+    const newcomer = await server.connect();
+    expect(await newcomer.next()).toMatchObject({ type: 'error', code: 'unavailable' });
+    expect((await newcomer.closed).code).toBe(4513);
+    expect((await server.get('/livez', {})).status).toBe(200);
+    const fix = { driverId: 'd', latitude: 1, longitude: 2 };
+    expect(await driver.ask({ ...fix, id: 1 }, 'ack')).toMatchObject({ verdict: 'accepted' });
+    expect((await watcher.next('changes')).enter).toMatchObject([fix]);
+    const posted = await fetch(`http://127.0.0.1:${server.port}/v1/positions`, {
+      method: 'POST',
+      headers: { ...authorization, 'content-type': 'application/json' },
+      body: JSON.stringify({ ...fix, driverId: 'e' }),
+    });
+    expect(posted.status).toBe(200);
+    expect((await watcher.next('changes')).enter).toMatchObject([{ driverId: 'e' }]);
+    expect((await server.get(`/v1/drivers/nearby?${HERE}`)).status).toBe(503);
 
-  server.make({ kind: 'calm' });
-  const answer = await server.until(200);
-  expect(((await answer.json()) as { drivers: unknown[] }).drivers.length).toBe(2);
-  await (await server.connect()).settled();
-  expect(watcher.inside()).toEqual(['d', 'e']);
-  expect(watcher.contradictions).toEqual([]);
-});
+    server.make({ kind: 'calm' });
+    const answer = await server.until(200);
+    expect(((await answer.json()) as { drivers: unknown[] }).drivers.length).toBe(2);
+    await (await server.connect()).settled();
+    expect(watcher.inside()).toEqual(['d', 'e']);
+    expect(watcher.contradictions).toEqual([]);
+  },
+);
 
 test('[7.3] a server whose heap is nearly full of what is in use sends newcomers away before it dies, and takes them again when there is room', async () => {
   const limits = { MAX_LAG_MILLISECONDS: '0', MAX_HEAP_PERCENT: '70' };
