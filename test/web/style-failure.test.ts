@@ -13,23 +13,25 @@ function memory() {
 test('a failure is remembered by the next page of the session, for that style alone, until it comes', () => {
   const session = memory();
   const page = (of: string) => new StyleFailure(of, session, () => 1_000);
-  expect(page('a').isRemembered).toBe(false);
+  expect(page('a').mayAsk).toBe(true);
   page('a').remember();
-  expect(page('a').isRemembered).toBe(true);
-  expect(page('b').isRemembered).toBe(false);
+  expect(page('a').mayAsk).toBe(false);
+  expect(page('b').mayAsk).toBe(true);
   page('a').forget();
-  expect(page('a').isRemembered).toBe(false);
+  expect(page('a').mayAsk).toBe(true);
 });
 
-test('it may be tried again a minute later, at the earliest', () => {
+test('it may be tried again a minute later, at the earliest, also by the next page', () => {
   let now = 1_000;
-  const failure = new StyleFailure('a', memory(), () => now);
-  expect(failure.mayRetry).toBe(true);
+  const session = memory();
+  const failure = new StyleFailure('a', session, () => now);
+  expect(failure.mayAsk).toBe(true);
   failure.remember();
   now += 59_999;
-  expect(failure.mayRetry).toBe(false);
+  expect(failure.mayAsk).toBe(false);
   now += 1;
-  expect(failure.mayRetry).toBe(true);
+  expect(failure.mayAsk).toBe(true);
+  expect(new StyleFailure('a', session, () => now).mayAsk).toBe(true);
 });
 
 test('without a storage, or with one that throws or holds rubbish, the page itself remembers', () => {
@@ -39,10 +41,10 @@ test('without a storage, or with one that throws or holds rubbish, the page itse
   const rubbish = { getItem: () => '{', setItem() {}, removeItem() {} };
   for (const storage of [undefined, { getItem: refuse, setItem: refuse, removeItem: refuse }, rubbish]) {
     const failure = new StyleFailure('a', storage, () => 1_000);
-    expect(failure.isRemembered).toBe(false);
+    expect(failure.mayAsk).toBe(true);
     failure.remember();
-    expect(failure.isRemembered).toBe(true);
+    expect(failure.mayAsk).toBe(false);
     failure.forget();
-    expect(failure.isRemembered).toBe(false);
+    expect(failure.mayAsk).toBe(true);
   }
 });

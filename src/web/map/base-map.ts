@@ -104,8 +104,8 @@ export class BaseMap {
     this.map.on('resize', () => this.map.setMinZoom(zoomOfWorld(container)));
     this.#graticule = new Graticule(this.map);
     addEventListener('online', this.#retry);
-    if (this.#failure.isRemembered) this.#fallBack();
-    else this.#choose();
+    if (this.#failure.mayAsk) this.#choose();
+    else this.#fallBack();
   }
 
   /** A text-font that the present style can draw. */
@@ -118,7 +118,7 @@ export class BaseMap {
     if (theme === this.#theme) return;
     this.#theme = theme;
     if (this.#given.kind === 'background') this.#give(background(theme));
-    if (this.#failure.mayRetry) this.#choose();
+    if (this.#failure.mayAsk) this.#choose();
     else this.#fallBack();
   }
 
@@ -165,7 +165,7 @@ export class BaseMap {
   }
 
   readonly #retry = (): void => {
-    if (this.#given.kind === 'background' && this.#failure.mayRetry) this.#choose();
+    if (this.#given.kind === 'background' && this.#failure.mayAsk) this.#choose();
   };
 
   #fail(): void {

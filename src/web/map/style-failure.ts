@@ -10,7 +10,7 @@ const KEY = 'nearcast.map-style-failed';
 const REST = 60_000;
 
 /**
- * Remembers for the session that the style could not be had, so that a page that is opened again asks for nothing that
+ * Remembers for the session that the style could not be had, so that a page that is opened again soon asks for nothing that
  * will not come.
  */
 export class StyleFailure {
@@ -27,13 +27,8 @@ export class StyleFailure {
     this.#at = this.#read();
   }
 
-  /** It failed in this session, and has not come since. */
-  get isRemembered(): boolean {
-    return this.#at !== undefined;
-  }
-
-  /** Whether it may be asked for, when there is a reason to ask again. */
-  get mayRetry(): boolean {
+  /** Whether it may be asked for, when there is a reason to: it has not failed in this session, or some time ago. */
+  get mayAsk(): boolean {
     return this.#at === undefined || Math.abs(this.#now() - this.#at) >= REST;
   }
 
