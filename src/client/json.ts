@@ -1,4 +1,4 @@
-/** The object that a text is the JSON of; `undefined` of any other. */
+/** The object or list that a text is the JSON of; `undefined` of any other. */
 export function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);

@@ -131,8 +131,7 @@ export class Nearcast {
    * @throws {NearcastError} why not; `network` when no answer came
    */
   async nearby(query: NearbyQuery, options?: CallOptions): Promise<Nearby> {
-    this.#assertOpen();
-    return (await this.#rest.call(nearbyPath(query), options)) as Nearby;
+    return (await this.#call(nearbyPath(query), options)) as Nearby;
   }
 
   /**
@@ -144,11 +143,7 @@ export class Nearcast {
    */
   history(driverId: string, query: HistoryQuery = {}, options?: CallOptions): AsyncGenerator<Position, void> {
     this.#assertOpen();
-    const get = (path: string) => {
-      this.#assertOpen();
-      return this.#rest.call(path, options);
-    };
-    return readHistory(get, driverId, query);
+    return readHistory((path) => this.#call(path, options), driverId, query);
   }
 
   /**
@@ -157,10 +152,10 @@ export class Nearcast {
    * @param path from the server’s address on; `next` of a list of drivers will do
    * @returns the answer, parsed; `undefined` where it has none (204)
    * @throws {NearcastError} why not; `network` when no answer came
+   * @throws {TypeError} the path leads out of the server’s address, the body is no JSON, or GET is to have one
    */
   async request(path: string, options?: RequestOptions): Promise<unknown> {
-    this.#assertOpen();
-    return this.#rest.call(path.startsWith('/') ? path.slice(1) : path, options);
+    return this.#call(path.startsWith('/') ? path.slice(1) : path, options);
   }
 
   /** Watches an area: a circle, a box, a polygon, around a driver, or with `{}` the whole fleet. */
@@ -219,7 +214,7 @@ export class Nearcast {
     this.#link.retry();
   }
 
-  /** Closes all its watches, replays and tracks, and the connection. */
+  /** Closes all its watches, replays and tracks, and the connection. Calls that are under way reject with `closed`. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#unlisten();
@@ -246,6 +241,16 @@ export class Nearcast {
       signal?.removeEventListener('abort', close);
     });
     return picture;
+  }
+
+  /** Calls, and tells nothing to whoever has closed the client meanwhile: its answer is that of a token they left. */
+  async #call(path: string, options: RequestOptions | undefined): Promise<unknown> {
+    this.#assertOpen();
+    try {
+      return await this.#rest.call(path, options);
+    } finally {
+      this.#assertOpen();
+    }
   }
 
   #backOff(): BackOff {

@@ -143,7 +143,8 @@ export class ReplayStream {
       return;
     }
     const final = finalCode(code);
-    const error = new NearcastError(final ?? 'unavailable', reason, { closeCode: code, retryAfter });
+    const wait = Number.isFinite(retryAfter) ? retryAfter : undefined;
+    const error = new NearcastError(final ?? 'unavailable', reason, { closeCode: code, retryAfter: wait });
     // Where a token has ended there may be another.
     if (final === undefined || code === UNAUTHORIZED) this.#comeBack(error);
     else this.#failed(error);

@@ -101,8 +101,12 @@ export class Rest {
     const headers: Record<string, string> = { authorization: `Bearer ${token}` };
     if (accept !== undefined) headers.accept = accept;
     if (body !== undefined) headers['content-type'] = 'application/json';
+    // Mistakes of the caller, which no other try would mend.
+    if (body !== undefined && method === 'GET') throw new TypeError('A body goes with POST or DELETE, not with GET.');
+    const sent = JSON.stringify(body);
+    if (!new URL(base + path).href.startsWith(base)) throw new TypeError(`The path ${path} leads out of ${base}`);
     try {
-      return await fetch(base + path, { method, headers, body: JSON.stringify(body), signal });
+      return await fetch(base + path, { method, headers, body: sent, signal });
     } catch (error) {
       signal?.throwIfAborted();
       throw asNearcastError(error, 'network', 'No answer came');

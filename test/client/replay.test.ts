@@ -281,6 +281,16 @@ test.each([1001, 1011, 1013, 4401, 4503, 4508, 4513])(
   },
 );
 
+test('a time to wait that is no number is none: the back-off goes on', async () => {
+  const clock = new ManualClock();
+  const close = event('close', { code: 1001, reason: 'for a test', retryAfter: 'soon' });
+  const answers = [() => new Response(snapshotAt(FROM) + close, { headers: EVENTS })];
+  const { nearcast } = scripted(answers, { clock, random: () => 1 });
+  const error = await next(nearcast.replay(circle, { from: FROM }), 'error');
+  expect([error.retryAfter, ...clock.waits]).toEqual([undefined, 500]);
+  await nearcast.close();
+});
+
 test.each([
   [4429, 'limit'],
   [4403, 'forbidden'],
