@@ -81,6 +81,8 @@ export async function readDemoOptions(argv: readonly string[]): Promise<DemoOpti
     flags: ['open'],
   });
   const { values, flags, number } = given;
+  // An empty one would be the server's own data.
+  if (values['data-dir'] === '') throw new UsageError('--data-dir must name a directory');
   if (values.port !== undefined) number('port', 0, { max: 65_535, whole: true });
   const map = MAPS.find((kind) => kind === (values.map ?? 'auto'));
   if (map === undefined) throw new UsageError(`--map must be one of ${MAPS.join(', ')}, not '${values.map}'`);

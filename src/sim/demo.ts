@@ -66,8 +66,13 @@ async function run(
     const { streets, drivers, seed, silent, gateways, interval } = options;
     const traffic = new Traffic({ streets, drivers, seed, silent, offDuty: Math.min(OFF_DUTY, silent) });
     const began = Date.now() - (config.historyRetentionDays === 0 ? 0 : options.past * 60_000);
-    const past = writePast({ traffic, began, url, token: mint('demo', 'positions:read positions:write:any') });
-    if ((await Promise.race([past, server.ended, interrupted])) === 'interrupted') return 0;
+    const over = new AbortController();
+    const token = mint('demo', 'positions:read positions:write:any');
+    const past = writePast({ traffic, began, url, token, signal: over.signal });
+    const ended = await Promise.race([past, server.ended, interrupted]);
+    over.abort();
+    if (ended === 'interrupted') return 0;
+    if (ended !== undefined) return ended || 1;
     fleet = new Fleet({
       url: `${url.replace(/^http/, 'ws')}/ws`,
       traffic,

@@ -1,5 +1,6 @@
 import { fixOf, type SentFix, toWire } from './fleet.ts';
 import { StatusLine } from './status-line.ts';
+import { turnBetween } from './streets.ts';
 import type { Traffic } from './traffic.ts';
 
 /** What a past is made of. */
@@ -11,6 +12,8 @@ export interface PastSettings {
   readonly url: string;
   /** May read, and send positions of any driver. */
   readonly token: string;
+  /** Ends it without a word. */
+  readonly signal: AbortSignal;
 }
 
 /** A past has so many fixes at the most, and is sent for so many milliseconds: nobody likes to wait. */
@@ -35,7 +38,7 @@ const SENDERS = 3;
  * Lets the time until now go by for the traffic, and has the server keep what the drivers sent in it: of as many of them
  * as can be waited for. From when an earlier demo ran there is a past already.
  */
-export async function writePast({ traffic, began, url, token }: PastSettings): Promise<void> {
+export async function writePast({ traffic, began, url, token, signal }: PastSettings): Promise<void> {
   const now = Date.now();
   const all = livePast(traffic, began, now, MAX_FIXES);
   const gap = Math.max(1, Math.floor(all.length / ASKED));
@@ -49,11 +52,11 @@ export async function writePast({ traffic, began, url, token }: PastSettings): P
     const startedAt = performance.now();
     await sendPast(tracks, url, token, (fixes) => {
       sent = fixes;
-      return performance.now() - startedAt < PATIENCE;
+      return performance.now() - startedAt < PATIENCE && !signal.aborted;
     });
   } catch (error) {
     // The present goes on without.
-    status.above(`Not all of the past could be written: ${(error as Error).message}`);
+    if (!signal.aborted) status.above(`Not all of the past could be written: ${(error as Error).message}`);
   } finally {
     status.stop();
   }
@@ -65,7 +68,7 @@ export async function writePast({ traffic, began, url, token }: PastSettings): P
  * @param maxFixes at the most: fewer drivers have a past when there would be more
  * @returns the fixes that drivers sent meanwhile, driver by driver
  */
-export function livePast(traffic: Traffic, began: number, until: number, maxFixes: number): SentFix[][] {
+function livePast(traffic: Traffic, began: number, until: number, maxFixes: number): SentFix[][] {
   const seconds = Math.max(0, (until - began) / 1000);
   const { length } = traffic.drivers;
   const interval = Math.min(INTERVAL[1], Math.max(INTERVAL[0], Math.ceil((seconds * length) / maxFixes)));
@@ -90,8 +93,7 @@ export function livePast(traffic: Traffic, began: number, until: number, maxFixe
 function isNews(last: SentFix | undefined, fix: SentFix, interval: number): boolean {
   if (last === undefined || last.attributes !== fix.attributes) return true;
   return (
-    Math.abs((last.heading ?? 0) - (fix.heading ?? 0)) > TURN ||
-    fix.timestamp - last.timestamp > (interval - 0.5) * 1000
+    turnBetween(last.heading ?? 0, fix.heading ?? 0) > TURN || fix.timestamp - last.timestamp > (interval - 0.5) * 1000
   );
 }
 

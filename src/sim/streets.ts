@@ -69,7 +69,7 @@ export function randomSpot(streets: Streets, random: Random): Spot {
 }
 
 /** A street that leaves a crossing, each as likely. */
-export function randomWay(streets: Streets, crossing: number, random: Random): number {
+function randomWay(streets: Streets, crossing: number, random: Random): number {
   const ways = streets.ways(crossing);
   for (;;) {
     const street = streets.way(crossing, Math.floor(random() * ways));
@@ -88,7 +88,12 @@ export function locate(streets: Streets, { street, metres }: Spot): { lat: numbe
 export function turnOf(streets: Streets, street: number, next: number): number {
   streets.place(street, streets.length(street), end);
   streets.place(next, 0, begin);
-  return Math.abs(((begin.bearing - end.bearing + 540) % 360) - 180);
+  return turnBetween(end.bearing, begin.bearing);
+}
+
+/** By how much two bearings differ, the shorter way round: 0 … 180 degrees. */
+export function turnBetween(from: number, to: number): number {
+  return Math.abs(((to - from + 540) % 360) - 180);
 }
 
 // Of no use after the call; one for all, as this is asked at each crossing of each driver.

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bboxOf } from '../../src/web/map/bbox.ts';
+import { bboxOf, isInView } from '../../src/web/map/bbox.ts';
 import { seeded } from '../support/random.ts';
 
 /** A map that shows this, with longitudes as MapLibre counts them: on beyond ±180°. */
@@ -55,4 +55,16 @@ test('ends on the antimeridian are on the side that they are seen from', () => {
   expect(bboxOf(mapOf(180, 0, 190, 1))).toEqual([-180, 0, -170, 1]);
   expect(bboxOf(mapOf(170, 0, 190, 1))).toEqual([170, 0, -170, 1]);
   expect(bboxOf(mapOf(-190, 0, -170, 1))).toEqual([170, 0, -170, 1]);
+});
+
+test('what the map shows is in view, whichever turn of the world it counts in', () => {
+  const random = seeded('in view');
+  for (let n = 0; n < 1_000; n++) {
+    const west = random.between(-540, 540);
+    const map = mapOf(west, -20, west + random.between(0.1, 300), 30);
+    const [lat, lng] = [random.between(-40, 50), random.between(-180, 180)];
+    const isIn = holds(bboxOf(map), lng) && lat >= -20 && lat <= 30;
+    expect(isInView(map, lat, lng), `${lat}, ${lng} in ${bboxOf(map)}`).toBe(isIn);
+  }
+  expect(isInView(mapOf(-200, -20, 200, 30), 0, 179)).toBe(true);
 });

@@ -25,7 +25,7 @@ test('presets end a moment before now, as what is after it is refused', () => {
 });
 
 test('two times of a form are a period, or what is wrong with them', () => {
-  const between = (from: string, to: string) => periodBetween(from, to, NOON);
+  const between = (from: string, to: string) => periodBetween(from, to, NOON, firstKept(NOON, 7));
   expect(between('2026-11-22T10:00', '2026-11-22T11:30')).toEqual({
     from: at(2026, 11, 22, 10, 0),
     to: at(2026, 11, 22, 11, 30),

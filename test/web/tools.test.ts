@@ -242,7 +242,7 @@ describeWith('Chromium', findChromium(), 'the tools of the dashboard', (executab
     await vi.waitUntil(() => guest.sent.some(({ bbox }) => bbox !== undefined), PATIENCE);
     expect([complaints, guest.complaints]).toEqual([[], []]);
     await button('End the link to driver-7').click();
-    await guest.page.getByText('The link that you came by has ended, or was taken back.').waitFor();
+    await guest.page.getByText('This guest’s link has ended, was taken back, or never was.').waitFor();
   });
 });
 

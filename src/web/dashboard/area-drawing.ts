@@ -5,7 +5,7 @@ import { formatDistance } from '../ui/format.ts';
 import type { Corner } from './area-link.ts';
 import { featuresOf, previewOf } from './area-shape.ts';
 import type { Dashboard } from './dashboard.ts';
-import { back, begun, circleOf, type Drawing, finished, placed, type Shape, type Step } from './drawing.ts';
+import { back, begun, circleOf, type Drawing, finished, nearTo, placed, type Shape, type Step } from './drawing.ts';
 import { pickPlaces } from './place-picker.ts';
 
 /** CSS pixels around a polygon's first corner that close it. */
@@ -177,7 +177,8 @@ export class AreaDrawing {
 
   #pixels(a: Corner, b: Corner): number {
     const { map } = this.#dashboard.base;
-    const [from, to] = [map.project([a.lng, a.lat]), map.project([b.lng, b.lat])];
+    const near = nearTo(a, b);
+    const [from, to] = [map.project([a.lng, a.lat]), map.project([near.lng, near.lat])];
     return Math.hypot(to.x - from.x, to.y - from.y);
   }
 

@@ -9,7 +9,7 @@ const ROUND = 96;
 /** Metres of a degree of latitude, about. */
 const DEGREE = 111_195;
 
-/** The outline of a circle on the ellipsoid, closed; longitudes go on beyond ±180. */
+/** The outline of a circle on the ellipsoid, closed, as exact as {@link offset} is; longitudes go on beyond ±180. */
 export function ringOf(centre: Corner, radius: number): Position[] {
   const from = { latitude: centre.lat, longitude: centre.lng };
   const ring: Position[] = [];

@@ -25,7 +25,6 @@ export function AreaTool({ dashboard }: { dashboard: Dashboard }) {
   const subject = dashboard.subject.value;
   const area = subject.kind === 'area' ? subject.area : undefined;
   const isRound = drawing.value === undefined ? area !== undefined && isCircle(area) : drawing.value.shape === 'circle';
-  if (dashboard.paused.value) return <p>A replay is on. Areas are watched live.</p>;
   return (
     <>
       <fieldset class="area-shapes">

@@ -70,16 +70,22 @@ export class Camera {
   /** Whether all of an area is on the map, be it under a panel. */
   sees(area: DrawnArea): boolean {
     const [west, south, east, north] = boundsOfArea(area);
+    // In the turn of the world in which the map is.
+    const turn = 360 * Math.round((this.#map.getCenter().lng - (west + east) / 2) / 360);
     const { clientWidth, clientHeight } = this.#map.getCanvas();
-    return [this.#map.project([west, south]), this.#map.project([east, north])].every(
+    return [this.#map.project([west + turn, south]), this.#map.project([east + turn, north])].every(
       ({ x, y }) => x >= 0 && y >= 0 && x <= clientWidth && y <= clientHeight,
     );
   }
 
-  /** Metres from the middle of the map to its corner: a circle of that radius holds all of it. */
+  /** Metres from what is held in the middle to the farthest corner of the map: a circle of that radius holds all of it. */
   get reach(): number {
+    const { clientWidth, clientHeight } = this.#map.getCanvas();
+    const [x, y] = this.#middle;
+    const middle = this.#map.unproject([clientWidth / 2 + x, clientHeight / 2 + y]);
     const bounds = this.#map.getBounds();
-    return bounds.getNorthEast().distanceTo(bounds.getSouthWest()) / 2;
+    const corners = [bounds.getNorthWest(), bounds.getNorthEast(), bounds.getSouthWest(), bounds.getSouthEast()];
+    return Math.max(...corners.map((corner) => middle.distanceTo(corner)));
   }
 
   /** From the middle of the map to that of what no sheet covers, CSS pixels. */

@@ -1,10 +1,12 @@
-import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { batch, computed, effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals';
 import { NearcastError, type Position, type Where } from '../../client/index.ts';
 import { BaseMap } from '../map/base-map.ts';
-import { bboxOf } from '../map/bbox.ts';
+import { bboxOf, isInView } from '../map/bbox.ts';
 import { Cells } from '../map/cells.ts';
 import { Markers } from '../map/markers.ts';
+import { ABOVE_DRIVERS } from '../map/order.ts';
 import { Overlay } from '../map/overlay.ts';
+import { asError } from '../session/as-error.ts';
 import { type Link, readLink, writeLink } from '../session/link.ts';
 import { Session } from '../session/session.ts';
 import { readSettings } from '../session/settings.ts';
@@ -13,12 +15,13 @@ import { isShare } from '../session/token.ts';
 import { AreaDrawing } from './area-drawing.ts';
 import { formatArea, parseArea } from './area-link.ts';
 import { AreaLog } from './area-log.ts';
+import { boundsOfArea } from './area-shape.ts';
 import { Camera } from './camera.ts';
 import { Census, MAX_DRIVERS, NEAR_ZOOM, resolutionAt } from './density.ts';
 import { labelDrivers } from './driver-labels.ts';
 import { Drivers } from './drivers.ts';
 import { Facets } from './facets.ts';
-import { boundsOfFleet, boxAround } from './fleet-bounds.ts';
+import { boundsOfFleet } from './fleet-bounds.ts';
 import { Live } from './live.ts';
 import { Pointer } from './pointer.ts';
 import type { DrawnArea, Subject, WatchedArea } from './subject.ts';
@@ -33,7 +36,7 @@ export type Show = 'automatic' | 'drivers' | 'counts';
 export type ToolName = 'nearest' | 'area' | 'replay' | 'share';
 
 /** Something that went wrong, for the reader. */
-export interface Notice {
+interface Notice {
   readonly text: string;
   readonly at: number;
 }
@@ -101,6 +104,10 @@ export class Dashboard {
   /** The clock that the map goes by, where it is not the server's. */
   #clock: (() => number) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Ends looking where the last link says. */
+  #endArrival = () => {};
+  /** Drivers that were looked for. */
+  #searches = 0;
 
   constructor(container: HTMLElement) {
     const link = readLink(location.hash);
@@ -176,24 +183,34 @@ export class Dashboard {
     });
   }
 
-  /** Looks where a link says, as soon as there is a token to look with that is taken. */
+  /** Looks where a link says, as soon as there is a token to look with that is taken. The link of before is over. */
   #arrive(link: Link, isThere: boolean): void {
+    this.#endArrival();
     const area = parseArea(link.get('area'));
     if (!isThere && area !== undefined) this.camera.showArea(area, false);
     const atFleet = !isThere && area === undefined;
+    let isOver = false;
     const end = this.session.client.subscribe((client) => {
-      if (client !== undefined) void this.#look(atFleet, link.get('driver')).then((looked) => looked && end());
+      if (client === undefined) return;
+      void this.#look(atFleet, link.get('driver')).then(() => {
+        // Another token would have the reader elsewhere long after; but that one was not taken, the next has to look.
+        if (this.session.client.peek() === client && this.session.closed.peek() === undefined) this.#endArrival();
+      });
     });
+    this.#endArrival = () => {
+      if (!isOver) end();
+      isOver = true;
+    };
   }
 
-  /** Goes to the fleet, and to a driver. @returns whether it could be asked for */
-  async #look(atFleet: boolean, driverId: string | undefined): Promise<boolean> {
-    if (atFleet && !(await this.showFleet())) return false;
-    if (driverId === undefined) return this.session.closed.peek() === undefined;
-    if (await this.find(driverId)) this.follow(driverId);
-    else if (this.session.closed.peek() !== undefined) return false;
-    else this.notice.value ??= { text: `There is no driver “${driverId}” on duty.`, at: Date.now() };
-    return true;
+  /** Goes to the fleet, and to a driver. */
+  async #look(atFleet: boolean, driverId: string | undefined): Promise<void> {
+    if (atFleet) await this.showFleet();
+    if (driverId === undefined) return;
+    const found = await this.find(driverId);
+    if (found === 'found') this.follow(driverId);
+    else if (found === 'missing')
+      this.notice.value = { text: `There is no driver “${driverId}” on duty.`, at: Date.now() };
   }
 
   /** The clock that ages and positions go by, epoch milliseconds: the server's, or that of a replay. */
@@ -241,15 +258,17 @@ export class Dashboard {
     this.markers.clear();
   }
 
-  /** Another time is to be shown: nobody is on the map, and the trail is that of until then. */
+  /** Another time is to be shown: nobody is on the map, nothing of them is known, and the trail is that of until then. */
   leap(): void {
     this.clear();
+    this.#elsewhere.value = undefined;
+    this.#leftFor.value = undefined;
     this.#trace();
   }
 
   /** Says what went wrong. */
-  failed(error: unknown): void {
-    if (!(error instanceof NearcastError)) throw error;
+  failed(thrown: unknown): void {
+    const error = asError(thrown);
     if (error.code === 'unauthorized') this.session.failed(error);
     else if (error.code !== 'closed') this.notice.value = { text: error.message, at: Date.now() };
   }
@@ -292,38 +311,44 @@ export class Dashboard {
   }
 
   /**
-   * Shows a driver, wherever it is.
+   * Shows a driver, wherever it is; in a replay, if it is on the map.
    *
-   * @returns whether there is one of that id
+   * @returns `given up`: it could not be asked for, which is told, or another one was looked for meanwhile
    */
-  async find(driverId: string): Promise<boolean> {
+  async find(driverId: string): Promise<'found' | 'missing' | 'given up'> {
+    const search = ++this.#searches;
     let position = this.drivers.of(driverId);
-    try {
-      position ??= (await this.session.client.value?.request(`v1/drivers/${encodeURIComponent(driverId)}`)) as Position;
-    } catch (error) {
-      if (error instanceof NearcastError && error.code === 'not_found') return false;
-      this.failed(error);
-      return false;
+    if (position === undefined) {
+      const client = this.session.client.peek();
+      if (this.paused.peek()) return 'missing';
+      if (client === undefined) return 'given up';
+      try {
+        position = (await client.request(`v1/drivers/${encodeURIComponent(driverId)}`)) as Position;
+      } catch (error) {
+        if (search !== this.#searches) return 'given up';
+        if (error instanceof NearcastError && error.code === 'not_found') return 'missing';
+        this.failed(error);
+        return 'given up';
+      }
     }
-    if (position === undefined) return false;
+    if (search !== this.#searches) return 'given up';
     this.select(driverId);
     if (this.drivers.of(driverId) === undefined) this.#elsewhere.value = position;
     this.camera.comeTo({ lat: position.latitude, lng: position.longitude });
-    return true;
+    return 'found';
   }
 
-  /** Shows all of the fleet, as far as the token sees it. @returns whether it could be asked for */
-  async showFleet(): Promise<boolean> {
+  /** Shows all of the fleet, as far as the token sees it. */
+  async showFleet(): Promise<void> {
     const { area } = this.session.claims.value;
+    const client = this.session.client.peek();
+    if (client === undefined) return;
     try {
-      const bounds =
-        area === undefined ? await boundsOfFleet(this.session) : boxAround(area.latitude, area.longitude, area.radius);
+      const bounds = area === undefined ? await boundsOfFleet(client) : boundsOfArea(area);
       this.nobody.value = bounds === undefined;
       if (bounds !== undefined) this.camera.showBox(bounds);
-      return true;
     } catch (error) {
       this.failed(error);
-      return false;
     }
   }
 
@@ -348,7 +373,7 @@ export class Dashboard {
     const { map } = this.base;
     this.base.onStyle((styled, colours) => {
       this.markers.setTheme(colours);
-      if (styled.getLayer(this.markers.id) === undefined) styled.addLayer(this.markers);
+      if (styled.getLayer(this.markers.id) === undefined) styled.addLayer(this.markers, ABOVE_DRIVERS);
     });
     const cells = new Cells(this.base);
     const trail = new Overlay(this.base, 'trail', (colours) => [
@@ -363,6 +388,10 @@ export class Dashboard {
     effect(() => trail.set(this.trail.line.value));
     effect(() => this.base.setTheme(theme.value));
     effect(() => this.live.use(this.session.client.value));
+    effect(() => {
+      void this.session.client.value;
+      untracked(() => this.#trace());
+    });
     effect(() => this.live.filter(this.#where.value));
     // Another area, or another kind of it.
     effect(() => {
@@ -371,7 +400,11 @@ export class Dashboard {
     });
     effect(() => {
       this.live.on = !this.counting.value && !this.paused.value;
-      if (this.counting.value) this.clear();
+      if (!this.counting.value) return;
+      const driverId = this.#selected.peek();
+      const last = driverId === undefined ? undefined : this.drivers.of(driverId);
+      if (last !== undefined) this.#elsewhere.value = last;
+      this.clear();
     });
     effect(() => {
       void this.#rested.value;
@@ -428,7 +461,7 @@ export class Dashboard {
 
   /** The address says what is shown, for a reload and for whoever copies it. */
   #keepLink(): void {
-    history.replaceState(null, '', `${location.pathname}${location.search}${this.link}`);
+    history.replaceState(null, '', `${location.pathname}${this.link}`);
   }
 
   get #watchesArea(): boolean {
@@ -450,11 +483,10 @@ export class Dashboard {
     this.watchView();
     this.areaDrawing.fault.value = `The server does not watch this area: ${error.message}`;
     if (this.tool.peek() !== 'area') this.failed(error);
-    if (this.live.state.peek() === 'failed') this.live.retry();
   }
 
-  #countFailed(error: unknown): void {
-    if (!(error instanceof NearcastError) || !this.#takesFilterBack(error)) this.failed(error);
+  #countFailed(error: NearcastError): void {
+    if (!this.#takesFilterBack(error)) this.failed(error);
   }
 
   /** What is refused for its filters goes on with those that were taken: what is shown is what is said. */
@@ -496,10 +528,9 @@ export class Dashboard {
 
   /** Of whoever went stale and may be elsewhere by now nothing is told: it is not shown for ever, nor out of view. */
   #dismissGhosts(): void {
-    const bounds = this.base.map.getBounds();
     const since = this.#now() - GHOST_TIME;
     for (const [driverId, { latitude, longitude, receivedAt }] of [...this.drivers.ghosts]) {
-      if (receivedAt < since || !bounds.contains([longitude, latitude])) this.exit(driverId, 'left');
+      if (receivedAt < since || !isInView(this.base.map, latitude, longitude)) this.exit(driverId, 'left');
     }
   }
 

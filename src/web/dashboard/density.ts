@@ -1,7 +1,8 @@
-import { type ReadonlySignal, signal } from '@preact/signals';
+import { computed, type ReadonlySignal } from '@preact/signals';
 import type { FeatureCollection, Polygon } from 'geojson';
 import type { Nearcast, NearcastError, Where } from '../../client/index.ts';
 import { listed } from './facets.ts';
+import { Poll } from './poll.ts';
 
 /** How many are where, by cell. */
 export interface Counts {
@@ -64,69 +65,39 @@ export async function countCells(
   return { cells: { type: 'FeatureCollection', features }, total, resolution };
 }
 
-/** Whether to ask for the same once more is of no use. */
-export function isFinal(code: string | undefined): boolean {
-  return code === 'unauthorized' || code === 'forbidden' || code === 'invalid';
-}
-
 /** What is asked for. */
-export interface CountsQuery {
+interface CountsQuery {
   readonly client: Nearcast;
   readonly bbox: readonly number[];
   readonly resolution: number;
   readonly where: Where;
 }
 
-/** Asks for the counts of a wide view again and again, and says what to do with them. */
+/** Asks for the counts of a wide view again and again. */
 export class Census {
   /** What was counted last; undefined while nothing is. */
   readonly counts: ReadonlySignal<Counts | undefined>;
-  readonly #counts = signal<Counts | undefined>(undefined);
-  readonly #failed: (error: unknown) => void;
-  #query: CountsQuery | undefined;
-  #asking: AbortController | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Why the last was not answered. */
-  #problem: string | undefined;
+  /** When that was, epoch milliseconds by this device's clock. */
+  readonly countedAt: ReadonlySignal<number | undefined>;
+  /** Why it is not counted now. */
+  readonly problem: ReadonlySignal<NearcastError | undefined>;
+  readonly #poll: Poll<CountsQuery, Counts>;
 
-  constructor(failed: (error: unknown) => void) {
-    this.#failed = failed;
-    this.counts = this.#counts;
+  /** @param failed told why something is not counted, of the same only once */
+  constructor(failed: (error: NearcastError) => void) {
+    this.#poll = new Poll<CountsQuery, Counts>({
+      pace: PACE,
+      page: document,
+      ask: ({ client, bbox, resolution, where }, signal) => countCells(client, bbox, resolution, where, signal),
+      failed,
+    });
+    this.counts = computed(() => this.#poll.answered.value?.answer);
+    this.countedAt = computed(() => this.#poll.answered.value?.at);
+    this.problem = this.#poll.problem;
   }
 
   /** Counts this from now on; nothing, when it is undefined. */
   ask(query: CountsQuery | undefined): void {
-    this.#query = query;
-    this.#asking?.abort();
-    clearTimeout(this.#timer);
-    if (query === undefined) this.#counts.value = undefined;
-    else void this.#ask(query);
-  }
-
-  async #ask(query: CountsQuery): Promise<void> {
-    const asking = new AbortController();
-    this.#asking = asking;
-    let wait = PACE;
-    try {
-      const { client, bbox, resolution, where } = query;
-      this.#counts.value = await countCells(client, bbox, resolution, where, asking.signal);
-      this.#problem = undefined;
-    } catch (error) {
-      if (asking.signal.aborted) return;
-      const { code, retryAfter = 0 } = error as Partial<NearcastError>;
-      wait = Math.max(PACE, retryAfter * 1000);
-      // What goes on going wrong is told once.
-      const isNews = code === undefined || code !== this.#problem;
-      this.#problem = code;
-      if (isNews) this.#failed(error);
-      // Another token, place or filter asks anew.
-      if (isFinal(code)) return;
-    }
-    if (this.#query !== query) return;
-    this.#timer = setTimeout(() => {
-      // Nobody looks; it goes on when somebody does.
-      if (document.hidden) document.addEventListener('visibilitychange', () => this.ask(this.#query), { once: true });
-      else void this.#ask(query);
-    }, wait);
+    this.#poll.ask(query);
   }
 }

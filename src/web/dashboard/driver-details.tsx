@@ -49,7 +49,13 @@ export function DriverDetails({ dashboard, driverId }: { dashboard: Dashboard; d
         <p class="muted">It is not in view, or no longer on duty.</p>
       ) : (
         <>
-          {!isHere && !isStale && <p class="warn">{leftText(dashboard.leftFor.value)}</p>}
+          {!isHere && !isStale && (
+            <p class="warn">
+              {dashboard.counting.value
+                ? 'Drivers are counted now. This is how it was last seen.'
+                : leftText(dashboard.leftFor.value)}
+            </p>
+          )}
           <Silence age={dashboard.now - position.receivedAt} isStale={isStale} />
           <dl class="facts">
             <Fact name="Age">{formatDuration(dashboard.now - position.timestamp)}</Fact>
@@ -68,11 +74,14 @@ export function DriverDetails({ dashboard, driverId }: { dashboard: Dashboard; d
             <>
               <h3 class="muted">Attributes</h3>
               <dl class="facts">
-                {Object.entries(position.attributes ?? {}).map(([name, value]) => (
-                  <Fact key={name} name={name}>
-                    {String(value)}
-                  </Fact>
-                ))}
+                {/* As they were sent, or as a history has them: in one order. */}
+                {Object.entries(position.attributes ?? {})
+                  .sort(([a], [b]) => (a < b ? -1 : 1))
+                  .map(([name, value]) => (
+                    <Fact key={name} name={name}>
+                      {String(value)}
+                    </Fact>
+                  ))}
               </dl>
             </>
           )}

@@ -1,5 +1,6 @@
 import { effect } from '@preact/signals';
 import type { Feature, FeatureCollection } from 'geojson';
+import { isInView } from '../map/bbox.ts';
 import { Overlay } from '../map/overlay.ts';
 import type { Dashboard } from './dashboard.ts';
 import { alongDrivers } from './gliding.ts';
@@ -48,11 +49,10 @@ function labelled({ base, drivers, markers, selected, counting }: Dashboard): st
   const chosen = selected.peek();
   const always = chosen === undefined ? [] : [chosen];
   if (counting.peek() || base.map.getZoom() < MIN_ZOOM) return always;
-  const bounds = base.map.getBounds();
   const inView: string[] = [];
   for (const driverId of drivers.inside.keys()) {
     const drawn = markers.drawn(driverId);
-    if (drawn === undefined || driverId === chosen || !bounds.contains([drawn.lng, drawn.lat])) continue;
+    if (drawn === undefined || driverId === chosen || !isInView(base.map, drawn.lat, drawn.lng)) continue;
     if (inView.length === MAX_LABELS) return always;
     inView.push(driverId);
   }

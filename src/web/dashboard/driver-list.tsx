@@ -16,15 +16,7 @@ const MAX_ROWS = 100;
 export function DriverList({ dashboard }: { dashboard: Dashboard }) {
   void dashboard.drivers.version.value;
   if (dashboard.counting.value) return <CountsSummary dashboard={dashboard} />;
-  const wanted = query.value.trim().toLowerCase();
-  const matching: { position: Position; stale: boolean }[] = [];
-  for (const position of dashboard.drivers.ghosts.values()) {
-    if (position.driverId.toLowerCase().includes(wanted)) matching.push({ position, stale: true });
-  }
-  for (const position of dashboard.drivers.inside.values()) {
-    if (position.driverId.toLowerCase().includes(wanted)) matching.push({ position, stale: false });
-  }
-  matching.sort((a, b) => compare(a.position.driverId, b.position.driverId));
+  const matching = driversMatching(dashboard, query.value);
   const { size } = dashboard.drivers.inside;
   const state = dashboard.live.state.value;
   // That nobody is known of yet does not mean that nobody is there.
@@ -47,12 +39,24 @@ export function DriverList({ dashboard }: { dashboard: Dashboard }) {
         ))}
       </ul>
       {matching.length > MAX_ROWS && (
-        <p class="muted list-more">
-          and {formatCount(matching.length - MAX_ROWS)} more: type a part of an id, or come closer.
-        </p>
+        <p class="muted">and {formatCount(matching.length - MAX_ROWS)} more: type a part of an id, or come closer.</p>
       )}
     </>
   );
+}
+
+/** Who is on the map with a text in the id, whatever its case, in the order of their ids. */
+export function driversMatching({ drivers }: Dashboard, text: string): { position: Position; stale: boolean }[] {
+  const wanted = text.trim().toLowerCase();
+  const matching: { position: Position; stale: boolean }[] = [];
+  const add = (positions: Iterable<Position>, stale: boolean) => {
+    for (const position of positions) {
+      if (position.driverId.toLowerCase().includes(wanted)) matching.push({ position, stale });
+    }
+  };
+  add(drivers.ghosts.values(), true);
+  add(drivers.inside.values(), false);
+  return matching.sort((a, b) => compare(a.position.driverId, b.position.driverId));
 }
 
 function Row({ dashboard, position, stale }: { dashboard: Dashboard; position: Position; stale: boolean }) {

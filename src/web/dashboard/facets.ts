@@ -14,9 +14,15 @@ export interface Facet {
   readonly values: readonly FacetValue[];
 }
 
-/** Attributes and values beyond these are not offered: what is different for everybody is no filter. */
+/** So many attributes, and values of each, are offered: those that most drivers have. */
 const MAX_NAMES = 16;
 const MAX_VALUES = 12;
+/** Of an attribute with more values than that some are offered if so many drivers share one: what differs for everybody is no filter. */
+const SHARED = 2;
+/** A value that nobody has any more is offered for so long, milliseconds. */
+const MEMORY = 60_000;
+/** Values of an attribute that are remembered at the most. */
+const MAX_REMEMBERED = 64;
 
 /** Indices in the palette of values that say themselves what colour they are: green goes, orange does not. */
 const MEANT: ReadonlyMap<string, number> = new Map([
@@ -37,8 +43,8 @@ export class Facets {
   readonly #facets = signal<readonly Facet[]>([]);
   readonly #colouredBy = signal<string | undefined>(undefined);
   #chosen: string | undefined;
-  /** Every value that was seen, in that order, by name; also those that a filter leaves out now. */
-  readonly #seen = new Map<string, string[]>();
+  /** By name and value, in the order in which they were first seen: when anybody had it last, milliseconds. */
+  readonly #seen = new Map<string, Map<string, number>>();
   /** Of each value of the attribute that colours. */
   #indices: ReadonlyMap<string, number> = new Map();
 
@@ -47,38 +53,29 @@ export class Facets {
     this.colouredBy = this.#colouredBy;
   }
 
-  /** Counts anew. @returns whether drivers may have other colours now */
-  count(drivers: Iterable<Position>, where: Where): boolean {
-    const counts = new Map<string, Map<string, number>>();
-    const add = (name: string, value: string, by: number) => {
-      const values = counts.get(name) ?? new Map<string, number>();
-      counts.set(name, values);
-      values.set(value, (values.get(value) ?? 0) + by);
-    };
-    for (const [name, values] of Object.entries(where)) for (const value of listed(values)) add(name, value, 0);
-    for (const { attributes } of drivers) {
-      for (const name in attributes) add(name, String((attributes as Attributes)[name]), 1);
-    }
-    for (const [name, values] of counts) {
-      if (!this.#seen.has(name) && this.#seen.size >= MAX_NAMES) continue;
-      const seen = this.#seen.get(name) ?? [];
-      this.#seen.set(name, seen);
-      if (seen.length > MAX_VALUES) continue;
-      for (const value of [...values.keys()].sort()) {
-        if (seen.length <= MAX_VALUES && !seen.includes(value)) seen.push(value);
-      }
-    }
-    this.#facets.value = [...this.#seen].flatMap(([name, seen]) => {
-      // Of what is different for everybody only what was asked for is offered.
-      const offered = seen.length <= MAX_VALUES ? seen : chosenOf(where, name);
-      if (offered.length === 0) return [];
-      return [{ name, values: offered.map((value) => ({ value, count: counts.get(name)?.get(value) ?? 0 })) }];
+  /**
+   * Counts anew.
+   *
+   * @param now milliseconds of a clock that is never set
+   * @returns whether drivers may have other colours now
+   */
+  count(drivers: Iterable<Position>, where: Where, now = performance.now()): boolean {
+    const counts = countsOf(drivers);
+    // Whom a filter or counts by cell hide may have what nobody has.
+    this.#remember(counts, counts.size === 0 || Object.keys(where).length > 0, now);
+    const names = [...new Set([...this.#seen.keys(), ...Object.keys(where)])];
+    const has = (name: string) => sum(counts.get(name)?.values() ?? []);
+    const most = new Set(names.toSorted((a, b) => has(b) - has(a)).slice(0, MAX_NAMES));
+    this.#facets.value = names.flatMap((name) => {
+      if (!most.has(name) && !Object.hasOwn(where, name)) return [];
+      const values = this.#offered(name, counts.get(name) ?? new Map(), chosenOf(where, name));
+      return values.length === 0 ? [] : [{ name, values }];
     });
     return this.#chooseColour();
   }
 
   /** Tells the values of another attribute apart. */
-  colourBy(name: string | undefined): void {
+  colourBy(name: string): void {
     this.#chosen = name;
     this.#chooseColour();
   }
@@ -95,14 +92,62 @@ export class Facets {
     return this.#indices.get(value) ?? 0;
   }
 
+  #remember(counts: ReadonlyMap<string, ReadonlyMap<string, number>>, hides: boolean, now: number): void {
+    for (const [name, values] of counts) {
+      const seen = this.#seen.get(name) ?? new Map<string, number>();
+      this.#seen.set(name, seen);
+      for (const value of [...values.keys()].sort()) {
+        if (seen.has(value) || seen.size < MAX_REMEMBERED) seen.set(value, now);
+      }
+    }
+    for (const [name, seen] of this.#seen) {
+      for (const [value, at] of seen) {
+        if (hides) seen.set(value, now);
+        else if (now - at > MEMORY) seen.delete(value);
+      }
+      if (seen.size === 0) this.#seen.delete(name);
+    }
+  }
+
+  /** The values of an attribute that can be filtered by. @param chosen those that are, whoever has them */
+  #offered(name: string, counts: ReadonlyMap<string, number>, chosen: readonly string[]): FacetValue[] {
+    const known = new Set([...(this.#seen.get(name)?.keys() ?? []), ...counts.keys(), ...chosen]);
+    const all = [...known].map((value) => ({ value, count: counts.get(value) ?? 0 }));
+    if (all.length <= MAX_VALUES) return all;
+    const isShared = sum(counts.values()) >= SHARED * counts.size;
+    const frequent = isShared ? all.filter(({ count }) => count > 0).sort((a, b) => b.count - a.count) : [];
+    const offered = new Set([...frequent.slice(0, MAX_VALUES).map(({ value }) => value), ...chosen]);
+    return all.filter(({ value }) => offered.has(value));
+  }
+
   #chooseColour(): boolean {
     const names = this.#facets.value.map(({ name }) => name);
     const wanted = [this.#chosen, PREFERRED].find((name) => name !== undefined && names.includes(name)) ?? names[0];
     this.#colouredBy.value = wanted;
     const before = this.#indices;
-    this.#indices = indicesOf((wanted === undefined ? undefined : this.#seen.get(wanted)) ?? []);
+    this.#indices = indicesOf([...((wanted === undefined ? undefined : this.#seen.get(wanted)?.keys()) ?? [])]);
     return [...this.#indices].some(([value, index]) => before.get(value) !== index);
   }
+}
+
+/** How many drivers have which value, by the name of the attribute. */
+function countsOf(drivers: Iterable<Position>): Map<string, Map<string, number>> {
+  const counts = new Map<string, Map<string, number>>();
+  for (const { attributes } of drivers) {
+    for (const name in attributes) {
+      const values = counts.get(name) ?? new Map<string, number>();
+      counts.set(name, values);
+      const value = String((attributes as Attributes)[name]);
+      values.set(value, (values.get(value) ?? 0) + 1);
+    }
+  }
+  return counts;
+}
+
+function sum(numbers: Iterable<number>): number {
+  let all = 0;
+  for (const number of numbers) all += number;
+  return all;
 }
 
 /** A colour for each value: its own where it has one, else the next that is nobody’s own. */

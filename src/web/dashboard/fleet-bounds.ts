@@ -1,5 +1,5 @@
 import type { MultiPolygon, Polygon, Position } from 'geojson';
-import type { Session } from '../session/session.ts';
+import type { Nearcast } from '../../client/index.ts';
 
 interface CellsAnswer {
   readonly features: readonly { readonly geometry: Polygon | MultiPolygon }[];
@@ -15,15 +15,15 @@ const RESOLUTIONS = [3, 5, 7, 9];
  *
  * @throws {NearcastError} why it cannot be asked
  */
-export async function boundsOfFleet(session: Session): Promise<[number, number, number, number] | undefined> {
+export async function boundsOfFleet(client: Nearcast): Promise<[number, number, number, number] | undefined> {
   let bounds: [number, number, number, number] | undefined;
   for (const resolution of RESOLUTIONS) {
-    const answer = (await session.client.value?.request(`v1/cells?resolution=${resolution}&limit=1000`, {
+    const answer = (await client.request(`v1/cells?resolution=${resolution}&limit=1000`, {
       accept: 'application/geo+json',
-    })) as CellsAnswer | undefined;
+    })) as CellsAnswer;
     // Where finer cells are more than one answer holds, the coarser ones are as good.
-    const isWhole = answer?.next === undefined;
-    const corners = answer?.features.flatMap(({ geometry }) => cornersOf(geometry)) ?? [];
+    const isWhole = answer.next === undefined;
+    const corners = answer.features.flatMap(({ geometry }) => cornersOf(geometry));
     if (corners.length === 0 || (bounds !== undefined && !isWhole)) return bounds;
     const [west, east] = narrowest(corners.map(([lng]) => lng));
     const lats = corners.map(([, lat]) => lat);
@@ -48,11 +48,4 @@ function narrowest(lngs: readonly number[]): [west: number, east: number] {
     if (sorted[i - 1] + 360 - sorted[i] < east - west) [west, east] = [sorted[i], sorted[i - 1] + 360];
   }
   return [west, east];
-}
-
-/** Degrees around a circle, generously. */
-export function boxAround(lat: number, lng: number, radius: number): [number, number, number, number] {
-  const high = radius / 111_000;
-  const wide = Math.min(180, high / Math.max(0.01, Math.cos((lat * Math.PI) / 180)));
-  return [Math.max(-180, lng - wide), Math.max(-85, lat - high), Math.min(180, lng + wide), Math.min(85, lat + high)];
 }

@@ -1,5 +1,7 @@
+import { useRef } from 'preact/hooks';
 import { formatCount } from '../ui/format.ts';
 import { Icon } from '../ui/icon.tsx';
+import { useKeptFocus } from '../ui/kept-focus.ts';
 import type { Dashboard } from './dashboard.ts';
 import type { Facet } from './facets.ts';
 import { chosenOf } from './facets.ts';
@@ -11,11 +13,13 @@ export function Legend({ dashboard }: { dashboard: Dashboard }) {
   const facets = dashboard.facets.facets.value;
   const where = dashboard.where.value;
   const coloured = dashboard.facets.colouredBy.value;
+  const element = useRef<HTMLDivElement>(null);
+  useKeptFocus(element);
   if (facets.length === 0 && Object.keys(where).length === 0) return null;
   const [first, ...others] = [...facets].sort((a, b) => Number(b.name === coloured) - Number(a.name === coloured));
   const chosen = others.filter(({ name }) => Object.hasOwn(where, name)).length;
   return (
-    <div class="legend">
+    <div ref={element} class="legend">
       {first !== undefined && <Values dashboard={dashboard} facet={first} />}
       {facets.length > 0 && (
         <details>

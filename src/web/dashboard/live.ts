@@ -56,14 +56,13 @@ export class Live {
     if (area === this.#area && this.#watch !== undefined) return;
     this.#area = area;
     if (this.#watch === undefined) this.#restart();
-    else this.#timer ??= setTimeout(() => this.#update(), PACE);
+    else this.#updateIn(PACE);
   }
 
   filter(where: Where): void {
     this.#where = where;
     if (this.#watch === undefined) return;
-    // What was refused may be taken with this.
-    this.#timer ??= setTimeout(() => (this.#watch?.state === 'failed' ? this.#restart() : this.#update()), 0);
+    this.#updateIn(0);
   }
 
   /** Whether anything is watched at all: a wide view shows counts instead. */
@@ -80,6 +79,14 @@ export class Live {
   /** Begins anew after it failed. */
   retry(): void {
     this.#restart();
+  }
+
+  #updateIn(milliseconds: number): void {
+    // Where the last area or filter was refused, this one may be taken.
+    this.#timer ??= setTimeout(
+      () => (this.#watch?.state === 'failed' ? this.#restart() : this.#update()),
+      milliseconds,
+    );
   }
 
   #update(): void {

@@ -26,7 +26,6 @@ export function NearestTool({ dashboard }: { dashboard: Dashboard }) {
       search.close();
     };
   }, [dashboard, search]);
-  if (dashboard.paused.value) return <p>A replay is on. Who is nearest is asked of now.</p>;
   const { maxRadiusMeters } = dashboard.settings;
   const radii = [...RADII.filter((radius) => radius < maxRadiusMeters), maxRadiusMeters];
   return (
@@ -76,6 +75,7 @@ function searchOf(dashboard: Dashboard): NearestSearch {
   const search = new NearestSearch({
     client: dashboard.session.client,
     where: dashboard.where,
+    page: document,
     failed: (error) => dashboard.failed(error),
   });
   search.radius.value = Math.min(search.radius.value, dashboard.settings.maxRadiusMeters);
@@ -147,6 +147,12 @@ function drawNearest(dashboard: Dashboard, search: NearestSearch): () => void {
           'circle-stroke-color': paper,
           'circle-stroke-width': 3,
         },
+      },
+      {
+        id: 'nearest-unseen',
+        type: 'circle',
+        filter: ['has', 'unseen'],
+        paint: { 'circle-radius': 5, 'circle-color': paper, 'circle-stroke-color': colour, 'circle-stroke-width': 2 },
       },
       {
         id: 'nearest-distance',

@@ -1,11 +1,11 @@
 import { computed, effect, type ReadonlySignal, signal, untracked } from '@preact/signals';
 import type { Feature, FeatureCollection } from 'geojson';
-import { type Nearby, type Nearcast, NearcastError, type Where } from '../../client/index.ts';
+import type { Nearby, NearbyQuery, Nearcast, NearcastError, Where } from '../../client/index.ts';
 import { wrapLng } from '../map/bbox.ts';
 import { formatDistance } from '../ui/format.ts';
 import { type Corner, rounded } from './area-link.ts';
-import { isFinal } from './density.ts';
 import { nearTo } from './drawing.ts';
+import { type Looked, Poll } from './poll.ts';
 
 /** How often it is asked again, milliseconds. */
 const PACE = 2_000;
@@ -14,7 +14,14 @@ const PACE = 2_000;
 export interface Asker {
   readonly client: ReadonlySignal<Nearcast | undefined>;
   readonly where: ReadonlySignal<Where>;
+  readonly page: Looked;
   failed(error: NearcastError): void;
+}
+
+/** What is asked. */
+interface Question {
+  readonly client: Nearcast;
+  readonly query: NearbyQuery;
 }
 
 /** Asks who is nearest to a place, again and again while somebody looks. */
@@ -28,87 +35,46 @@ export class NearestSearch {
   readonly answer: ReadonlySignal<Nearby | undefined>;
   /** Why there is none. */
   readonly problem: ReadonlySignal<NearcastError | undefined>;
-  readonly #answer = signal<Nearby | undefined>(undefined);
-  readonly #problem = signal<NearcastError | undefined>(undefined);
-  readonly #asker: Asker;
+  readonly #poll: Poll<Question, Nearby>;
   readonly #end: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #asking = new AbortController();
-  readonly #seen = () => {
-    if (!document.hidden && this.#timer === undefined && this.#again !== undefined) this.#again();
-  };
-  #again: (() => void) | undefined;
 
   constructor(asker: Asker) {
-    this.#asker = asker;
-    this.answer = this.#answer;
-    this.problem = this.#problem;
-    const question = computed(() => {
+    this.#poll = new Poll<Question, Nearby>({
+      pace: PACE,
+      page: asker.page,
+      ask: async ({ client, query }, signal) => {
+        const answer = await client.nearby(query, { signal });
+        if (!Array.isArray(answer?.drivers)) throw new TypeError('What nearby answered has no drivers.');
+        return answer;
+      },
+      failed: asker.failed,
+    });
+    const question = computed((): Question | undefined => {
       const [client, point] = [asker.client.value, this.point.value];
       if (client === undefined || point === undefined) return undefined;
       const query = { limit: this.count.value, radius: this.radius.value, where: asker.where.value };
       return { client, query: { latitude: point.lat, longitude: point.lng, ...query } };
     });
-    document.addEventListener('visibilitychange', this.#seen);
+    this.answer = computed(() => {
+      const answered = this.#poll.answered.value;
+      const isOfNow = answered !== undefined && answered.question === question.value;
+      return isOfNow && this.#poll.problem.value === undefined ? answered.answer : undefined;
+    });
+    this.problem = this.#poll.problem;
     this.#end = effect(() => {
       const asked = question.value;
-      untracked(() => {
-        this.#stop();
-        if (asked === undefined) return;
-        this.#again = () => void this.#ask(asked.client, asked.query);
-        this.#again();
-      });
+      untracked(() => this.#poll.ask(asked));
     });
   }
 
   /** Looks from another place. */
   from({ lat, lng }: Corner): void {
-    this.#answer.value = undefined;
     this.point.value = rounded({ lat, lng: wrapLng(lng) });
   }
 
   close(): void {
     this.#end();
-    this.#stop();
-    document.removeEventListener('visibilitychange', this.#seen);
-  }
-
-  async #ask(client: Nearcast, query: Parameters<Nearcast['nearby']>[0]): Promise<void> {
-    const { signal: aborted } = this.#asking;
-    this.#timer = undefined;
-    const again = this.#again;
-    this.#again = undefined;
-    let wait = PACE;
-    try {
-      const answer = await client.nearby(query, { signal: aborted });
-      this.#answer.value = answer;
-      this.#problem.value = undefined;
-    } catch (error) {
-      if (aborted.aborted) return;
-      if (!(error instanceof NearcastError)) throw error;
-      wait = Math.max(PACE, (error.retryAfter ?? 0) * 1000);
-      // What goes on going wrong is told once.
-      if (this.#problem.value?.code !== error.code) this.#asker.failed(error);
-      this.#problem.value = error;
-      this.#answer.value = undefined;
-      // Another token, place or question asks anew.
-      if (isFinal(error.code)) return;
-    }
-    if (aborted.aborted) return;
-    this.#again = again;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      // Nobody looks; it goes on when somebody does.
-      if (!document.hidden) this.#again?.();
-    }, wait);
-  }
-
-  #stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#again = undefined;
-    this.#asking.abort();
-    this.#asking = new AbortController();
+    this.#poll.close();
   }
 }
 
@@ -120,7 +86,8 @@ export function nearestShape(point: Corner | undefined, answer: Nearby | undefin
   if (point === undefined) return { type: 'FeatureCollection', features: [] };
   const features: Feature[] = [];
   for (const { driverId, latitude, longitude, distance } of answer?.drivers ?? []) {
-    const { lat, lng } = nearTo(point, drawn(driverId) ?? { lat: latitude, lng: longitude });
+    const seen = drawn(driverId);
+    const { lat, lng } = nearTo(point, seen ?? { lat: latitude, lng: longitude });
     const [from, to] = [
       [point.lng, point.lat],
       [lng, lat],
@@ -128,6 +95,10 @@ export function nearestShape(point: Corner | undefined, answer: Nearby | undefin
     features.push({ type: 'Feature', properties: {}, geometry: { type: 'LineString', coordinates: [from, to] } });
     const properties = { label: formatDistance(distance) };
     features.push({ type: 'Feature', properties, geometry: { type: 'Point', coordinates: to } });
+    // Whom the map does not show, as while another area is watched, is shown here.
+    if (seen === undefined) {
+      features.push({ type: 'Feature', properties: { unseen: true }, geometry: { type: 'Point', coordinates: to } });
+    }
   }
   const here = [point.lng, point.lat];
   features.push({ type: 'Feature', properties: { here: true }, geometry: { type: 'Point', coordinates: here } });

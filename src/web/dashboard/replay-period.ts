@@ -27,13 +27,19 @@ export function untilNow(begin: Begin, now: number): Period {
   return { from: Math.min(begin(to), to - SHORTEST), to };
 }
 
-/** The period between two times of `<input type="datetime-local">`, or what is wrong with them. */
-export function periodBetween(from: string, to: string, now: number): Period | string {
+/**
+ * The period between two times of `<input type="datetime-local">`, or what is wrong with them.
+ *
+ * @param now the server’s clock, epoch milliseconds
+ * @param first of which anything is kept, likewise
+ */
+export function periodBetween(from: string, to: string, now: number, first: number): Period | string {
   const period = { from: Date.parse(from), to: Math.min(Date.parse(to), Math.floor(now) - MARGIN) };
   if (Number.isNaN(period.from)) return 'Say when it is to begin.';
   if (Number.isNaN(period.to)) return 'Say when it is to end.';
   if (period.from >= Math.floor(now) - MARGIN) return 'That has yet to happen: begin in the past.';
-  return period.from < period.to ? period : 'It has to begin before it ends.';
+  if (period.from >= period.to) return 'It has to begin before it ends.';
+  return period.to > first ? period : 'That is longer ago than the history goes back.';
 }
 
 /** A moment as `<input type="datetime-local">` has it: where the reader is, to the minute. */

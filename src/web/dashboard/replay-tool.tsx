@@ -129,7 +129,8 @@ function OtherPeriod(props: { dashboard: Dashboard; now: number; begin: (period:
   const faultId = useId();
   const play = (event: Event) => {
     event.preventDefault();
-    const period = periodBetween(from, to, serverTime(dashboard));
+    const present = serverTime(dashboard);
+    const period = periodBetween(from, to, present, firstKept(present, days));
     setFault(typeof period === 'string' ? period : undefined);
     if (typeof period !== 'string') begin(period);
   };

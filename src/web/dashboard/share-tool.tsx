@@ -1,9 +1,10 @@
 import { useEffect, useState } from 'preact/hooks';
-import { NearcastError } from '../../client/index.ts';
+import { asError } from '../session/as-error.ts';
 import { appRoot } from '../session/session.ts';
 import { isShare } from '../session/token.ts';
 import { formatDistance, formatDuration } from '../ui/format.ts';
 import { Icon } from '../ui/icon.tsx';
+import { useTick } from '../ui/tick.ts';
 import { formatArea, isCircle } from './area-link.ts';
 import { copyText } from './copy.ts';
 import type { Dashboard } from './dashboard.ts';
@@ -17,7 +18,7 @@ export function ShareTool({ dashboard }: { dashboard: Dashboard }) {
   void dashboard.rested.value;
   void dashboard.where.value;
   void dashboard.subject.value;
-  const view = `${location.origin}${location.pathname}${location.search}${dashboard.link}`;
+  const view = `${location.origin}${location.pathname}${dashboard.link}`;
   return (
     <>
       <section class="share-part" aria-labelledby="share-view">
@@ -71,7 +72,7 @@ function CopyField({ label, text }: { label: string; text: string }) {
   );
 }
 
-/** What is chosen to be shown: the circle that is watched, else the driver that is selected. */
+/** What is chosen to be shown: the driver that is selected, else the circle that is watched. */
 function chosen(dashboard: Dashboard): { shared: Shared; text: string } | string {
   const subject = dashboard.subject.value;
   const driverId = dashboard.selected.value;
@@ -91,22 +92,30 @@ function GuestLinks({ dashboard }: { dashboard: Dashboard }) {
   const [made, setMade] = useState<{ link: string; text: string; share: Share }>();
   const [isBusy, setBusy] = useState(false);
   const attempt = async (act: () => Promise<void>) => {
+    // What is answered to the token of before is nobody's matter any more.
+    const isOver = () => dashboard.session.client.peek() !== client;
     setBusy(true);
     setFault(undefined);
     try {
       await act();
-      if (client !== undefined) setShares(await listShares(client));
-    } catch (error) {
-      if (!(error instanceof NearcastError)) throw error;
+      const listed = client === undefined ? undefined : await listShares(client);
+      if (!isOver()) setShares(listed);
+    } catch (thrown) {
+      if (isOver()) return;
+      const error = asError(thrown);
       setFault(explain(error));
       if (error.code === 'unauthorized') dashboard.failed(error);
     } finally {
-      setBusy(false);
+      if (!isOver()) setBusy(false);
     }
   };
   useEffect(() => {
+    setShares(undefined);
+    setMade(undefined);
     if (client !== undefined) void attempt(async () => {});
   }, [client]);
+  useTick();
+  const holding = shares?.filter(({ expiresAt }) => expiresAt > serverTime(dashboard)) ?? [];
   const wanted = chosen(dashboard);
   const make = (event: Event) => {
     event.preventDefault();
@@ -176,11 +185,11 @@ function GuestLinks({ dashboard }: { dashboard: Dashboard }) {
           </p>
         </div>
       )}
-      {shares !== undefined && shares.length > 0 && (
+      {holding.length > 0 && (
         <>
           <h3>Links that hold</h3>
           <ul class="share-list">
-            {shares.map((share) => (
+            {holding.map((share) => (
               <li key={share.id}>
                 <span class="share-what">
                   {share.label ?? nameOf(share)}

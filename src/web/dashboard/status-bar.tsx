@@ -1,5 +1,5 @@
-import { useEffect, useState } from 'preact/hooks';
 import { formatCount, formatDuration } from '../ui/format.ts';
+import { useTick } from '../ui/tick.ts';
 import type { Dashboard } from './dashboard.ts';
 
 type Tone = 'good' | 'warn' | 'bad' | 'muted';
@@ -9,7 +9,7 @@ export function StatusBar({ dashboard }: { dashboard: Dashboard }) {
   const { tone, text } = connectionOf(dashboard);
   const { rate, age, lastAt } = dashboard.live.gauge.delivery.value;
   useTick();
-  const quiet = lastAt === undefined ? undefined : dashboard.now - lastAt;
+  const quiet = sinceLast(dashboard, lastAt);
   const isLive = tone === 'good' && !dashboard.counting.value;
   return (
     <div class="status">
@@ -37,7 +37,11 @@ function connectionOf(dashboard: Dashboard): { tone: Tone; text: string } {
   const { session, live } = dashboard;
   if (session.closed.value !== undefined) return { tone: 'bad', text: 'Not signed in' };
   if (dashboard.paused.value) return { tone: 'muted', text: 'Replay' };
-  if (dashboard.counting.value) return { tone: 'good', text: 'Counts' };
+  if (dashboard.counting.value) {
+    return dashboard.census.problem.value === undefined
+      ? { tone: 'good', text: 'Counts' }
+      : { tone: 'warn', text: 'No counts; trying again…' };
+  }
   if (live.state.value === 'live') return { tone: 'good', text: 'Live' };
   if (live.state.value === 'failed' || session.connection.value === 'failed') return { tone: 'bad', text: 'Stopped' };
   if (live.state.value === 'interrupted') return { tone: 'warn', text: 'Reconnecting…' };
@@ -47,16 +51,14 @@ function connectionOf(dashboard: Dashboard): { tone: Tone; text: string } {
   return { tone: 'muted', text: 'Connecting…' };
 }
 
+/** Milliseconds since anything was told; undefined where nothing was. @param lastAt of what is pushed, by the server's clock */
+function sinceLast({ counting, census, now }: Dashboard, lastAt: number | undefined): number | undefined {
+  if (!counting.value) return lastAt === undefined ? undefined : now - lastAt;
+  const countedAt = census.countedAt.value;
+  return countedAt === undefined ? undefined : Date.now() - countedAt;
+}
+
 /** Milliseconds matter where it is quick. */
 function formatAge(age: number): string {
   return age < 1000 ? `${Math.round(age)} ms` : formatDuration(age);
-}
-
-/** Draws anew each second. */
-function useTick(): void {
-  const [, setTick] = useState(0);
-  useEffect(() => {
-    const timer = setInterval(() => setTick((tick) => tick + 1), 1000);
-    return () => clearInterval(timer);
-  }, []);
 }

@@ -1,13 +1,14 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { IconButton } from '../ui/icon-button.tsx';
+import { useKeptFocus } from '../ui/kept-focus.ts';
 import { AreaTool } from './area-tool.tsx';
 import type { Dashboard, ToolName } from './dashboard.ts';
 import { NearestTool } from './nearest-tool.tsx';
 import { ReplayTool } from './replay-tool.tsx';
 import { ShareTool } from './share-tool.tsx';
 
-const TOOLS: Partial<Record<ToolName, { title: string; Tool: ComponentType<{ dashboard: Dashboard }> }>> = {
+const TOOLS: Record<ToolName, { title: string; Tool: ComponentType<{ dashboard: Dashboard }> }> = {
   area: { title: 'Area', Tool: AreaTool },
   nearest: { title: 'Nearest', Tool: NearestTool },
   share: { title: 'Share', Tool: ShareTool },
@@ -22,6 +23,7 @@ export function ToolPanel({ dashboard }: { dashboard: Dashboard }) {
     // Whoever goes by keys is in the panel next; nothing there is pressed by a key that is still down.
     if (name !== undefined) panel.current?.focus({ preventScroll: true });
   }, [name]);
+  useKeptFocus(panel);
   const open = name === undefined ? undefined : TOOLS[name];
   if (open === undefined) return null;
   const { title, Tool } = open;

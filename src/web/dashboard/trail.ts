@@ -1,10 +1,11 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
 import type { Feature, LineString } from 'geojson';
-import { type Nearcast, NearcastError, type Position } from '../../client/index.ts';
+import type { Nearcast, Position } from '../../client/index.ts';
 import { unrolled } from '../map/unroll.ts';
+import { asError } from '../session/as-error.ts';
 
 /** How far back a trail goes, milliseconds. */
-export const TRAIL_TIME = 3_600_000;
+const TRAIL_TIME = 3_600_000;
 /** Metres: fixes that show no more than this are left out. */
 const SIMPLIFY = 3;
 /** Fixes of one answer. */
@@ -62,7 +63,8 @@ export class Trail {
       }
     } catch (error) {
       if (aborted.aborted) return;
-      const isKnown = error instanceof NearcastError && (error.code === 'not_found' || error.code === 'forbidden');
+      const { code } = asError(error);
+      const isKnown = code === 'not_found' || code === 'forbidden';
       this.#state.value = isKnown ? 'no history' : 'failed';
       return;
     }

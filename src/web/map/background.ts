@@ -12,7 +12,7 @@ export const LOCAL_FONT = ['system-ui', 'sans-serif'];
 /** Outlines at 1:50,000,000 are true to some kilometres: they fade from here … */
 const FADE_FROM = 6;
 /** … to here, so that no city's shore is drawn where it is not. */
-export const FADE_TO = 7.5;
+const FADE_TO = 7.5;
 
 const NOTHING = { type: 'FeatureCollection' as const, features: [] };
 

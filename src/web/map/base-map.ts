@@ -165,7 +165,10 @@ export class BaseMap {
   }
 
   readonly #retry = (): void => {
-    if (this.#given.kind === 'background' && this.#failure.mayAsk) this.#choose();
+    if (this.#given.kind !== 'background') return;
+    // They may not have come either.
+    if (this.#wantsOutlines && this.#isReady) this.#drawOutlines();
+    if (this.#failure.mayAsk) this.#choose();
   };
 
   #fail(): void {

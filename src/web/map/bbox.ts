@@ -21,6 +21,14 @@ export function bboxOf(map: Bounded): Bbox {
   return [west, south <= -MERCATOR_EDGE ? -90 : south, east, north >= MERCATOR_EDGE ? 90 : north];
 }
 
+/** Whether a place is on the map, in whichever turn of the world. */
+export function isInView(map: Bounded, latitude: number, longitude: number): boolean {
+  const bounds = map.getBounds();
+  const east = (((longitude - bounds.getWest()) % 360) + 360) % 360;
+  const isHigh = latitude >= bounds.getSouth() && latitude <= bounds.getNorth();
+  return isHigh && east <= bounds.getEast() - bounds.getWest();
+}
+
 function wrapRange(west: number, east: number): [number, number] {
   // The view's own width is rounded somewhere: a hair less than the world is the world.
   if (!(east - west < 360 - 1e-6)) return [-180, 180];

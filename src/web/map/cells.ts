@@ -1,6 +1,7 @@
 import type { Feature, FeatureCollection, MultiPolygon, Polygon, Position } from 'geojson';
 import type { DataDrivenPropertyValueSpecification, GeoJSONSource, Map as MapLibre } from 'maplibre-gl';
 import { type Step, shortCount, stepsTo } from './cells-ramp.ts';
+import { BELOW_DRIVERS } from './order.ts';
 
 /** The answer of `GET /v1/cells` as GeoJSON. */
 export type CellCollection = FeatureCollection<Polygon | MultiPolygon, { count: number }>;
@@ -62,8 +63,7 @@ export class Cells {
     map.addSource(LABELS, { type: 'geojson', data: NONE });
     const [fill, outline, count] = LAYERS;
     const paper = theme === 'light' ? '#ffffff' : '#0b1420';
-    const before = map.getLayer('drivers') === undefined ? undefined : 'drivers';
-    map.addLayer({ id: fill, type: 'fill', source: SOURCE, paint: { 'fill-opacity': 0.75 } }, before);
+    map.addLayer({ id: fill, type: 'fill', source: SOURCE, paint: { 'fill-opacity': 0.75 } }, BELOW_DRIVERS);
     map.addLayer(
       {
         id: outline,
@@ -71,7 +71,7 @@ export class Cells {
         source: SOURCE,
         paint: { 'line-color': paper, 'line-width': 1, 'line-opacity': 0.7 },
       },
-      before,
+      BELOW_DRIVERS,
     );
     map.addLayer({
       id: count,

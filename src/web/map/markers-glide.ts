@@ -1,5 +1,5 @@
 /** Milliseconds that a glide takes at least and at most. */
-export const SHORTEST_GLIDE = 100;
+const SHORTEST_GLIDE = 100;
 export const LONGEST_GLIDE = 3000;
 /** How much longer a glide is than the time between the last two fixes, so that it seldom ends before the next comes. */
 const SLACK = 1.1;

@@ -21,14 +21,18 @@ export function isToken(text: string): boolean {
 }
 
 /**
- * The token that this page was opened with: that of the link, else the one of before the page was loaded anew. It is taken out
- * of the address at once, so that it is neither in the history nor in a link that is copied; the rest of the link stays.
+ * The token that this page was opened with: that of the link (`token`, or `access_token` as the API has it, which may be a
+ * query too), else the one of before the page was loaded anew. It is taken out of the address at once, so that it is neither in the history nor in a link that is copied; the rest of the link stays.
  * Of what can be none, as of a link that was cut, nothing is kept: the page asks for one.
  */
 export function takeToken(): string | undefined {
-  const { token, ...rest } = Object.fromEntries(readLink(location.hash));
+  const { token: named, access_token: spelled, ...rest } = Object.fromEntries(readLink(location.hash));
+  const query = new URLSearchParams(location.search);
+  const token = named ?? spelled ?? query.get('access_token') ?? undefined;
   if (token === undefined) return tabStorage.getItem(KEY) ?? undefined;
-  history.replaceState(null, '', `${location.pathname}${location.search}${writeLink(rest)}`);
+  query.delete('access_token');
+  const search = query.size === 0 ? '' : `?${query}`;
+  history.replaceState(null, '', `${location.pathname}${search}${writeLink(rest)}`);
   if (!isToken(token)) return undefined;
   keepToken(token);
   return token;
@@ -50,10 +54,17 @@ export function claimsOf(token: string): Claims {
     const payload = token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
     const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
     const claims: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    return typeof claims === 'object' && claims !== null ? claims : {};
+    return typeof claims === 'object' && claims !== null ? sound(claims) : {};
   } catch {
     return {};
   }
+}
+
+/** Without bounds that are none: whoever made them up sees nothing anyway. */
+function sound(claims: Claims): Claims {
+  const { latitude, longitude, radius } = { ...claims.area };
+  const isArea = [latitude, longitude, radius].every((value) => typeof value === 'number' && Number.isFinite(value));
+  return isArea ? claims : { ...claims, area: undefined };
 }
 
 /** Whether it is of a share (a guest’s link), which says nothing of itself. */

@@ -27,6 +27,12 @@ export function Dialog({ title, onClose, children }: DialogProps) {
         event.preventDefault();
         onClose?.();
       }}
+      onClose={({ currentTarget }) => {
+        // Asked by Escape again and again, browsers close it whatever is said.
+        if (!currentTarget.isConnected) return;
+        if (onClose === undefined) currentTarget.showModal();
+        else onClose();
+      }}
     >
       <h2 id={heading}>{title}</h2>
       {children}

@@ -73,7 +73,7 @@ function explanation(closed: Closed, purpose: string, session: Session): string 
   if (closed === 'no token') return `${purpose} takes a token that may do so.`;
   const share = isShare(session.token.value ?? '');
   if (closed === 'ended') return 'Enter a new one to go on where you are; what you see is of when it ended.';
-  if (share) return 'The link that you came by has ended, or was taken back.';
+  if (share) return 'This guest’s link has ended, was taken back, or never was.';
   const why = session.problem.value?.message;
   return `The server says: ${why ?? 'unauthorized'}`;
 }
