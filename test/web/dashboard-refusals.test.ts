@@ -120,4 +120,43 @@ describeWith('Chromium', findChromium(), 'a dashboard that is refused something'
     await page.waitForTimeout(9_000);
     expect(asked.length).toBe(count);
   });
+
+  slowTest('goes on with the view where a link has an area that the server does not watch', async () => {
+    const server = await startWithMap({ MAX_RADIUS_METERS: '1000' });
+    await server.post('/v1/positions', { positions: fleet(20) });
+    for (const zoom of [13.5, 9]) {
+      const hash = `${at({ ...HERE, zoom })}&area=circle:${HERE.lat},${HERE.lng},5000`;
+      const dashboard = await openDashboard(browser, server, { hash });
+      await dashboard.page.getByRole('alert').getByText('radius').first().waitFor(patience);
+      await dashboard.status('Live');
+      expect((await dashboard.expectSame(server)).length).toBeGreaterThan(0);
+      expect(dashboard.complaints).toEqual([]);
+      await dashboard.page.context().close();
+    }
+  });
+
+  slowTest('says of which time its counts are while there are no newer ones, and shows none of elsewhere', async () => {
+    const server = await startWithMap();
+    await server.post('/v1/positions', { positions: fleet(20) });
+    let isDown = false;
+    const dashboard = await openDashboard(browser, server, {
+      hash: at({ ...HERE, zoom: 9 }),
+      prepare: (context) =>
+        context.route('**/v1/cells*', (route) => (isDown ? route.abort('connectionrefused') : route.continue())),
+    });
+    const { page } = dashboard;
+    await dashboard.button('Counts by cell').click();
+    await dashboard.status('Counts');
+    await page.locator('.list-count', { hasText: '20 drivers in view' }).waitFor(patience);
+    isDown = true;
+    await dashboard.status('No counts; trying again…');
+    await page.locator('.status', { hasText: /as of \d+ s ago/ }).waitFor(patience);
+    await page.locator('.list-count', { hasText: '20 drivers in view' }).waitFor(patience);
+    await dashboard.drag(-400, 0);
+    await page.locator('.list-count', { hasText: 'Counting…' }).waitFor(patience);
+    isDown = false;
+    await dashboard.status('Counts');
+    await page.locator('.list-count', { hasText: '20 drivers in view' }).waitFor(patience);
+    expect(dashboard.complaints.filter((text) => !/ERR_CONNECTION/.test(text))).toEqual([]);
+  });
 });
