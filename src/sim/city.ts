@@ -33,6 +33,8 @@ export const MANHATTAN: CitySettings = {
 
 /** Metres. Beyond it the plane on which the city is laid out departs too far from the ground. */
 export const MAX_CITY_RADIUS = 50_000;
+/** More of them would make a map that no browser takes. */
+const MAX_CROSSINGS = 1_000_000;
 
 // Ways to leave a crossing, clockwise: up the avenue, right along the street, down the avenue, left along the street.
 const ACROSS = [0, 1, 0, -1] as const;
@@ -71,6 +73,11 @@ export class City implements Streets {
     this.columns = Math.floor(Math.min(radius, width / 2) / blockWidth);
     this.rows = Math.floor(radius / blockLength);
     this.#height = 2 * this.rows + 1;
+    if (this.#height * (2 * this.columns + 1) > MAX_CROSSINGS) {
+      throw new RangeError(
+        `blocks of ${blockLength} by ${blockWidth} m are too small for a radius of ${radius} m: there may be a million crossings`,
+      );
+    }
     this.#sin = Math.sin((bearing * Math.PI) / 180);
     this.#cos = Math.cos((bearing * Math.PI) / 180);
   }

@@ -87,6 +87,8 @@ describe('the options of the demo', () => {
     [['--silent', '0.9'], '--silent must be'],
     [['--past', '-1'], '--past'],
     [['--radius', '100'], 'the radius of the city must be 540'],
+    [['--radius', '50000', '--block-length', '10', '--block-width', '10', '--width', '0'], 'a million crossings'],
+    [['--data-dir', ''], '--data-dir must name a directory'],
     [['--roads', '/nowhere.geojson'], '--roads /nowhere.geojson: there is no such file'],
     [['--roads', 'x', '--city', 'York'], 'it goes without --city'],
     [['--roads', 'x', '--bearing', '3'], 'it goes without --bearing'],

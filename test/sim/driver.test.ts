@@ -141,4 +141,7 @@ test('a city that makes no sense is refused', () => {
   expect(() => new City({ ...MANHATTAN, lat: 91 })).toThrow('no such place');
   expect(() => new City({ ...MANHATTAN, blockLength: 0 })).toThrow('a block must be');
   expect(() => new City({ ...MANHATTAN, width: 1 })).toThrow('wide or more');
+  const crowded = { blockLength: 10, blockWidth: 10, width: undefined };
+  expect(() => new City({ ...MANHATTAN, ...crowded, radius: 50_000 })).toThrow('a million crossings');
+  expect(() => new City({ ...MANHATTAN, ...crowded, radius: 4_000 })).not.toThrow();
 });

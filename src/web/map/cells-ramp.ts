@@ -1,3 +1,5 @@
+import type { Theme } from './theme.ts';
+
 /** A step of the ramp: cells with at least so many drivers. */
 export interface Step {
   readonly from: number;
@@ -14,13 +16,13 @@ const TURN = { light: 3, dark: 4 } as const;
  * From few to many, in one hue, so that it is the lightness that tells: the nearer to the map's own, the fewer. All see
  * that alike, and it reads in print.
  */
-const RAMPS: Readonly<Record<'light' | 'dark', readonly string[]>> = {
+const RAMPS: Readonly<Record<Theme, readonly string[]>> = {
   light: ['#d3e3f8', '#a6c8f1', '#72a6e6', '#3573c4', '#1b5cb5', '#0b3a7e'],
   dark: ['#16304f', '#1c4677', '#2562a5', '#3374bf', '#74aef0', '#c2dcfb'],
 };
 
 /** What the colours mean, fewest first: steps of about equal ratio up to the most drivers in a cell, none twice. */
-export function stepsTo(most: number, theme: 'light' | 'dark'): Step[] {
+export function stepsTo(most: number, theme: Theme): Step[] {
   const colours = RAMPS[theme];
   const froms = [1];
   for (let i = 1; i < colours.length; i++) {

@@ -2,6 +2,7 @@ import type { Feature, FeatureCollection, MultiPolygon, Polygon, Position } from
 import type { DataDrivenPropertyValueSpecification, GeoJSONSource, Map as MapLibre } from 'maplibre-gl';
 import { type Step, shortCount, stepsTo } from './cells-ramp.ts';
 import { BELOW_DRIVERS } from './order.ts';
+import type { Theme } from './theme.ts';
 
 /** The answer of `GET /v1/cells` as GeoJSON. */
 export type CellCollection = FeatureCollection<Polygon | MultiPolygon, { count: number }>;
@@ -9,7 +10,7 @@ export type CellCollection = FeatureCollection<Polygon | MultiPolygon, { count: 
 /** What the cells need of the base map. */
 export interface CellsMap {
   readonly font: string[];
-  onStyle(add: (map: MapLibre, theme: 'light' | 'dark') => void): () => void;
+  onStyle(add: (map: MapLibre, theme: Theme) => void): () => void;
 }
 
 const SOURCE = 'cells';
@@ -22,7 +23,7 @@ export class Cells {
   readonly #base: CellsMap;
   readonly #leave: () => void;
   #map: MapLibre | undefined;
-  #theme: 'light' | 'dark' = 'light';
+  #theme: Theme = 'light';
   #cells: CellCollection | undefined;
 
   constructor(base: CellsMap) {
@@ -55,7 +56,7 @@ export class Cells {
     map.removeSource(LABELS);
   }
 
-  #add(map: MapLibre, theme: 'light' | 'dark'): void {
+  #add(map: MapLibre, theme: Theme): void {
     this.#map = map;
     this.#theme = theme;
     if (map.getSource(SOURCE) !== undefined) return;

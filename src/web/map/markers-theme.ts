@@ -1,3 +1,5 @@
+import type { Theme } from './theme.ts';
+
 /** Red, green, blue, 0 … 1. */
 export type Rgb = readonly [red: number, green: number, blue: number];
 
@@ -13,7 +15,7 @@ export interface MarkersTheme {
   readonly halo: Rgb;
 }
 
-export const MARKERS_THEMES: Readonly<Record<'light' | 'dark', MarkersTheme>> = {
+export const MARKERS_THEMES: Readonly<Record<Theme, MarkersTheme>> = {
   light: { edge: rgb('#ffffff'), grey: rgb('#87909b'), shadow: 0.42, halo: rgb('#1d4ed8') },
   dark: { edge: rgb('#e8edf3'), grey: rgb('#7d8793'), shadow: 0.6, halo: rgb('#f8fafc') },
 };

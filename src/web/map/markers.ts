@@ -7,6 +7,7 @@ import { MarkerPool } from './markers-pool.ts';
 import { MarkersProgram } from './markers-program.ts';
 import { MARKERS_THEMES, type MarkersTheme, markerSize, rgb } from './markers-theme.ts';
 import { PALETTE } from './palette.ts';
+import type { Theme } from './theme.ts';
 
 /** Milliseconds without a word from which on a driver fades, and when it is grey. */
 const SILENCE = [60_000, 70_000] as const;
@@ -74,7 +75,7 @@ export class Markers implements CustomLayerInterface {
     this.#map?.triggerRepaint();
   }
 
-  setTheme(theme: 'light' | 'dark'): void {
+  setTheme(theme: Theme): void {
     this.#theme = MARKERS_THEMES[theme];
     this.#map?.triggerRepaint();
   }

@@ -1,7 +1,6 @@
 import { computed, effect, signal } from '@preact/signals';
+import type { Theme } from '../map/theme.ts';
 import { browserStorage } from './storage.ts';
-
-export type Theme = 'light' | 'dark';
 
 const KEY = 'nearcast.theme';
 const ofSystem = matchMedia('(prefers-color-scheme: dark)');
