@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 import type { Attributes } from '../../client/index.ts';
-import { browserStorage } from '../session/storage.ts';
+import { browserStorage, readJson } from '../session/storage.ts';
 import type { Claims } from '../session/token.ts';
 
 /** What a driver says of itself; kept in this browser. */
@@ -12,10 +12,18 @@ export interface Details {
 }
 
 const KEY = 'nearcast.driver';
-const NOBODY: Details = { driverId: '', status: 'available', vehicle: '' };
-
 /** The details as they were entered last. */
-export const details = signal<Details>({ ...NOBODY, ...JSON.parse(browserStorage.getItem(KEY) ?? '{}') });
+export const details = signal(keptDetails());
+
+/** The details that this browser keeps; for each that it does not, or that is none, the one of a newcomer. */
+export function keptDetails(): Details {
+  const { driverId, status, vehicle }: Partial<Record<keyof Details, unknown>> = Object(readJson(browserStorage, KEY));
+  return {
+    driverId: typeof driverId === 'string' ? driverId : '',
+    status: status === 'busy' ? 'busy' : 'available',
+    vehicle: typeof vehicle === 'string' ? vehicle : '',
+  };
+}
 
 /** Takes what was entered. */
 export function setDetails(changed: Partial<Details>): void {

@@ -2,7 +2,7 @@ import { computed, effect, type ReadonlySignal, type Signal, signal, untracked }
 import { type Nearcast, NearcastError } from '../../client/index.ts';
 import { Device } from '../phone/device.ts';
 import type { Session } from '../session/session.ts';
-import { tabStorage } from '../session/storage.ts';
+import { readJson, tabStorage } from '../session/storage.ts';
 import { attributesOf, details, sends } from './details.ts';
 import { hold } from './hold.ts';
 import { keepAwake } from './keep-awake.ts';
@@ -103,7 +103,7 @@ export class Duty {
     const driverId = this.driverId.value;
     const sender = this.#sender.value;
     if (this.#phase.value === 'off' || sender === undefined) {
-      const kept = JSON.parse(tabStorage.getItem(KEPT) ?? '{}');
+      const kept: Partial<Record<string, unknown>> = Object(readJson(tabStorage, KEPT));
       if (driverId === undefined || kept.driverId !== driverId || !(await this.#open(driverId))) return;
       if (kept.phase === 'on') return this.#begin();
       this.#set('ending');

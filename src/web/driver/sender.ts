@@ -1,13 +1,14 @@
 import { type Signal, signal } from '@preact/signals';
 import {
   type Fix,
+  type FixStorage,
   type Nearcast,
   type NearcastError,
   type Reading,
   type Track,
   webStorage,
 } from '../../client/index.ts';
-import { browserStorage } from '../session/storage.ts';
+import { browserStorage, readJson } from '../session/storage.ts';
 
 /** How many fixes had which end. */
 export interface Tally {
@@ -29,12 +30,13 @@ export class Sender {
   readonly last = signal<Fix | undefined>(undefined);
   /** Why nothing can be sent; fixes wait. */
   readonly problem = signal<NearcastError | undefined>(undefined);
-  readonly #storage: ReturnType<typeof webStorage>;
+  readonly #storage: FixStorage;
   #track: Track | undefined;
 
   constructor(driverId: string, key: string) {
     this.driverId = driverId;
-    this.#storage = webStorage(key, browserStorage);
+    // What is no queue is not worth a word: the next fix is kept in its place.
+    this.#storage = { ...webStorage(key, browserStorage), load: () => kept(key) };
     this.waiting = signal(keptUnder(key));
   }
 
@@ -88,5 +90,10 @@ export class Sender {
 
 /** How many fixes wait there from an earlier time. */
 export function keptUnder(key: string): number {
-  return JSON.parse(browserStorage.getItem(key) ?? '[]').length;
+  return kept(key).length;
+}
+
+function kept(key: string): readonly Fix[] {
+  const fixes = readJson(browserStorage, key);
+  return Array.isArray(fixes) ? fixes.filter((fix) => typeof fix === 'object' && fix !== null) : [];
 }

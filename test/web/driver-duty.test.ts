@@ -1,0 +1,82 @@
+import { computed, signal } from '@preact/signals';
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
+import type { Message } from '../support/client.ts';
+
+/** The parts of a page are made for a browser: by a name that is not looked up, they are not checked as Node’s. */
+const load = (path: string): Promise<Message> => import(/* @vite-ignore */ `../../src/web/${path}`);
+
+const KEPT = 'nearcast.duty';
+
+/** Locks of all tabs, by name: who holds it, and who waits. */
+const locks = new Map<string, (() => void)[]>();
+/** Those of a browser, as far as they are used. */
+async function request(name: string, { ifAvailable, signal: over }: Message, run: (lock: unknown) => unknown) {
+  const queue = locks.get(name) ?? [];
+  locks.set(name, queue);
+  if (queue.length > 0 && ifAvailable) return run(null);
+  await new Promise<void>((resolve, reject) => {
+    queue.push(resolve);
+    if (queue.length === 1) resolve();
+    over?.addEventListener('abort', () => {
+      if (queue.indexOf(resolve) > 0) reject(queue.splice(queue.indexOf(resolve), 1));
+    });
+  });
+  await run({ name });
+  queue.shift();
+  queue[0]?.();
+}
+
+vi.stubGlobal('isSecureContext', false);
+vi.stubGlobal('document', Object.assign(new EventTarget(), { visibilityState: 'visible' }));
+vi.stubGlobal('navigator', { locks: { request } });
+const { tabStorage } = await load('session/storage.ts');
+const { Duty } = await load('driver/duty.ts');
+afterAll(() => void vi.unstubAllGlobals());
+
+/** A session without a server, and what its clients were asked for. */
+function fakeSession(sub: string) {
+  const told: string[] = [];
+  const claims = signal({ sub, scope: 'positions:write' });
+  const client = signal<Message>(undefined);
+  const enter = (name: string, subject = sub) => {
+    claims.value = { ...claims.value, sub: subject };
+    client.value = {
+      track: ({ driverId }: Message) => {
+        told.push(`${name} tracks ${driverId}`);
+        return {
+          pending: 0,
+          on: () => {},
+          send: (fix: unknown) => fix,
+          close: async () => void told.push(`${name} ends`),
+          offDuty: async () => void told.push(`${name} goes off duty`),
+        };
+      },
+    };
+  };
+  onTestFinished(() => tabStorage.removeItem(KEPT));
+  return { told, enter, session: { client, claims: computed(() => claims.value), failed: vi.fn() } as Message };
+}
+
+/** All that is under way has its turn. */
+const settled = () => new Promise((resolve) => setTimeout(resolve, 1));
+
+test.each(['{', 'null', '7', '[]', '"on"', '{"driverId":7}'])('a duty that is kept as %j is none', async (kept) => {
+  const { told, enter, session } = fakeSession('driver-6');
+  tabStorage.setItem(KEPT, kept);
+  const unhandled = vi.fn();
+  process.once('unhandledRejection', unhandled);
+  onTestFinished(() => void process.off('unhandledRejection', unhandled));
+  enter('first');
+  const duty = new Duty(session, 300);
+  await settled();
+  expect([told, duty.phase.value, unhandled.mock.calls]).toEqual([[], 'off', []]);
+});
+
+test('a tab that is loaded anew goes on where it was', async () => {
+  const { told, enter, session } = fakeSession('driver-7');
+  tabStorage.setItem(KEPT, JSON.stringify({ driverId: 'driver-7', phase: 'on' }));
+  enter('first');
+  const duty = new Duty(session, 300);
+  await vi.waitFor(() => expect(duty.phase.value).toBe('on'));
+  expect(told).toEqual(['first tracks driver-7']);
+});
