@@ -57,8 +57,85 @@ function fakeSession(sub: string) {
   return { told, enter, session: { client, claims: computed(() => claims.value), failed: vi.fn() } as Message };
 }
 
+/** Another tab holds the queue of a driver. @returns lets it go */
+function holdElsewhere(driverId: string): () => void {
+  let release = () => {};
+  void request(`nearcast.fixes::${driverId}`, {}, () => new Promise<void>((resolve) => (release = resolve)));
+  return () => release();
+}
+
 /** All that is under way has its turn. */
 const settled = () => new Promise((resolve) => setTimeout(resolve, 1));
+
+test('while another tab is on duty, a new token opens nothing, and is used when that tab is closed', async () => {
+  const { told, enter, session } = fakeSession('driver-1');
+  enter('first');
+  const duty = new Duty(session, 300);
+  await duty.start();
+  duty.stop();
+  await vi.waitFor(() => expect(duty.phase.value).toBe('off'));
+  await settled();
+  const release = holdElsewhere('driver-1');
+  await settled();
+  void duty.start();
+  await vi.waitFor(() => expect(duty.phase.value).toBe('elsewhere'));
+  told.length = 0;
+  enter('second');
+  await settled();
+  expect([told, duty.phase.value]).toEqual([[], 'elsewhere']);
+  release();
+  await vi.waitFor(() => expect(duty.phase.value).toBe('on'));
+  expect(told).toEqual(['second tracks driver-1']);
+});
+
+test('while another tab is on duty, the token of somebody else takes nothing over', async () => {
+  const { told, enter, session } = fakeSession('driver-2');
+  enter('first');
+  const release = holdElsewhere('driver-2');
+  const duty = new Duty(session, 300);
+  void duty.start();
+  await vi.waitFor(() => expect(duty.phase.value).toBe('elsewhere'));
+  enter('second', 'driver-3');
+  await vi.waitFor(() => expect(duty.phase.value).toBe('off'));
+  release();
+  await settled();
+  expect([told, duty.phase.value]).toEqual([[], 'off']);
+});
+
+test('a token that comes while the queue is opened does not open it twice', async () => {
+  const { told, enter, session } = fakeSession('driver-4');
+  enter('first');
+  const duty = new Duty(session, 300);
+  const started = duty.start();
+  enter('second');
+  await started;
+  expect([told, duty.phase.value]).toEqual([['second tracks driver-4'], 'on']);
+  // It is held by this tab once, and for the next when it goes off duty.
+  expect(locks.get('nearcast.fixes::driver-4')).toHaveLength(1);
+  duty.stop();
+  await vi.waitFor(() => expect(duty.phase.value).toBe('off'));
+  await settled();
+  expect(locks.get('nearcast.fixes::driver-4')).toHaveLength(0);
+  expect(told).toEqual(['second tracks driver-4', 'second goes off duty', 'second ends']);
+});
+
+test('whoever goes off duty before the queue is opened, or forgets the token, is off duty', async () => {
+  const { told, enter, session } = fakeSession('driver-5');
+  enter('first');
+  const duty = new Duty(session, 300);
+  const forget = () => {
+    session.client.value = undefined;
+  };
+  for (const end of [() => duty.stop(), forget]) {
+    const started = duty.start();
+    expect(duty.phase.value).toBe('on');
+    end();
+    await started;
+    await settled();
+    expect([told, duty.phase.value, tabStorage.getItem(KEPT)]).toEqual([[], 'off', null]);
+    expect(locks.get('nearcast.fixes::driver-5')).toHaveLength(0);
+  }
+});
 
 test.each(['{', 'null', '7', '[]', '"on"', '{"driverId":7}'])('a duty that is kept as %j is none', async (kept) => {
   const { told, enter, session } = fakeSession('driver-6');

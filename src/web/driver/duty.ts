@@ -36,6 +36,8 @@ export class Duty {
   readonly #phase = signal<Phase>('off');
   readonly #sender: Signal<Sender | undefined> = signal();
   readonly #isAwake = signal(false);
+  /** The queue that is being opened, by its key: no duty is begun until this tab holds it. */
+  #opening: string | undefined;
   /** The last position that was sent. */
   #last: GeolocationPosition | undefined;
   #heartbeat: ReturnType<typeof setInterval> | undefined;
@@ -78,7 +80,7 @@ export class Duty {
   /** Goes on duty, or stays when it was about to go off. */
   async start(): Promise<void> {
     const driverId = this.driverId.value;
-    if (driverId === undefined) return;
+    if (driverId === undefined || this.#opening !== undefined) return;
     if (this.#phase.value === 'ending') {
       this.#staying.abort();
       this.#begin();
@@ -90,7 +92,8 @@ export class Duty {
 
   /** Goes off duty: no more is sent, and once the server has all that waits it is told. */
   stop(): void {
-    if (this.#phase.value === 'elsewhere') this.#leave();
+    // Nothing was sent that there would be to wait for.
+    if (this.#opening !== undefined) this.#leave();
     if (this.#phase.value !== 'on') return;
     this.#quiet();
     this.#set('ending');
@@ -99,8 +102,13 @@ export class Duty {
 
   /** Another token, or the first: goes on where a reload or the end of a token broke off. */
   async #goOn(client: Nearcast | undefined): Promise<void> {
-    if (client === undefined) return;
     const driverId = this.driverId.value;
+    if (this.#opening !== undefined) {
+      // It takes the client of when it is held; as somebody else it must not.
+      if (driverId === undefined || this.#opening !== this.#key(driverId)) this.#leave();
+      return;
+    }
+    if (client === undefined) return;
     const sender = this.#sender.value;
     if (this.#phase.value === 'off' || sender === undefined) {
       const kept: Partial<Record<string, unknown>> = Object(readJson(tabStorage, KEPT));
@@ -120,13 +128,20 @@ export class Duty {
     const over = new AbortController();
     this.#over = over;
     const key = this.#key(driverId);
+    this.#opening = key;
     await hold(key, over.signal, () => this.#set('elsewhere'));
+    if (over.signal.aborted) return false;
     const client = this.#session.client.value;
-    if (over.signal.aborted || client === undefined) return false;
+    if (client === undefined) {
+      this.#leave();
+      return false;
+    }
     const sender = new Sender(driverId, key);
-    await sender.use(client);
     this.#sender.value = sender;
-    return true;
+    this.#opening = undefined;
+    // A client that comes now is used after this one.
+    await sender.use(client);
+    return !over.signal.aborted;
   }
 
   #begin(): void {
@@ -180,6 +195,7 @@ export class Duty {
 
   #leave(): void {
     this.#quiet();
+    this.#opening = undefined;
     const over = this.#over;
     // The next tab may have the queue when it is saved.
     void Promise.resolve(this.#sender.value?.close()).then(() => over.abort());

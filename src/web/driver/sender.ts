@@ -3,7 +3,7 @@ import {
   type Fix,
   type FixStorage,
   type Nearcast,
-  type NearcastError,
+  NearcastError,
   type Reading,
   type Track,
   webStorage,
@@ -31,7 +31,15 @@ export class Sender {
   /** Why nothing can be sent; fixes wait. */
   readonly problem = signal<NearcastError | undefined>(undefined);
   readonly #storage: FixStorage;
+  /** None while it changes from one client to the next. */
   #track: Track | undefined;
+  /** Fixes that came meanwhile. */
+  #held: (Fix | Reading)[] = [];
+  #isClosed = false;
+  /** How often a client was given: only the latest is used. */
+  #uses = 0;
+  /** The last of what opens and closes tracks. Each waits for the one before: two must not have one storage. */
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(driverId: string, key: string) {
     this.driverId = driverId;
@@ -41,11 +49,59 @@ export class Sender {
   }
 
   /** Goes on with this client, as there is another one for each token. */
-  async use(client: Nearcast): Promise<void> {
+  use(client: Nearcast): Promise<void> {
+    const use = ++this.#uses;
     const before = this.#track;
     this.#track = undefined;
-    // Two tracks must not have one storage.
-    await before?.close();
+    return this.#next(async () => {
+      await before?.close();
+      // Else a later client, whose turn comes, has closed this one.
+      if (use === this.#uses && !this.#isClosed) this.#open(client);
+    });
+  }
+
+  /** Sends it, or has it wait. */
+  send(fix: Fix | Reading): void {
+    if (this.#isClosed) return;
+    if (this.#track === undefined) {
+      this.#held.push(fix);
+      this.waiting.value++;
+      return;
+    }
+    this.last.value = this.#track.send(fix);
+    this.waiting.value = this.#track.pending;
+  }
+
+  /**
+   * Sends what waits, then goes off duty.
+   *
+   * @throws {NearcastError} as {@link Track.offDuty}; `closed` while there is no client to do it; `signal` takes it back
+   */
+  async offDuty(signal: AbortSignal): Promise<void> {
+    await this.#turn;
+    if (this.#track === undefined) throw new NearcastError('closed', 'There is no connection to go off duty by.');
+    await this.#track.offDuty({ signal });
+  }
+
+  /** Sends nothing more. @returns resolves once another one can have the queue */
+  close(): Promise<void> {
+    return this.#next(async () => {
+      this.#isClosed = true;
+      const before = this.#track;
+      this.#track = undefined;
+      await before?.close();
+    });
+  }
+
+  /** Has something done when all that came before is. */
+  #next(act: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(act);
+    // Whoever asked for it is told; the next has its turn all the same.
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  #open(client: Nearcast): void {
     const track = client.track({ driverId: this.driverId, storage: this.#storage });
     this.problem.value = undefined;
     track.on('verdict', ({ fix, verdict, message = 'refused' }) => {
@@ -59,23 +115,8 @@ export class Sender {
       this.problem.value = error;
     });
     this.#track = track;
-  }
-
-  /** Sends it, or has it wait. */
-  send(fix: Fix | Reading): void {
-    if (this.#track === undefined) return;
-    this.last.value = this.#track.send(fix);
-    this.waiting.value = this.#track.pending;
-  }
-
-  /** Sends what waits, then goes off duty. @throws {NearcastError} as {@link Track.offDuty}; `signal` takes it back */
-  async offDuty(signal: AbortSignal): Promise<void> {
-    await this.#track?.offDuty({ signal });
-  }
-
-  async close(): Promise<void> {
-    await this.#track?.close();
-    this.#track = undefined;
+    // They are counted, and what is kept is in no track’s count before it is loaded.
+    for (const fix of this.#held.splice(0)) this.last.value = track.send(fix);
   }
 
   #refused(message: string): void {
@@ -84,7 +125,7 @@ export class Sender {
 
   #count(end: keyof Tally): void {
     this.tally.value = { ...this.tally.value, [end]: this.tally.value[end] + 1 };
-    this.waiting.value = this.#track?.pending ?? 0;
+    if (this.#track !== undefined) this.waiting.value = this.#track.pending;
   }
 }
 
