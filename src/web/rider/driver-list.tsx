@@ -1,3 +1,4 @@
+import { SILENT_TIME } from '../dashboard/silence.ts';
 import { now } from '../phone/now.ts';
 import type { Session } from '../session/session.ts';
 import { formatDistance, formatDuration, formatHeading } from '../ui/format.ts';
@@ -5,28 +6,33 @@ import type { Near } from './nearest.ts';
 
 /** So many are listed. */
 export const LISTED = 10;
-/** Whoever was not heard of for so long may be elsewhere by now, milliseconds. */
-const SILENT = 60_000;
 
 /** The nearest drivers, nearest first. */
 export function DriverList({ drivers, session }: { drivers: readonly Near[]; session: Session }) {
   // Ages go on while nobody moves.
   void now.value;
+  const client = session.client.value;
   return (
     <ol class="nearest" aria-label="The nearest drivers">
       {drivers.slice(0, LISTED).map((near) => (
-        <Driver key={near.position.driverId} near={near} age={session.client.value?.age(near.position) ?? 0} />
+        <Driver
+          key={near.position.driverId}
+          near={near}
+          age={client?.age(near.position) ?? 0}
+          // By the server’s clock alone: that of a phone may be slow.
+          isSilent={client !== undefined && client.serverTime - near.position.receivedAt > SILENT_TIME}
+        />
       ))}
     </ol>
   );
 }
 
-function Driver({ near, age }: { near: Near; age: number }) {
+function Driver({ near, age, isSilent }: { near: Near; age: number; isSilent: boolean }) {
   const { position, distance, bearing } = near;
   const { driverId, attributes = {} } = position;
   const { status, vehicle } = attributes;
   return (
-    <li data-driver={driverId} data-distance={distance.toFixed(1)} class={age > SILENT ? 'silent' : ''}>
+    <li data-driver={driverId} data-distance={distance.toFixed(1)} class={isSilent ? 'silent' : ''}>
       <svg class="bearing" aria-hidden="true" viewBox="-12 -12 24 24" width="28" height="28">
         <path d="M0-9 6.5 8 0 4.5-6.5 8Z" transform={`rotate(${Math.round(bearing)})`} />
       </svg>

@@ -1,4 +1,5 @@
 import { formatCount } from '../ui/format.ts';
+import { LISTED } from './driver-list.tsx';
 import { radii, radiusName } from './radius.ts';
 import type { RiderProps } from './rider-page.tsx';
 
@@ -21,7 +22,7 @@ export function StateLine({ nearest, session, radius, onlyAvailable }: RiderProp
       {state === 'live' && count > 0 && (
         <p class="muted number">
           {formatCount(count)} {within}
-          {count > 10 && ', the nearest 10:'}
+          {count > LISTED && `, the nearest ${LISTED}:`}
         </p>
       )}
       {isEmpty && (
