@@ -30,16 +30,18 @@ const PASSING: ReadonlySet<string> = new Set(['network', 'unavailable', 'limit',
 
 /** Who is near a place, from one answer on kept up to date. */
 export class Nearest {
-  /** Nearest first. */
+  /** Nearest first. Nobody while the present question is refused: those who are known are of another circle. */
   readonly drivers: ReadonlySignal<readonly Near[]>;
-  /** `asking`: there is no answer yet. */
+  /** `asking`: there is no answer yet; `failed`: there is none, or the present question was refused. */
   readonly state: ReadonlySignal<WatchState | 'asking'>;
-  /** Why there is none, or the last question was refused. */
+  /** Why, until a question is taken. */
   readonly problem: ReadonlySignal<NearcastError | undefined>;
   readonly #session: Session;
   readonly #positions = signal<readonly Position[]>([]);
   readonly #state: Signal<WatchState | 'asking'> = signal('asking');
   readonly #problem: Signal<NearcastError | undefined> = signal();
+  /** The watch goes on with the question before. */
+  readonly #isRefused = signal(false);
   readonly #question: ReadonlySignal<Question | undefined>;
   #client: Nearcast | undefined;
   #watch: Watch | undefined;
@@ -54,11 +56,14 @@ export class Nearest {
     this.#session = session;
     this.#question = question;
     // A connection is found to be dead much later than the device knows that it has no network.
-    this.state = computed(() => (this.#state.value === 'live' && !isOnline.value ? 'interrupted' : this.#state.value));
+    this.state = computed(() => {
+      if (this.#isRefused.value) return 'failed';
+      return this.#state.value === 'live' && !isOnline.value ? 'interrupted' : this.#state.value;
+    });
     this.problem = this.#problem;
     this.drivers = computed(() => {
       const from = here.value;
-      if (from === undefined) return [];
+      if (from === undefined || this.#isRefused.value) return [];
       const near = this.#positions.value.map((position) => ({ position, ...offset(from, position) }));
       return near.sort((a, b) => a.distance - b.distance || (a.position.driverId < b.position.driverId ? -1 : 1));
     });
@@ -75,14 +80,23 @@ export class Nearest {
   }
 
   #ask(client: Nearcast | undefined, question: Question | undefined): void {
-    if (client === undefined) this.#positions.value = [];
+    if (client === undefined) this.#forget();
     if (client === undefined || question === undefined) return;
-    const isOver = this.#watch?.state === 'closed' || this.#watch?.state === 'failed';
-    if (client === this.#client && this.#watch !== undefined && !isOver) {
-      // The watch goes along. What is refused is told as its error, too.
-      this.#watch.update({ ...question.circle, where: question.where ?? null }).then(
-        () => this.#show(),
-        () => {},
+    const watch = this.#watch;
+    if (client === this.#client && watch !== undefined && !isOver(watch)) {
+      const { signal } = this.#asking;
+      // The watch goes along.
+      watch.update({ ...question.circle, where: question.where ?? null }).then(
+        () => {
+          if (signal.aborted) return;
+          this.#isRefused.value = false;
+          this.#problem.value = undefined;
+          this.#show();
+        },
+        () => {
+          // Why is told as the watch’s error. One that ended with the watch was not judged.
+          if (!signal.aborted && !isOver(watch)) this.#isRefused.value = true;
+        },
       );
     } else {
       this.#client = client;
@@ -90,19 +104,36 @@ export class Nearest {
     }
   }
 
-  async #begin(client: Nearcast, { circle, where }: Question): Promise<void> {
+  /** Takes back what was asked, and what came of it. */
+  #end(state: 'asking' | 'closed'): AbortSignal {
+    // It closes the watch, too.
     this.#asking.abort();
     this.#asking = new AbortController();
-    const { signal } = this.#asking;
     this.#watch = undefined;
-    this.#state.value = 'asking';
+    // Of where those of before are, nothing is known that could be shown meanwhile.
+    if (this.#isRefused.value) this.#positions.value = [];
+    this.#isRefused.value = false;
     this.#problem.value = undefined;
+    this.#state.value = state;
+    return this.#asking.signal;
+  }
+
+  /** Whoever forgot the token is to see nothing more of what it gave. */
+  #forget(): void {
+    this.#end('closed');
+    this.#client = undefined;
+    this.#positions.value = [];
+  }
+
+  async #begin(client: Nearcast, { circle, where }: Question): Promise<void> {
+    const signal = this.#end('asking');
     try {
       // The nearest are on the screen by the first answer, and the watch goes on from it.
       const answer = await client.nearby({ ...circle, where, limit: 100 }, { signal }).catch((error) => {
         if (!PASSING.has(error.code)) throw error;
         return undefined;
       });
+      signal.throwIfAborted();
       if (answer !== undefined) this.#positions.value = answer.drivers;
       const watch = client.watch(circle, { where, from: answer, maxRate: MAX_RATE, signal });
       this.#watch = watch;
@@ -124,7 +155,10 @@ export class Nearest {
   }
 
   #show(): void {
-    this.#problem.value = undefined;
     this.#positions.value = [...(this.#watch?.drivers.values() ?? [])];
   }
+}
+
+function isOver({ state }: Watch): boolean {
+  return state === 'closed' || state === 'failed';
 }
