@@ -4,6 +4,8 @@ import type { Message } from '../support/client.ts';
 
 /** The parts of a page are made for a browser: by a name that is not looked up, they are not checked as Node’s. */
 const load = (path: string): Promise<Message> => import(/* @vite-ignore */ `../../src/web/${path}`);
+/** It comes at once, but on a machine that has other things to do. */
+const until = (check: () => void) => vi.waitFor(check, { timeout: 20_000, interval: 5 });
 
 const KEPT = 'nearcast.duty';
 
@@ -73,18 +75,18 @@ test('while another tab is on duty, a new token opens nothing, and is used when 
   const duty = new Duty(session, 300);
   await duty.start();
   duty.stop();
-  await vi.waitFor(() => expect(duty.phase.value).toBe('off'));
+  await until(() => expect(duty.phase.value).toBe('off'));
   await settled();
   const release = holdElsewhere('driver-1');
   await settled();
   void duty.start();
-  await vi.waitFor(() => expect(duty.phase.value).toBe('elsewhere'));
+  await until(() => expect(duty.phase.value).toBe('elsewhere'));
   told.length = 0;
   enter('second');
   await settled();
   expect([told, duty.phase.value]).toEqual([[], 'elsewhere']);
   release();
-  await vi.waitFor(() => expect(duty.phase.value).toBe('on'));
+  await until(() => expect(duty.phase.value).toBe('on'));
   expect(told).toEqual(['second tracks driver-1']);
 });
 
@@ -94,9 +96,9 @@ test('while another tab is on duty, the token of somebody else takes nothing ove
   const release = holdElsewhere('driver-2');
   const duty = new Duty(session, 300);
   void duty.start();
-  await vi.waitFor(() => expect(duty.phase.value).toBe('elsewhere'));
+  await until(() => expect(duty.phase.value).toBe('elsewhere'));
   enter('second', 'driver-3');
-  await vi.waitFor(() => expect(duty.phase.value).toBe('off'));
+  await until(() => expect(duty.phase.value).toBe('off'));
   release();
   await settled();
   expect([told, duty.phase.value]).toEqual([[], 'off']);
@@ -113,7 +115,7 @@ test('a token that comes while the queue is opened does not open it twice', asyn
   // It is held by this tab once, and for the next when it goes off duty.
   expect(locks.get('nearcast.fixes::driver-4')).toHaveLength(1);
   duty.stop();
-  await vi.waitFor(() => expect(duty.phase.value).toBe('off'));
+  await until(() => expect(duty.phase.value).toBe('off'));
   await settled();
   expect(locks.get('nearcast.fixes::driver-4')).toHaveLength(0);
   expect(told).toEqual(['second tracks driver-4', 'second goes off duty', 'second ends']);
@@ -154,6 +156,6 @@ test('a tab that is loaded anew goes on where it was', async () => {
   tabStorage.setItem(KEPT, JSON.stringify({ driverId: 'driver-7', phase: 'on' }));
   enter('first');
   const duty = new Duty(session, 300);
-  await vi.waitFor(() => expect(duty.phase.value).toBe('on'));
+  await until(() => expect(duty.phase.value).toBe('on'));
   expect(told).toEqual(['first tracks driver-7']);
 });

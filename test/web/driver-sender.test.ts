@@ -3,6 +3,8 @@ import type { Message } from '../support/client.ts';
 
 /** The parts of a page are made for a browser: by a name that is not looked up, they are not checked as Node’s. */
 const load = (path: string): Promise<Message> => import(/* @vite-ignore */ `../../src/web/${path}`);
+/** It comes at once, but on a machine that has other things to do. */
+const until = (check: () => void) => vi.waitFor(check, { timeout: 20_000, interval: 5 });
 
 const { browserStorage, readJson } = await load('session/storage.ts');
 const { keptUnder, Sender } = await load('driver/sender.ts');
@@ -37,7 +39,7 @@ function fakeClients() {
   });
   /** Ends what is about to be closed. */
   const release = async () => {
-    await vi.waitFor(() => expect(closing).not.toEqual([]));
+    await until(() => expect(closing).not.toEqual([]));
     for (const end of closing.splice(0)) end();
   };
   return { told, clientOf, release };

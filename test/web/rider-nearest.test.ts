@@ -8,6 +8,8 @@ import { startServer } from '../support/server.ts';
 
 /** The parts of a page are made for a browser: by a name that is not looked up, they are not checked as Node’s. */
 const load = (path: string): Promise<Message> => import(/* @vite-ignore */ `../../src/web/${path}`);
+/** It comes at once, but on a machine that has other things to do. */
+const until = (check: () => void) => vi.waitFor(check, { timeout: 20_000, interval: 5 });
 
 vi.stubGlobal('navigator', { onLine: true });
 vi.stubGlobal('addEventListener', () => {});
@@ -70,16 +72,16 @@ test('whoever forgets the token while it is live sees nobody, and goes on with t
   await server.post('/v1/positions', { driverId: 'a', ...placeOf(HERE) });
   const client = clientOf(server);
   const { session, go, seen } = setUp(client);
-  await vi.waitFor(() => expect(seen()).toEqual({ state: 'live', problem: undefined, drivers: ['a'] }));
+  await until(() => expect(seen()).toEqual({ state: 'live', problem: undefined, drivers: ['a'] }));
   session.client.value = undefined;
   expect(seen()).toEqual(NOTHING);
   // A client that nobody watches with lets its connection go.
-  await vi.waitFor(() => expect(client.state).toBe('idle'));
+  await until(() => expect(client.state).toBe('idle'));
   // Without a token there is nobody to ask.
   go(destination(HERE, 90, 100));
   expect(seen()).toEqual(NOTHING);
   session.client.value = clientOf(server);
-  await vi.waitFor(() => expect(seen()).toEqual({ state: 'live', problem: undefined, drivers: ['a'] }));
+  await until(() => expect(seen()).toEqual({ state: 'live', problem: undefined, drivers: ['a'] }));
 });
 
 test('while a question is refused nobody is shown as live, whoever moves in the circle of before', async () => {
@@ -90,27 +92,27 @@ test('while a question is refused nobody is shown as live, whoever moves in the 
   const watch = vi.spyOn(client, 'watch');
   const { nearest, go, seen } = setUp(client);
   const live = { state: 'live', problem: undefined, drivers: ['a'] };
-  await vi.waitFor(() => expect([seen(), watch.mock.results[0]?.value.state]).toEqual([live, 'live']));
+  await until(() => expect([seen(), watch.mock.results[0]?.value.state]).toEqual([live, 'live']));
   const refused = { state: 'failed', problem: 'invalid', drivers: [] };
   const there = destination(HERE, 90, 50_000);
   go(there, 5000);
-  await vi.waitFor(() => expect(seen()).toEqual(refused));
+  await until(() => expect(seen()).toEqual(refused));
   const heard = vi.fn();
   watch.mock.results[0].value.on('changes', heard);
   await send(HERE[0] + 0.001);
-  await vi.waitFor(() => expect(heard).toHaveBeenCalled());
+  await until(() => expect(heard).toHaveBeenCalled());
   expect(seen()).toEqual(refused);
   // The watch goes on with the next question, and with where they are by now.
   go(destination(HERE, 90, 100), 500);
-  await vi.waitFor(() => expect(seen()).toEqual(live));
+  await until(() => expect(seen()).toEqual(live));
   expect(nearest.drivers.value[0].position.latitude).toBeCloseTo(HERE[0] + 0.001, 9);
   expect(watch).toHaveBeenCalledTimes(1);
   // Asked once more it is refused once more.
   go(there, 5000);
-  await vi.waitFor(() => expect(seen()).toEqual(refused));
+  await until(() => expect(seen()).toEqual(refused));
   nearest.again();
   expect(seen()).toEqual({ state: 'asking', problem: undefined, drivers: [] });
-  await vi.waitFor(() => expect(seen()).toEqual(refused));
+  await until(() => expect(seen()).toEqual(refused));
 });
 
 /** A client whose watches have one driver, and updates that end as they are told to. */
@@ -143,17 +145,17 @@ function fakeClient(driverId: string) {
 test('what was asked before the token was replaced says nothing of what is asked after', async () => {
   const before = fakeClient('a');
   const { session, go, seen } = setUp(before.client);
-  await vi.waitFor(() => expect(seen().state).toBe('live'));
+  await until(() => expect(seen().state).toBe('live'));
   go(destination(HERE, 90, 100));
   before.end('closed', new NearcastError('closed', 'The watch was closed.'));
   session.client.value = fakeClient('b').client;
-  await vi.waitFor(() => expect(seen()).toEqual({ state: 'live', problem: undefined, drivers: ['b'] }));
+  await until(() => expect(seen()).toEqual({ state: 'live', problem: undefined, drivers: ['b'] }));
 });
 
 test('whoever moves as the token ends still sees who was there', async () => {
   const { client, end } = fakeClient('a');
   const { go, seen } = setUp(client);
-  await vi.waitFor(() => expect(seen().state).toBe('live'));
+  await until(() => expect(seen().state).toBe('live'));
   go(destination(HERE, 90, 100));
   end('failed', new NearcastError('unauthorized', 'The token has ended.'));
   await new Promise((resolve) => setTimeout(resolve, 1));
