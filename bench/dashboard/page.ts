@@ -4,6 +4,7 @@ import 'maplibre-gl/dist/maplibre-gl.css';
 import type { Position } from '../../src/client/index.ts';
 import { Cells } from '../../src/web/map/cells.ts';
 import { Markers } from '../../src/web/map/markers.ts';
+import { BELOW_DRIVERS } from '../../src/web/map/order.ts';
 
 setWorkerUrl(new URL(workerUrl, location.href).href);
 
@@ -42,6 +43,8 @@ export class Stage {
     this.markers.setTheme(theme);
     this.cells = new Cells(this);
     this.map.on('style.load', () => {
+      if (this.map.getLayer(BELOW_DRIVERS) === undefined)
+        this.map.addLayer({ id: BELOW_DRIVERS, type: 'background', layout: { visibility: 'none' } });
       for (const add of this.#addAll) add();
       if (this.map.getLayer('drivers') === undefined) this.map.addLayer(this.markers);
     });

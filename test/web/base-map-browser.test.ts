@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, vi } from 'vitest';
 import type { Message } from '../support/belief.ts';
 import { findChromium } from '../support/browser.ts';
 import { describeWith } from '../support/services.ts';
@@ -34,6 +34,10 @@ function pixelOf([lng, lat]: Place, { center, zoom }: View): [x: number, y: numb
   const south = (degrees: number) => 0.5 - Math.atanh(Math.sin((degrees * Math.PI) / 180)) / (2 * Math.PI);
   return [WIDTH / 2 + ((lng - center[0]) / 360) * world, HEIGHT / 2 + (south(lat) - south(center[1])) * world];
 }
+
+// Browsers that draw without a graphics card take their time on a machine that has other things to do.
+vi.setConfig({ testTimeout: 180_000 });
+afterAll(() => vi.resetConfig());
 
 describeWith('Chromium', findChromium(), 'the base map', (executablePath) => {
   let browser: Browser;

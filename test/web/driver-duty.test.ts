@@ -38,10 +38,10 @@ afterAll(() => void vi.unstubAllGlobals());
 /** A session without a server, and what its clients were asked for. */
 function fakeSession(sub: string) {
   const told: string[] = [];
-  const claims = signal({ sub, scope: 'positions:write' });
+  const claims = signal<Message>({ sub, scope: 'positions:write' });
   const client = signal<Message>(undefined);
-  const enter = (name: string, subject = sub) => {
-    claims.value = { ...claims.value, sub: subject };
+  const enter = (name: string, subject = sub, fleet?: string) => {
+    claims.value = { ...claims.value, sub: subject, fleet };
     client.value = {
       track: ({ driverId }: Message) => {
         told.push(`${name} tracks ${driverId}`);
@@ -102,6 +102,25 @@ test('while another tab is on duty, the token of somebody else takes nothing ove
   release();
   await settled();
   expect([told, duty.phase.value]).toEqual([[], 'off']);
+});
+
+test('what waits for one fleet is not sent to another, though the driver has the same name there', async () => {
+  const { told, enter, session } = fakeSession('b:c');
+  enter('first', 'b:c', 'a');
+  const duty = new Duty(session, 300);
+  await duty.start();
+  expect([...locks.keys()].filter((name) => name.includes('b%3Ac'))).toEqual(['nearcast.fixes:a:b%3Ac']);
+  told.length = 0;
+  enter('second', 'b:c', 'x');
+  await until(() => expect(duty.phase.value).toBe('off'));
+  await settled();
+  expect(told).toEqual(['first ends']);
+  // A colon does not make one queue of two.
+  enter('third', 'c', 'a:b');
+  await duty.start();
+  expect([...locks.keys()]).toContain('nearcast.fixes:a%3Ab:c');
+  duty.stop();
+  await until(() => expect(duty.phase.value).toBe('off'));
 });
 
 test('a token that comes while the queue is opened does not open it twice', async () => {

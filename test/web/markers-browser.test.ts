@@ -1,5 +1,5 @@
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, vi } from 'vitest';
 import { serveStage, startDrawing } from '../../bench/dashboard/stage.ts';
 import type { Position } from '../../src/client/index.ts';
 import { PALETTE } from '../../src/web/map/palette.ts';
@@ -68,6 +68,10 @@ function isColour([r, g, b]: readonly number[], colour: readonly number[], toler
 function moved({ x, y }: Spot, dx: number, dy: number): Spot {
   return { x: x + dx, y: y + dy };
 }
+
+// Browsers that draw without a graphics card take their time on a machine that has other things to do.
+vi.setConfig({ testTimeout: 180_000 });
+afterAll(() => vi.resetConfig());
 
 describeWith('Chromium', findChromium(), 'drivers drawn by the map', (path) => {
   let browser: Browser;

@@ -115,7 +115,7 @@ export class Duty {
       if (driverId === undefined || kept.driverId !== driverId || !(await this.#open(driverId))) return;
       if (kept.phase === 'on') return this.#begin();
       this.#set('ending');
-    } else if (sender.driverId !== driverId) {
+    } else if (driverId === undefined || sender.key !== this.#key(driverId)) {
       // It is somebody else’s. What waits is kept for whose it is.
       this.#leave();
       return;
@@ -204,7 +204,9 @@ export class Duty {
 
   /** Where the queue of a driver is kept: another one’s must never go as this one’s. */
   #key(driverId: string): string {
-    return `nearcast.fixes:${this.#session.claims.value.fleet ?? ''}:${driverId}`;
+    // Both may have colons.
+    const parts = [this.#session.claims.value.fleet ?? '', driverId].map(encodeURIComponent);
+    return `nearcast.fixes:${parts.join(':')}`;
   }
 
   #set(phase: Phase): void {

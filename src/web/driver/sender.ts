@@ -22,6 +22,8 @@ export interface Tally {
 /** Sends the fixes of one driver, through new tokens and reloads, and tells how they fare. */
 export class Sender {
   readonly driverId: string;
+  /** Where its queue is kept. */
+  readonly key: string;
   /** Fixes without a verdict. */
   readonly waiting: Signal<number>;
   readonly tally = signal<Tally>({ accepted: 0, late: 0, duplicate: 0, refused: 0, dropped: 0 });
@@ -43,6 +45,7 @@ export class Sender {
 
   constructor(driverId: string, key: string) {
     this.driverId = driverId;
+    this.key = key;
     // What is no queue is not worth a word: the next fix is kept in its place.
     this.#storage = { ...webStorage(key, browserStorage), load: () => kept(key) };
     this.waiting = signal(keptUnder(key));

@@ -10,7 +10,8 @@ export function PlaceCard({ whereabouts }: { whereabouts: Whereabouts }) {
   const [isChanging, change] = useState(false);
   const here = whereabouts.here.value;
   if (here === undefined || isChanging) {
-    return <AskPlace whereabouts={whereabouts} onDone={() => change(false)} isFirst={here === undefined} />;
+    const onDone = here === undefined ? undefined : () => change(false);
+    return <AskPlace whereabouts={whereabouts} onDone={onDone} />;
   }
   return (
     <>
@@ -33,11 +34,11 @@ export function PlaceCard({ whereabouts }: { whereabouts: Whereabouts }) {
 
 interface AskPlaceProps {
   readonly whereabouts: Whereabouts;
-  readonly isFirst: boolean;
-  readonly onDone: () => void;
+  /** Leaves it; absent while there is no place to go back to. */
+  readonly onDone?: () => void;
 }
 
-function AskPlace({ whereabouts, isFirst, onDone }: AskPlaceProps) {
+function AskPlace({ whereabouts, onDone }: AskPlaceProps) {
   const [text, setText] = useState('');
   const [isWrong, setWrong] = useState(false);
   const enter = (event: Event) => {
@@ -46,7 +47,7 @@ function AskPlace({ whereabouts, isFirst, onDone }: AskPlaceProps) {
     setWrong(place === undefined);
     if (place === undefined) return;
     whereabouts.stay(place);
-    onDone();
+    onDone?.();
   };
   return (
     <section class="card" aria-label="Your place">
@@ -55,8 +56,9 @@ function AskPlace({ whereabouts, isFirst, onDone }: AskPlaceProps) {
         class="button primary"
         type="button"
         onClick={() => {
+          setWrong(false);
           whereabouts.useDevice();
-          if (!isFirst) onDone();
+          onDone?.();
         }}
       >
         <Icon name="follow" size={18} /> {whereabouts.isAsking.value ? 'Looking…' : 'Use my position'}
@@ -72,7 +74,10 @@ function AskPlace({ whereabouts, isFirst, onDone }: AskPlaceProps) {
             autocomplete="off"
             aria-invalid={isWrong}
             aria-describedby={isWrong ? 'place-fault' : undefined}
-            onInput={({ currentTarget }) => setText(currentTarget.value)}
+            onInput={({ currentTarget }) => {
+              setText(currentTarget.value);
+              setWrong(false);
+            }}
           />
         </label>
         <button class="button" type="submit">
@@ -83,6 +88,11 @@ function AskPlace({ whereabouts, isFirst, onDone }: AskPlaceProps) {
         <p id="place-fault" class="bad" role="alert">
           That is no place: a latitude is −90 … 90 degrees, a longitude −180 … 180, as in 40.7549, -73.984.
         </p>
+      )}
+      {onDone !== undefined && (
+        <button class="button" type="button" onClick={onDone}>
+          Stay where you are
+        </button>
       )}
     </section>
   );

@@ -1,6 +1,8 @@
 import type { Signal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import { Header } from '../phone/header.tsx';
 import type { Session } from '../session/session.ts';
+import { useKeptFocus } from '../ui/kept-focus.ts';
 import { TokenDialog } from '../ui/token-dialog.tsx';
 import { DriverList } from './driver-list.tsx';
 import type { Nearest } from './nearest.ts';
@@ -24,11 +26,13 @@ export function RiderPage(props: RiderProps) {
   const { session, whereabouts, nearest, radius } = props;
   const state = nearest.state.value;
   const drivers = nearest.drivers.value;
+  const main = useRef<HTMLElement>(null);
+  useKeptFocus(main);
   const onLeave = session.client.value && (() => session.leave());
   return (
     <div class="page rider">
       <Header title="Who is near?" session={session} onLeave={onLeave} />
-      <main>
+      <main ref={main}>
         <PlaceCard whereabouts={whereabouts} />
         {whereabouts.here.value !== undefined && (
           <>
