@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongFirst } from './test/support/long-first.ts';
 
 export default defineConfig({
   test: {
@@ -9,6 +10,7 @@ export default defineConfig({
     maxWorkers: 3,
     // A worker of its own for each file takes as long as most files do.
     isolate: false,
+    sequence: { sequencer: LongFirst },
     // CommonJS packages are imported as Node imports them.
     deps: { interopDefault: false },
     // Tests of the embedded database start whole processes.

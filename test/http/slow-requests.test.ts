@@ -122,14 +122,14 @@ slowTest('who asks for much and reads nothing of it is cut off; who reads slowly
   const reading = setInterval(() => slow.resume(), 10);
   onTestFinished(() => clearInterval(reading));
   slow.write(get);
-  await vi.waitUntil(() => ends.length === 2);
+  await vi.waitUntil(() => ends.length === 2, { timeout: 10_000 });
   const [deafEnd] = ends;
-  await vi.waitUntil(() => deafEnd.writableLength > 0);
+  await vi.waitUntil(() => deafEnd.writableLength > 0, { timeout: 10_000 });
   const start = performance.now();
   await once(deafEnd, 'close');
   expect(performance.now() - start).toBeLessThan(4_000);
   const length = () => chunks.reduce((sum, { length }) => sum + length, 0);
   const whole = Number(/content-length: (\d+)/i.exec(String(chunks[0]))?.[1]);
   expect(whole).toBeGreaterThan(10_000_000);
-  await vi.waitUntil(() => length() > whole, { timeout: 15_000 });
+  await vi.waitUntil(() => length() > whole, { timeout: 45_000 });
 });

@@ -153,6 +153,38 @@ describeWith('Chromium', findChromium(), 'whom the dashboard asks as, and whom i
     expect(dashboard.complaints).toEqual([]);
   });
 
+  slowTest(
+    'goes to the fleet once it can be asked for, but not any more for whoever has looked elsewhere meanwhile',
+    async () => {
+      const server = await startWithMap();
+      await server.post('/v1/positions', { positions: fleet(10, { lat: 51.5, lng: -0.12 }) });
+      for (const looksElsewhere of [false, true]) {
+        let isBusy = true;
+        const problem = { title: 'Busy', status: 503, code: 'unavailable', detail: 'It starts.' };
+        const dashboard = await openDashboard(browser, server, {
+          prepare: (context) =>
+            context.route('**/v1/cells*', (route) =>
+              isBusy
+                ? route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify(problem) })
+                : route.continue(),
+            ),
+        });
+        const { page } = dashboard;
+        await page.getByRole('alert').getByText('It starts.').waitFor(patience);
+        if (looksElsewhere) await dashboard.drag(-200, 0);
+        const asked = page.waitForResponse((answer) => answer.url().includes('/v1/cells') && answer.ok(), patience);
+        isBusy = false;
+        await asked;
+        if (looksElsewhere) {
+          await page.locator('.list-count', { hasText: '10 drivers in view' }).waitFor(patience);
+          await page.waitForTimeout(6_000);
+          expect(dashboard.view.zoom).toBeLessThan(4);
+        } else await expect.poll(() => dashboard.view.zoom, patience).toBeGreaterThan(11);
+        await page.context().close();
+      }
+    },
+  );
+
   slowTest('without a place in the link the only driver is in the middle of what no panel covers', async () => {
     const server = await startWithMap();
     const [driver] = fleet(1);

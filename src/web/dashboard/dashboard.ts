@@ -1,5 +1,5 @@
 import { batch, computed, effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals';
-import { NearcastError, type Position, type Where } from '../../client/index.ts';
+import { type Nearcast, NearcastError, type Position, type Where } from '../../client/index.ts';
 import { BaseMap } from '../map/base-map.ts';
 import { bboxOf, isInView } from '../map/bbox.ts';
 import { Cells } from '../map/cells.ts';
@@ -46,6 +46,10 @@ const GHOST_TIME = 1_800_000;
 const GHOST_PACE = 15_000;
 /** Who is further from a driver that is followed is left out, metres: some more than a screen from where counts begin. */
 const FOLLOWED_RADIUS = 25_000;
+/** What is better a while later. */
+const PASSING: ReadonlySet<string> = new Set(['network', 'unavailable', 'limit', 'internal']);
+/** How often it is tried to look where a link says, milliseconds. */
+const ARRIVAL_PACE = 5_000;
 /** How long the map rests before counts are asked for, milliseconds. */
 const REST = 250;
 
@@ -190,12 +194,17 @@ export class Dashboard {
     if (!isThere && area !== undefined) this.camera.showArea(area, false);
     const atFleet = !isThere && area === undefined;
     let isOver = false;
+    const arrive = async (client: Nearcast) => {
+      // With a token that is not taken nothing is to be seen: the next one looks.
+      const isOn = () => !isOver && this.session.client.peek() === client && this.session.closed.peek() === undefined;
+      while (isOn() && !(await this.#look(atFleet, link.get('driver')))) {
+        await new Promise((resolve) => setTimeout(resolve, ARRIVAL_PACE));
+      }
+      // Else another token would have the reader elsewhere long after.
+      if (isOn()) this.#endArrival();
+    };
     const end = this.session.client.subscribe((client) => {
-      if (client === undefined) return;
-      void this.#look(atFleet, link.get('driver')).then(() => {
-        // Another token would have the reader elsewhere long after; but that one was not taken, the next has to look.
-        if (this.session.client.peek() === client && this.session.closed.peek() === undefined) this.#endArrival();
-      });
+      if (client !== undefined) void arrive(client);
     });
     this.#endArrival = () => {
       if (!isOver) end();
@@ -203,14 +212,16 @@ export class Dashboard {
     };
   }
 
-  /** Goes to the fleet, and to a driver. */
-  async #look(atFleet: boolean, driverId: string | undefined): Promise<void> {
-    if (atFleet) await this.showFleet();
-    if (driverId === undefined) return;
+  /** Goes to the fleet, and to a driver. @returns false when that may be tried again */
+  async #look(atFleet: boolean, driverId: string | undefined): Promise<boolean> {
+    if (atFleet && !(await this.showFleet())) return false;
+    if (driverId === undefined) return true;
     const found = await this.find(driverId);
     if (found === 'found') this.follow(driverId);
-    else if (found === 'missing')
+    else if (found === 'missing') {
       this.notice.value = { text: `There is no driver “${driverId}” on duty.`, at: Date.now() };
+    }
+    return found !== 'later';
   }
 
   /** The clock that ages and positions go by, epoch milliseconds: the server's, or that of a replay. */
@@ -266,11 +277,12 @@ export class Dashboard {
     this.#trace();
   }
 
-  /** Says what went wrong. */
-  failed(thrown: unknown): void {
+  /** Says what went wrong. @returns whether asking again may mend it */
+  failed(thrown: unknown): boolean {
     const error = asError(thrown);
     if (error.code === 'unauthorized') this.session.failed(error);
     else if (error.code !== 'closed') this.notice.value = { text: error.message, at: Date.now() };
+    return PASSING.has(error.code);
   }
 
   /** Watches what the map shows. */
@@ -313,9 +325,10 @@ export class Dashboard {
   /**
    * Shows a driver, wherever it is; in a replay, if it is on the map.
    *
-   * @returns `given up`: it could not be asked for, which is told, or another one was looked for meanwhile
+   * @returns `later`: it could not be asked for now, which is told; `given up`: nor will it be, or another one was looked for
+   * meanwhile
    */
-  async find(driverId: string): Promise<'found' | 'missing' | 'given up'> {
+  async find(driverId: string): Promise<'found' | 'missing' | 'later' | 'given up'> {
     const search = ++this.#searches;
     let position = this.drivers.of(driverId);
     if (position === undefined) {
@@ -327,8 +340,7 @@ export class Dashboard {
       } catch (error) {
         if (search !== this.#searches) return 'given up';
         if (error instanceof NearcastError && error.code === 'not_found') return 'missing';
-        this.failed(error);
-        return 'given up';
+        return this.failed(error) ? 'later' : 'given up';
       }
     }
     if (search !== this.#searches) return 'given up';
@@ -338,17 +350,18 @@ export class Dashboard {
     return 'found';
   }
 
-  /** Shows all of the fleet, as far as the token sees it. */
-  async showFleet(): Promise<void> {
+  /** Shows all of the fleet, as far as the token sees it. @returns false when it could not be asked for now */
+  async showFleet(): Promise<boolean> {
     const { area } = this.session.claims.value;
     const client = this.session.client.peek();
-    if (client === undefined) return;
+    if (client === undefined) return false;
     try {
       const bounds = area === undefined ? await boundsOfFleet(client) : boundsOfArea(area);
       this.nobody.value = bounds === undefined;
       if (bounds !== undefined) this.camera.showBox(bounds);
+      return true;
     } catch (error) {
-      this.failed(error);
+      return !this.failed(error);
     }
   }
 
@@ -423,6 +436,10 @@ export class Dashboard {
       if (this.drivers.inside.size > 0) this.nobody.value = false;
       const recoloured = this.facets.count(this.drivers.inside.values(), this.#where.peek());
       if (recoloured) this.recolour();
+    });
+    map.on('movestart', ({ originalEvent }) => {
+      // Who looks elsewhere is not taken back to where a link leads.
+      if (originalEvent !== undefined) this.#endArrival();
     });
     map.on('move', () => this.#watchNow());
     map.on('moveend', () => {
