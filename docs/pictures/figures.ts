@@ -44,13 +44,19 @@ export async function measure(browser: Browser, { url, tokens }: RunningDemo): P
   ].join('\n');
 }
 
-/** Run in the page before its own scripts: drivers are all that is drawn by instances. */
+/** Run in the page before its own scripts: drivers alone are drawn from a texture of whole numbers. */
 function noteFirstMarker(): void {
+  const RGBA_INTEGER = 0x8d99;
   const { prototype } = WebGL2RenderingContext;
-  const draw = prototype.drawArraysInstanced;
-  prototype.drawArraysInstanced = function (...given) {
-    if (given[3] > 0 && performance.getEntriesByName('first marker').length === 0) performance.mark('first marker');
-    draw.apply(this, given);
+  const { texSubImage2D, drawArrays } = prototype;
+  let isThere = false;
+  prototype.texSubImage2D = function (...given) {
+    isThere ||= given[6] === RGBA_INTEGER;
+    texSubImage2D.apply(this, given);
+  };
+  prototype.drawArrays = function (...given) {
+    if (isThere && performance.getEntriesByName('first marker').length === 0) performance.mark('first marker');
+    drawArrays.apply(this, given);
   };
 }
 

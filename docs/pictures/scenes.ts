@@ -55,7 +55,7 @@ export const SCENES: readonly Scene[] = [
       const film = (milliseconds: number) =>
         studio.play(milliseconds, FRAME, async () => frames.push(await studio.picture()));
       await film(3_500);
-      await clickOn(stage, studio, MIDTOWN, SMALL);
+      await clickOn(studio, await mover(stage, studio, MIDTOWN, SMALL), MIDTOWN, SMALL);
       await studio.page.getByText('The line is where it was').waitFor();
       await film(4_000);
       await studio.page.emulateMedia({ colorScheme: 'dark' });
@@ -146,9 +146,12 @@ export const SCENES: readonly Scene[] = [
   }),
   still('share.png', WINDOW, MIDTOWN, {
     act: async (studio, stage) => {
-      await clickOn(stage, studio, MIDTOWN, WINDOW);
-      await openTool(studio, 'Share');
       // An answer that is ahead of the page's clock would have all that comes look late.
+      const driverId = await mover(stage, studio, MIDTOWN, WINDOW);
+      await studio.catchUp();
+      await clickOn(studio, driverId, MIDTOWN, WINDOW);
+      await studio.catchUp();
+      await openTool(studio, 'Share');
       await studio.catchUp();
       await studio.page.getByRole('button', { name: 'Make a guest’s link' }).click();
       await studio.page.getByLabel(/^Guest’s link/).waitFor();
@@ -247,20 +250,24 @@ async function longestTrail(demo: RunningDemo, drivers: readonly Position[]): Pr
   return chosen;
 }
 
-/** Clicks on a driver near the middle who moves, and whose trail shows best. */
-async function clickOn({ demo }: Stage, { page, drivers }: Studio, view: View, { viewport }: Setting): Promise<void> {
+/** A driver near the middle who moves, and whose trail shows best. */
+async function mover({ demo }: Stage, { drivers }: Studio, view: View, { viewport }: Setting): Promise<string> {
   const [x, y] = [viewport.width * 0.52, viewport.height * 0.5];
   const places = [...drivers.values()]
     .filter(({ speed, attributes }) => (speed ?? 0) > 5 && attributes?.status === 'busy')
     .map((driver) => ({ driver, at: pixelOf(driver, view, viewport) }))
     .sort((a, b) => Math.hypot(a.at.x - x, a.at.y - y) - Math.hypot(b.at.x - x, b.at.y - y));
   const nearest = places.slice(0, 8);
-  const driverId = await longestTrail(
+  return longestTrail(
     demo,
     nearest.map(({ driver }) => driver),
   );
-  const { at } = nearest.find(({ driver }) => driver.driverId === driverId) ?? nearest[0];
-  await page.mouse.click(at.x, at.y);
+}
+
+/** Clicks on a driver where it is now. */
+async function clickOn({ page, drivers }: Studio, driverId: string, view: View, { viewport }: Setting): Promise<void> {
+  const { x, y } = pixelOf(drivers.get(driverId) as Position, view, viewport);
+  await page.mouse.click(x, y);
 }
 
 /** A place near the middle that is far from everybody, in CSS pixels: lines from it to who is nearest can be told apart. */

@@ -241,7 +241,7 @@ describeWith('Chromium', findChromium(), 'the tools of the dashboard', (executab
     const view = page.getByLabel('Link to this view');
     expect(await view.inputValue()).not.toContain('token');
     await button('Make a guest’s link').click();
-    const link = await page.getByLabel('Guest’s link to driver driver-7').inputValue();
+    const link = await page.getByLabel('Guest’s link to driver-7').inputValue();
     expect(link).toContain('#token=share_');
     const guest = await open(browser, link);
     await expect.poll(() => guest.page.locator('.details-id').textContent(), PATIENCE).toBe('driver-7');

@@ -76,7 +76,7 @@ function CopyField({ label, text }: { label: string; text: string }) {
 function chosen(dashboard: Dashboard): { shared: Shared; text: string } | string {
   const subject = dashboard.subject.value;
   const driverId = dashboard.selected.value;
-  if (driverId !== undefined) return { shared: { driverId }, text: `driver ${driverId}` };
+  if (driverId !== undefined) return { shared: { driverId }, text: driverId };
   if (subject.kind !== 'area') return 'Select a driver, or draw a circle: a guest’s link shows that, and nothing else.';
   if (!isCircle(subject.area)) return 'A guest’s link shows a driver or a circle; this is a polygon.';
   const { latitude, longitude, radius } = subject.area;
