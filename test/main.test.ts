@@ -151,7 +151,12 @@ describe('with the embedded database', () => {
     const positions = Array.from({ length: 500 }, (_, i) => ({ ...fix, driverId: `d${i}` }));
     expect(new Set(await send(await server.ready, ...positions))).toEqual(new Set(['accepted']));
     expect(await offDuty(await server.ready, 'd7')).toBe(204);
+    // Its database would see that it is gone, and, given the time, close in order.
+    const [child] = processesOf(dataDir).filter((line) => line.includes('embedded-server'));
+    process.kill(Number.parseInt(child, 10), 'SIGSTOP');
     await server.kill('SIGKILL');
+    process.kill(Number.parseInt(child, 10), 'SIGKILL');
+    await vi.waitUntil(() => processesOf(dataDir).length === 0, { timeout: 10_000 });
     expect(databaseState(dataDir)).toBe(6);
     const again = new ServerProcess({ DATA_DIR: dataDir, JWT_SECRET: SECRET });
     const answer = await fetch(`${await again.ready}/v1/drivers/nearby?latitude=30.27&longitude=-97.74&limit=1000`, {
