@@ -1,9 +1,9 @@
 import { loadavg } from 'node:os';
 import type { Browser, CDPSession, Page } from 'playwright-core';
 import { readArguments, UsageError } from '../src/command-line.ts';
-import { findChromium } from '../test/support/browser.ts';
+import { findChromium, startMapChromium } from '../test/support/browser.ts';
 import { columns } from './columns.ts';
-import { serveStage, startDrawing } from './dashboard/stage.ts';
+import { serveStage } from './dashboard/stage.ts';
 import { endingAll } from './interrupt.ts';
 import { median, medianRatio } from './rounds.ts';
 import { count, machine } from './table.ts';
@@ -62,10 +62,8 @@ export async function run(argv: readonly string[]): Promise<number> {
       console.error('building the page …');
       const server = await serveStage();
       atEnd.push(() => server.close());
-      const browser = await startDrawing(
-        chromium,
-        options.uncapped ? ['--disable-gpu-vsync', '--disable-frame-rate-limit'] : [],
-      );
+      const args = options.uncapped ? ['--disable-gpu-vsync', '--disable-frame-rate-limit'] : [];
+      const browser = await startMapChromium(chromium, { args });
       atEnd.push(() => browser.close());
       const page = await browser.newPage({ viewport: SIZE, deviceScaleFactor: options.pixelRatio });
       const lines = await measure(page, server.url, options);

@@ -3,7 +3,6 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
 import { build } from 'vite';
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -42,22 +41,4 @@ export async function serveStage(): Promise<{ url: string; close(): Promise<void
       await rm(outDir, { recursive: true, force: true });
     },
   };
-}
-
-/** A browser of no window that draws WebGL by the processor, and calls nobody of its own. */
-export function startDrawing(executablePath: string, more: readonly string[] = []): Promise<Browser> {
-  return chromium.launch({
-    executablePath,
-    headless: true,
-    args: [
-      '--no-sandbox',
-      '--use-angle=swiftshader',
-      '--enable-unsafe-swiftshader',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--no-first-run',
-      ...more,
-    ],
-  });
 }

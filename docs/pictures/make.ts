@@ -1,9 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
 import { endingAll, stopped } from '../../bench/interrupt.ts';
 import { readArguments, runCommand, UsageError } from '../../src/command-line.ts';
-import { findChromium } from '../../test/support/browser.ts';
+import { findChromium, startMapChromium } from '../../test/support/browser.ts';
 import { measure } from './figures.ts';
 import { startDemo } from './running-demo.ts';
 import { SCENES } from './scenes.ts';
@@ -47,7 +46,7 @@ async function make(argv: readonly string[]): Promise<number> {
   const taken = endingAll(async (atEnd) => {
     await mkdir(out, { recursive: true });
     const demo = await startDemo(drivers, atEnd);
-    const browser = await chromium.launch({ executablePath, args: BROWSER, ...OURS });
+    const browser = await startMapChromium(executablePath, OURS);
     atEnd.push(() => browser.close());
     await new Promise((resolve) => setTimeout(resolve, WARM_UP * 1000));
     if (flags.has('figures')) {
@@ -81,16 +80,5 @@ async function make(argv: readonly string[]): Promise<number> {
 
 /** Whoever interrupts ends the demo too, in order: Playwright would end the process. */
 const OURS = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false };
-
-/** It draws WebGL by the processor, and calls nobody of its own. */
-const BROWSER = [
-  '--no-sandbox',
-  '--use-angle=swiftshader',
-  '--enable-unsafe-swiftshader',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-];
 
 if (import.meta.main) await runCommand(HELP, process.argv.slice(2), make);

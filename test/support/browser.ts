@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, chromium, type LaunchOptions, type Page } from 'playwright-core';
 import { onTestFinished } from 'vitest';
 import type { Message } from './belief.ts';
 
@@ -18,26 +18,27 @@ export function findChromium(): string | undefined {
   return PLACES.find((path) => existsSync(path));
 }
 
+/** It calls nobody of its own. */
+const QUIET = [
+  '--no-sandbox',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+];
+
 /** Starts a browser of no window, which calls nobody of its own. */
 export function startChromium(executablePath: string, more: readonly string[] = []): Promise<Browser> {
-  return chromium.launch({
-    executablePath,
-    headless: true,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--no-first-run',
-      ...more,
-    ],
-  });
+  return chromium.launch({ executablePath, headless: true, args: [...QUIET, '--disable-gpu', ...more] });
 }
 
-/** The same with WebGL, which the processor draws: the map needs it. */
-export function startChromiumWithGraphics(executablePath: string): Promise<Browser> {
-  return startChromium(executablePath, ['--enable-unsafe-swiftshader', '--use-angle=swiftshader']);
+/** The same with WebGL, which the processor draws: maps need it. */
+export function startMapChromium(
+  executablePath: string,
+  { args = [], ...options }: LaunchOptions = {},
+): Promise<Browser> {
+  const drawing = ['--enable-unsafe-swiftshader', '--use-angle=swiftshader'];
+  return chromium.launch({ executablePath, headless: true, args: [...QUIET, ...drawing, ...args], ...options });
 }
 
 /**

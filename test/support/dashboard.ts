@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { type Browser, type BrowserContext, chromium, type Locator, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { expect, onTestFinished } from 'vitest';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { MemoryReplays } from '../../src/store/memory-replays.ts';
@@ -55,22 +55,6 @@ type Place = { readonly latitude: number; readonly longitude: number };
 type Bbox = readonly [west: number, south: number, east: number, north: number];
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-/** A browser that draws WebGL without a graphics card, and calls nobody of its own. */
-export function startMapChromium(executablePath: string): Promise<Browser> {
-  return chromium.launch({
-    executablePath,
-    args: [
-      '--no-sandbox',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--enable-unsafe-swiftshader',
-      '--use-angle=swiftshader',
-    ],
-  });
-}
 
 /** A server with its pages and a history, whose map is the bundled one. */
 export function startWithMap(env: Record<string, string> = {}, now?: () => number): Promise<TestServer> {

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, vi } from 'vitest';
 import type { Message } from '../support/belief.ts';
-import { findChromium } from '../support/browser.ts';
+import { findChromium, startMapChromium } from '../support/browser.ts';
 import { describeWith } from '../support/services.ts';
 import { slowTest } from '../support/slow.ts';
 import { serveMapPage } from './map-page.ts';
@@ -45,19 +45,7 @@ describeWith('Chromium', findChromium(), 'the base map', (executablePath) => {
   let origins: string[] = [];
   let server: Awaited<ReturnType<typeof serveMapPage>>;
   beforeAll(async () => {
-    [browser, server] = await Promise.all([
-      chromium.launch({
-        executablePath,
-        args: [
-          '--no-sandbox',
-          '--disable-background-networking',
-          '--disable-component-update',
-          '--enable-unsafe-swiftshader',
-          '--use-angle=swiftshader',
-        ],
-      }),
-      serveMapPage(() => origins),
-    ]);
+    [browser, server] = await Promise.all([startMapChromium(executablePath), serveMapPage(() => origins)]);
   });
   afterAll(() => Promise.all([browser.close(), server.close()]));
 

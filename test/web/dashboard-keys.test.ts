@@ -1,18 +1,8 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, vi } from 'vitest';
 import type { Message } from '../support/belief.ts';
-import { findChromium } from '../support/browser.ts';
-import {
-  at,
-  fleet,
-  HERE,
-  openDashboard,
-  PHONE,
-  patience,
-  startMapChromium,
-  startWithMap,
-  WIDE,
-} from '../support/dashboard.ts';
+import { findChromium, startMapChromium } from '../support/browser.ts';
+import { at, fleet, HERE, openDashboard, PHONE, patience, startWithMap, WIDE } from '../support/dashboard.ts';
 import { describeWith } from '../support/services.ts';
 import { slowTest } from '../support/slow.ts';
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, vi } from 'vitest';
 import type { Message } from '../support/belief.ts';
-import { findChromium } from '../support/browser.ts';
+import { findChromium, startMapChromium } from '../support/browser.ts';
 import {
   at,
   type DashboardPage,
@@ -14,7 +14,6 @@ import {
   PHONE,
   patience,
   type Rgb,
-  startMapChromium,
   startWithMap,
 } from '../support/dashboard.ts';
 import { token } from '../support/server.ts';

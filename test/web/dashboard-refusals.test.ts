@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect } from 'vitest';
-import { findChromium } from '../support/browser.ts';
-import { at, fleet, HERE, openDashboard, patience, startMapChromium, startWithMap } from '../support/dashboard.ts';
+import { findChromium, startMapChromium } from '../support/browser.ts';
+import { at, fleet, HERE, openDashboard, patience, startWithMap } from '../support/dashboard.ts';
 import { token } from '../support/server.ts';
 import { describeWith } from '../support/services.ts';
 import { slowTest } from '../support/slow.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, vi } from 'vitest';
 import type { Message } from '../support/belief.ts';
-import { findChromium } from '../support/browser.ts';
+import { findChromium, startMapChromium } from '../support/browser.ts';
 import {
   at,
   fleet,
@@ -15,7 +15,6 @@ import {
   openTab,
   PHONE,
   patience,
-  startMapChromium,
   startWithMap,
   viewIn,
   WIDE,

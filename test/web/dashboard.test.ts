@@ -1,8 +1,8 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Message } from '../support/belief.ts';
-import { findChromium } from '../support/browser.ts';
-import { at, fleet, HERE, openDashboard, startMapChromium, startWithMap } from '../support/dashboard.ts';
+import { findChromium, startMapChromium } from '../support/browser.ts';
+import { at, fleet, HERE, openDashboard, startWithMap } from '../support/dashboard.ts';
 import { describeWith } from '../support/services.ts';
 
 describeWith('Chromium', findChromium(), 'the dashboard', (path) => {

@@ -1,9 +1,9 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, vi } from 'vitest';
-import { serveStage, startDrawing } from '../../bench/dashboard/stage.ts';
+import { serveStage } from '../../bench/dashboard/stage.ts';
 import type { Position } from '../../src/client/index.ts';
 import { PALETTE } from '../../src/web/map/palette.ts';
-import { findChromium } from '../support/browser.ts';
+import { findChromium, startMapChromium } from '../support/browser.ts';
 import { type Random, seeded } from '../support/random.ts';
 import { describeWith } from '../support/services.ts';
 import { slowTest } from '../support/slow.ts';
@@ -77,7 +77,7 @@ describeWith('Chromium', findChromium(), 'drivers drawn by the map', (path) => {
   let browser: Browser;
   let server: Awaited<ReturnType<typeof serveStage>>;
   beforeAll(async () => {
-    [server, browser] = await Promise.all([serveStage(), startDrawing(path)]);
+    [server, browser] = await Promise.all([serveStage(), startMapChromium(path)]);
   });
   afterAll(async () => {
     await browser?.close();

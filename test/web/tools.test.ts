@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, vi } from 'vitest';
 import type { Message } from '../support/belief.ts';
-import { findChromium, startChromiumWithGraphics } from '../support/browser.ts';
+import { findChromium, startMapChromium } from '../support/browser.ts';
 import { destination, trueDistance } from '../support/geodesic.ts';
 import { seeded } from '../support/random.ts';
 import { type TestServer, token } from '../support/server.ts';
@@ -76,7 +76,7 @@ const listed = async (page: Page) => (await page.locator('.drivers .row-id').all
 describeWith('Chromium', findChromium(), 'the tools of the dashboard', (executablePath) => {
   let browser: Browser;
   beforeAll(async () => {
-    browser = await startChromiumWithGraphics(executablePath);
+    browser = await startMapChromium(executablePath);
   });
   afterAll(() => browser.close());
 
