@@ -1,5 +1,5 @@
 import type { ComponentType } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { IconButton } from '../ui/icon-button.tsx';
 import { useKeptFocus } from '../ui/kept-focus.ts';
 import { AreaTool } from './area-tool.tsx';
@@ -19,7 +19,8 @@ const TOOLS: Record<ToolName, { title: string; Tool: ComponentType<{ dashboard: 
 export function ToolPanel({ dashboard }: { dashboard: Dashboard }) {
   const name = dashboard.tool.value;
   const panel = useRef<HTMLElement>(null);
-  useEffect(() => {
+  // At once: later it would take the focus from what was gone on to meanwhile.
+  useLayoutEffect(() => {
     // Whoever goes by keys is in the panel next; nothing there is pressed by a key that is still down.
     if (name !== undefined) panel.current?.focus({ preventScroll: true });
   }, [name]);
