@@ -6,7 +6,7 @@ import { Cells } from '../map/cells.ts';
 import { Markers } from '../map/markers.ts';
 import { ABOVE_DRIVERS } from '../map/order.ts';
 import { Overlay } from '../map/overlay.ts';
-import { asError } from '../session/as-error.ts';
+import { asError, isPassing } from '../session/as-error.ts';
 import { type Link, readLink, writeLink } from '../session/link.ts';
 import { Session } from '../session/session.ts';
 import { readSettings } from '../session/settings.ts';
@@ -46,8 +46,6 @@ const GHOST_TIME = 1_800_000;
 const GHOST_PACE = 15_000;
 /** Who is further from a driver that is followed is left out, metres: some more than a screen from where counts begin. */
 const FOLLOWED_RADIUS = 25_000;
-/** What is better a while later. */
-const PASSING: ReadonlySet<string> = new Set(['network', 'unavailable', 'limit', 'internal']);
 /** How often it is tried to look where a link says, milliseconds. */
 const ARRIVAL_PACE = 5_000;
 /** How long the map rests before counts are asked for, milliseconds. */
@@ -90,7 +88,7 @@ export class Dashboard {
   readonly paused = signal(false);
   /** Whether a crosshair shows the middle of the map, as places are chosen by keys. */
   readonly aiming = signal(false);
-  readonly areaLog = new AreaLog(() => this.session.client.value?.serverTime ?? Date.now());
+  readonly areaLog = new AreaLog(() => this.session.serverTime);
   readonly areaDrawing: AreaDrawing;
 
   readonly #subject: Signal<Subject>;
@@ -116,7 +114,7 @@ export class Dashboard {
   constructor(container: HTMLElement) {
     const link = readLink(location.hash);
     const start = parseView(link.get('at'));
-    this.#now = () => this.#clock?.() ?? this.session.client.value?.serverTime ?? Date.now();
+    this.#now = () => this.#clock?.() ?? this.session.serverTime;
     this.#where = signal(parseWhere(link.get('where')));
     const area = parseArea(link.get('area'));
     this.#subject = signal(area === undefined ? { kind: 'view' } : { kind: 'area', area });
@@ -282,7 +280,7 @@ export class Dashboard {
     const error = asError(thrown);
     if (error.code === 'unauthorized') this.session.failed(error);
     else if (error.code !== 'closed') this.notice.value = { text: error.message, at: Date.now() };
-    return PASSING.has(error.code);
+    return isPassing(error);
   }
 
   /** Watches what the map shows. */

@@ -1,8 +1,8 @@
 import type { ComponentChildren } from 'preact';
+import { SILENT_TIME } from '../session/silence.ts';
 import { formatDate, formatDistance, formatDuration, formatHeading, formatSpeed } from '../ui/format.ts';
 import { Icon } from '../ui/icon.tsx';
 import type { Dashboard } from './dashboard.ts';
-import { SILENT_TIME } from './silence.ts';
 import { Swatch } from './swatch.tsx';
 import type { TrailState } from './trail.ts';
 

@@ -1,9 +1,9 @@
 import { signal } from '@preact/signals';
 import type { Position } from '../../client/index.ts';
+import { SILENT_TIME } from '../session/silence.ts';
 import { formatCount, formatDuration, formatSpeed } from '../ui/format.ts';
 import type { Dashboard } from './dashboard.ts';
 import { DensityLegend } from './density-legend.tsx';
-import { SILENT_TIME } from './silence.ts';
 import { Swatch } from './swatch.tsx';
 
 /** What was typed to look for. */

@@ -36,7 +36,7 @@ export function ReplayTool({ dashboard }: { dashboard: Dashboard }) {
   }, [refused, player]);
   const why = whyNot(dashboard);
   if (why !== undefined) return <p>{why}</p>;
-  const now = serverTime(dashboard);
+  const now = dashboard.session.serverTime;
   const period = player.period.value;
   const begin = (name: string, asked: Period) => {
     setChosen(name);
@@ -107,11 +107,6 @@ function refusalOf(problem: NearcastError | undefined): string | undefined {
   return problem?.code === 'forbidden' ? 'This token may not see the past.' : undefined;
 }
 
-/** What presets end at: the server’s clock, also while another is played. */
-function serverTime({ session }: Dashboard): number {
-  return session.client.value?.serverTime ?? Date.now();
-}
-
 const OTHER = 'Other…';
 
 /** Why there is nothing to be played to whoever looks, as far as is known before it is asked for. */
@@ -129,7 +124,7 @@ function OtherPeriod(props: { dashboard: Dashboard; now: number; begin: (period:
   const faultId = useId();
   const play = (event: Event) => {
     event.preventDefault();
-    const present = serverTime(dashboard);
+    const present = dashboard.session.serverTime;
     const period = periodBetween(from, to, present, firstKept(present, days));
     setFault(typeof period === 'string' ? period : undefined);
     if (typeof period !== 'string') begin(period);

@@ -115,7 +115,7 @@ function GuestLinks({ dashboard }: { dashboard: Dashboard }) {
     if (client !== undefined) void attempt(async () => {});
   }, [client]);
   useTick();
-  const holding = shares?.filter(({ expiresAt }) => expiresAt > serverTime(dashboard)) ?? [];
+  const holding = shares?.filter(({ expiresAt }) => expiresAt > dashboard.session.serverTime) ?? [];
   const wanted = chosen(dashboard);
   const make = (event: Event) => {
     event.preventDefault();
@@ -195,7 +195,7 @@ function GuestLinks({ dashboard }: { dashboard: Dashboard }) {
                   {share.label ?? nameOf(share)}
                   <span class="muted">
                     {share.label !== undefined && `${nameOf(share)} · `}
-                    ends in {formatDuration(share.expiresAt - serverTime(dashboard))}
+                    ends in {formatDuration(share.expiresAt - dashboard.session.serverTime)}
                   </span>
                 </span>
                 <button
@@ -218,10 +218,6 @@ function GuestLinks({ dashboard }: { dashboard: Dashboard }) {
       )}
     </>
   );
-}
-
-function serverTime({ session }: Dashboard): number {
-  return session.client.value?.serverTime ?? Date.now();
 }
 
 function nameOf({ driverId, radius }: Share): string {

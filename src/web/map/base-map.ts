@@ -9,12 +9,13 @@ import {
   setWorkerUrl,
 } from 'maplibre-gl';
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?url';
+import { tabStorage } from '../session/storage.ts';
 import { backgroundStyle, LOCAL_FONT, OUTLINES } from './background.ts';
 import { Graticule } from './graticule.ts';
 import { fetchStyle } from './map-style.ts';
 import { naturalEarth } from './natural-earth.ts';
 import { ABOVE_DRIVERS, BELOW_DRIVERS } from './order.ts';
-import { StyleFailure, sessionMemory } from './style-failure.ts';
+import { StyleFailure } from './style-failure.ts';
 import { textFontOf } from './text-font.ts';
 import type { Theme } from './theme.ts';
 
@@ -73,7 +74,7 @@ export class BaseMap {
     const { container, center, zoom, theme, mapStyle } = options;
     this.#theme = theme;
     this.#mapStyle = mapStyle;
-    this.#failure = new StyleFailure(JSON.stringify(mapStyle), sessionMemory(), Date.now);
+    this.#failure = new StyleFailure(JSON.stringify(mapStyle), tabStorage, Date.now);
     this.#shows = signal<'loading' | 'style' | 'background'>('loading');
     this.shows = this.#shows;
     container.classList.add('nearcast-map');

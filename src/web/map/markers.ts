@@ -1,5 +1,6 @@
 import type { CustomLayerInterface, CustomRenderMethodInput, Map as MapLibre } from 'maplibre-gl';
 import type { Position } from '../../client/index.ts';
+import { SILENT_TIME } from '../session/silence.ts';
 import { MarkersCamera } from './markers-camera.ts';
 import { LONGEST_GLIDE } from './markers-glide.ts';
 import { latOf, lngOf, southOf, WORLD } from './markers-mercator.ts';
@@ -10,7 +11,7 @@ import { PALETTE } from './palette.ts';
 import type { Theme } from './theme.ts';
 
 /** Milliseconds without a word from which on a driver fades, and when it is grey. */
-const SILENCE = [60_000, 70_000] as const;
+const SILENCE = [SILENT_TIME, SILENT_TIME + 10_000] as const;
 /** Milliseconds between two looks whether a driver fades, or a clock that stood still goes on. */
 const LOOKS = 500;
 const TILE_SIZE = 512;

@@ -60,12 +60,3 @@ export class StyleFailure {
     }
   }
 }
-
-/** The session's storage, where the browser lets the page have it. */
-export function sessionMemory(): Memory | undefined {
-  try {
-    return sessionStorage;
-  } catch {
-    return undefined;
-  }
-}

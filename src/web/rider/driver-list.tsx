@@ -1,6 +1,6 @@
-import { SILENT_TIME } from '../dashboard/silence.ts';
 import { now } from '../phone/now.ts';
 import type { Session } from '../session/session.ts';
+import { SILENT_TIME } from '../session/silence.ts';
 import { formatDistance, formatDuration, formatHeading } from '../ui/format.ts';
 import type { Near } from './nearest.ts';
 

@@ -10,6 +10,7 @@ import {
 import { type Offset, offset } from '../phone/offset.ts';
 import { isOnline } from '../phone/online.ts';
 import type { Place } from '../phone/place.ts';
+import { isPassing } from '../session/as-error.ts';
 import type { Session } from '../session/session.ts';
 
 /** Whom to look for. */
@@ -25,9 +26,6 @@ export interface Near extends Offset {
 
 /** Messages a second: more would cost a phone’s battery, and be no smoother. */
 const MAX_RATE = 2;
-/** What says nothing against watching: it goes on trying by itself. */
-const PASSING: ReadonlySet<string> = new Set(['network', 'unavailable', 'limit', 'internal']);
-
 /** Who is near a place, from one answer on kept up to date. */
 export class Nearest {
   /** Nearest first. Nobody while the present question is refused: those who are known are of another circle. */
@@ -130,7 +128,7 @@ export class Nearest {
     try {
       // The nearest are on the screen by the first answer, and the watch goes on from it.
       const answer = await client.nearby({ ...circle, where, limit: 100 }, { signal }).catch((error) => {
-        if (!PASSING.has(error.code)) throw error;
+        if (!isPassing(error)) throw error;
         return undefined;
       });
       signal.throwIfAborted();

@@ -9,3 +9,10 @@ export function asError(thrown: unknown): NearcastError {
   (globalThis as { reportError?: (error: unknown) => void }).reportError?.(thrown);
   return new NearcastError('protocol', 'What the server answered cannot be understood.', { cause: thrown });
 }
+
+const PASSING: ReadonlySet<string> = new Set(['network', 'unavailable', 'limit', 'internal']);
+
+/** Whether it may be better a while later. */
+export function isPassing({ code }: { readonly code: string }): boolean {
+  return PASSING.has(code);
+}

@@ -42,6 +42,11 @@ export class Session {
     });
   }
 
+  /** The server's clock, epoch milliseconds; this device's while there is no client. */
+  get serverTime(): number {
+    return this.#client.value?.serverTime ?? Date.now();
+  }
+
   /** Goes on as whoever the token is of. */
   enter(token: string): void {
     void this.#client.value?.close();
@@ -67,8 +72,7 @@ export class Session {
     this.#problem.value = error;
     if (error.code !== 'unauthorized') return;
     const { exp } = this.claims.value;
-    const now = this.#client.value?.serverTime ?? Date.now();
-    this.#closed.value = exp !== undefined && exp * 1000 <= now + LATE ? 'ended' : 'refused';
+    this.#closed.value = exp !== undefined && exp * 1000 <= this.serverTime + LATE ? 'ended' : 'refused';
   }
 
   /** The token holds, but not for what the page is for: another one is asked for. */
